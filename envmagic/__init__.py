@@ -1,0 +1,28 @@
+"""envmagic: one cell gives the open notebook its own environment, kernel and requirements.txt.
+
+`%load_ext envmagic` in a notebook; `envmagic --help` in a terminal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "load_ipython_extension", "unload_ipython_extension"]
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Put the magics and the completion into `shell` (`%load_ext envmagic`)."""
+    from envmagic.magic import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take everything out of `shell` again; the built-in `%env` is back as it was."""
+    from envmagic.magic import unload
+
+    unload(shell)

@@ -1,0 +1,116 @@
+"""A verb said in a notebook: run it with its progress, and show its answer once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from envmagic.errors import EnvmagicError
+from envmagic.model import Progress, Report, Silent
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from envmagic.grammar import Asked, Help
+
+__all__ = ["Json", "Shown", "error_json", "give", "show"]
+
+
+@dataclass(frozen=True)
+class Shown(Report):
+    """A `Report` that took the place of its progress display, so the cell shows it already."""
+
+    cell: int = 0
+    """The prompt number of that cell."""
+
+    def display(self, shell: InteractiveShell) -> None:
+        """Show it, in another cell than the one that shows it already."""
+        from IPython.display import display
+
+        from envmagic import render
+
+        if shell.execution_count != self.cell:
+            display(render.bundle(self), raw=True)
+
+
+class Json(str):
+    """The JSON envelope as text, shown as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def give(shell: InteractiveShell, asked: Asked | Help) -> object:
+    """Do what was asked and return what the magic returns. Raises `EnvmagicError`."""
+    from envmagic import grammar, operations, place, render
+
+    if isinstance(asked, grammar.Help):
+        from envmagic.grammar import help
+
+        print(help.text(asked, terminal=False), end="")
+        return None
+    progress = Silent() if asked.json else _progress(shell)
+    try:
+        report = operations.run(asked.request, place.of_notebook(shell), progress)
+    except BaseException:
+        _stop(progress)
+        raise
+    if asked.json:
+        return Json(render.json(report))
+    return _shown(shell, report, progress)
+
+
+def show(shell: InteractiveShell, given: object) -> None:
+    """Show what the magic would return, since the cell ends here and nothing will."""
+    from IPython.display import display
+
+    if isinstance(given, Report):
+        display(given)
+    elif given is not None:
+        print(given)
+
+
+def error_json(verb: str, error: EnvmagicError) -> str:
+    """The envelope of a verb that could not be done."""
+    from envmagic import render
+
+    return render.json(Report(verb, {}, problems=(error.problem,)))
+
+
+def _progress(shell: InteractiveShell) -> Progress:
+    from envmagic.progress import Display, Milestones
+
+    return Display() if _updates(shell) else Milestones()
+
+
+def _updates(shell: InteractiveShell) -> bool:
+    """Whether the front end replaces a display that is updated.
+
+    Notebooks do, and say which cell a request is of; nbclient, nbconvert and papermill do, and
+    allow no input. `jupyter console`, the Qt console and IPython in a terminal do not.
+    """
+    if getattr(shell, "kernel", None) is None:
+        return False
+    parent: dict[str, Any] = shell.get_parent() or {}
+    content, metadata = parent.get("content") or {}, parent.get("metadata") or {}
+    return bool(metadata.get("cellId")) or not content.get("allow_stdin", True)
+
+
+def _stop(progress: Progress) -> None:
+    from envmagic.progress import Display
+
+    if isinstance(progress, Display):
+        progress.stop()
+
+
+def _shown(shell: InteractiveShell, report: Report, progress: Progress) -> Report:
+    from envmagic import render
+    from envmagic.progress import Display
+
+    if not (isinstance(progress, Display) and progress.shown):
+        return report
+    progress.finish(render.bundle(report))
+    values = {field.name: getattr(report, field.name) for field in fields(Report)}
+    return Shown(**values, cell=shell.execution_count)

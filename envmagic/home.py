@@ -1,0 +1,86 @@
+"""Where envmagic keeps what it makes: `ENVMAGIC_HOME` and the directories in it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+
+__all__ = [
+    "cache",
+    "display",
+    "envs",
+    "home",
+    "journal",
+    "locks",
+    "typed",
+    "user_path",
+    "user_text",
+]
+
+
+def home() -> Path:
+    """`$ENVMAGIC_HOME`, else `envmagic` in the platform's user data directory. Not created here."""
+    named = os.environ.get("ENVMAGIC_HOME")
+    if named:
+        return Path(named).expanduser().absolute()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "envmagic"
+
+
+def envs() -> Path:
+    """Where environments called by NAME are made."""
+    return home() / "envs"
+
+
+def cache() -> Path:
+    """What can be thrown away and is made again."""
+    return home() / "cache"
+
+
+def locks() -> Path:
+    """Lock files, named by the hash of the path they lock."""
+    return home() / "locks"
+
+
+def journal() -> Path:
+    """One file for each environment that is being made now."""
+    return home() / "journal"
+
+
+def user_path(path: Path | str) -> str:
+    """`path` for a person's eyes: under the home directory with `~`, since outputs get shared."""
+    text = str(path)
+    base = str(Path.home())
+    if text == base:
+        return "~"
+    return "~" + text[len(base) :] if base != os.sep and text.startswith(base + os.sep) else text
+
+
+def typed(path: Path | str) -> str:
+    """A path or name as it is typed in a command of ours: quoted where it holds a space or a
+    character of the shell's. `~` may be quoted too, for the verbs expand it themselves."""
+    text = user_path(path)
+    if re.fullmatch(r"[\w@%+=:,./~-]+" if os.name != "nt" else r"[\w@%+=:,./~\\-]+", text):
+        return text
+    return shlex.quote(text) if os.name != "nt" else f'"{text}"'
+
+
+def user_text(text: str) -> str:
+    """What a tool said, for a person's eyes: the home directory in it with `~`."""
+    base = str(Path.home())
+    return text if base == os.sep else text.replace(base + os.sep, "~" + os.sep)
+
+
+def display(path: Path, relative_to: Path | None = None) -> str:
+    """`path` as short as it can be read: relative below `relative_to`, else with `~`."""
+    if relative_to is not None and path != relative_to and path.is_relative_to(relative_to):
+        return str(path.relative_to(relative_to))
+    return user_path(path)

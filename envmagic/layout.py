@@ -1,0 +1,28 @@
+"""Where an environment keeps its interpreter and commands on each platform."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+__all__ = ["conda_site_packages", "interpreter", "scripts_directory"]
+
+
+def interpreter(prefix: Path) -> Path:
+    """Where the interpreter of the environment at `prefix` is, whether or not it is there."""
+    if sys.platform == "win32":
+        conda = (prefix / "conda-meta").is_dir()
+        return prefix / "python.exe" if conda else prefix / "Scripts" / "python.exe"
+    return prefix / "bin" / "python"
+
+
+def scripts_directory(prefix: Path) -> Path:
+    """Where the environment at `prefix` keeps its commands."""
+    return prefix / ("Scripts" if sys.platform == "win32" else "bin")
+
+
+def conda_site_packages(prefix: Path, version: str) -> Path:
+    """Where Python `version` (`3.12`) of the conda environment at `prefix` has its packages."""
+    if sys.platform == "win32":
+        return prefix / "Lib" / "site-packages"
+    return prefix / "lib" / f"python{version}" / "site-packages"

@@ -1,0 +1,102 @@
+"""One lock per path, between processes and threads, that dies with its holder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from envmagic import home
+from envmagic.errors import EnvmagicError
+
+__all__ = ["held", "lock"]
+
+_POLL = 0.02  # seconds between two tries
+_held: set[int] = set()
+
+
+@contextlib.contextmanager
+def lock(path: Path, *, timeout: float = 600.0) -> Iterator[None]:
+    """Hold the lock of `path` (which need not exist) for the length of a `with` block.
+
+    Waits up to `timeout` seconds, then raises `EnvmagicError` (`locked`). Not re-entrant. The lock
+    file stays behind, empty: removing it would let two holders in.
+    """
+    with _lock_file(path).open("a+b") as file:
+        end = time.monotonic() + timeout
+        while not _try_lock(file):
+            if time.monotonic() > end:
+                raise EnvmagicError(
+                    "locked",
+                    f"Another envmagic is at work on {home.user_path(path)}"
+                    f" and did not finish within {timeout:.0f} s.",
+                    "Try again when it is done.",
+                    subject=str(path),
+                )
+            time.sleep(_POLL)
+        _held.add(file.fileno())
+        try:
+            yield
+        finally:
+            _held.discard(file.fileno())
+            _unlock(file)
+
+
+def held() -> tuple[int, ...]:
+    """Descriptors of the locks this process holds, for children to inherit.
+
+    A lock then lasts until the children have ended too: an installer goes on writing when the
+    process that started it is killed.
+    """
+    return tuple(_held)
+
+
+def _lock_file(path: Path) -> Path:
+    # hashed, so that any path fits in a file name; real, so that two ways to it are one lock
+    real = os.path.normcase(os.path.realpath(path))
+    directory = home.locks()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvmagicError(
+            "not-writable",
+            f"{home.user_path(directory)} cannot be made: {error.strerror}.",
+            "Set ENVMAGIC_HOME to a directory you can write to.",
+            subject=str(directory),
+        ) from error
+    import hashlib
+
+    return directory / f"{hashlib.sha256(os.fsencode(real)).hexdigest()[:32]}.lock"
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(file: IO[bytes]) -> bool:
+        try:
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(file: IO[bytes]) -> None:
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _try_lock(file: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(file: IO[bytes]) -> None:
+        fcntl.flock(file.fileno(), fcntl.LOCK_UN)

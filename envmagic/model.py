@@ -1,0 +1,240 @@
+"""The values that flow between the layers: what is asked, what exists, what is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, Protocol
+
+from envmagic.errors import Problem, Severity
+
+__all__ = [
+    "Asleep",
+    "BackendName",
+    "Door",
+    "EnvSpec",
+    "Environment",
+    "Kernel",
+    "Place",
+    "Progress",
+    "Report",
+    "Silent",
+    "Switch",
+    "Switched",
+]
+
+
+class BackendName(str, Enum):
+    """What creates environments and installs into them."""
+
+    UV = "uv"
+    VENV = "venv"
+    VIRTUALENV = "virtualenv"
+    CONDA = "conda"
+
+
+class Door(str, Enum):
+    """Where the words were said."""
+
+    NOTEBOOK = "notebook"
+    TERMINAL = "terminal"
+
+
+@dataclass(frozen=True)
+class EnvSpec:
+    """An environment as it is asked for."""
+
+    prefix: Path
+    name: str
+    """What the kernel is called: readable, already validated (`names.validate`)."""
+    python: str | None = None
+    """A version (`3.12`, `3.12.4`), a specifier or an interpreter's path; None: ours."""
+    backend: BackendName | None = None
+    channels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An environment as it exists, read from its files without running it."""
+
+    prefix: Path
+    python: Path
+    """Its interpreter, inside the prefix; never resolved through symlinks."""
+    version: str
+    """Full Python version, `3.12.4`."""
+    backend: BackendName
+    """What made it, as far as its files tell (`virtualenv` and `uv` sign `pyvenv.cfg`)."""
+    owned: bool
+    """envmagic made it and may delete it."""
+    site_packages: tuple[Path, ...] = ()
+    """Where its distributions lie, purelib first; system ones included when it sees them."""
+
+    @property
+    def short_version(self) -> str:
+        """`3.12` of `3.12.4`."""
+        return ".".join(self.version.split(".")[:2])
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernelspec on disk."""
+
+    name: str
+    directory: Path
+    display_name: str
+    argv: tuple[str, ...]
+    language: str = "python"
+    env: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ours(self) -> bool:
+        """envmagic registered it."""
+        return isinstance(self.metadata.get("envmagic"), Mapping)
+
+    @property
+    def prefix(self) -> Path | None:
+        """The environment it was registered for, when it is ours."""
+        entry = self.metadata.get("envmagic")
+        prefix = entry.get("prefix") if isinstance(entry, Mapping) else None
+        return Path(prefix) if isinstance(prefix, str) else None
+
+
+class Progress(Protocol):
+    """Where an operation says what it is doing; the face decides how that looks."""
+
+    def step(self, message: str) -> None:
+        """The work has reached `message` (present participle, no full stop)."""
+        ...
+
+    def detail(self, message: str) -> None:
+        """One line of the running step's own words, to be shown small or not at all."""
+        ...
+
+
+class Silent:
+    """A `Progress` that shows nothing."""
+
+    def step(self, message: str) -> None: ...
+
+    def detail(self, message: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Switched:
+    """What became of a request to move the notebook.
+
+    `how`: `relay` (it runs there now), `session` (the server was asked to move it), `pick` (the
+    person has to choose the kernel), `already` (it was there), `none` (not asked for).
+    """
+
+    how: str
+    kernel: str
+    message: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Asleep:
+    """A kernel the notebook has moved away from, with its variables."""
+
+    kernel: str
+    variables: int
+    memory: int
+    """Bytes resident."""
+
+
+class Switch(Protocol):
+    """The strategy that moves the live notebook to another kernel."""
+
+    def check(self) -> None:
+        """Raise `EnvmagicError` if this notebook cannot be moved now (before anything is made)."""
+        ...
+
+    def to(
+        self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
+    ) -> Switched:
+        """Move the notebook to `kernel`; the kernel left behind ends at once with `drop`.
+
+        `keep_saved_name`: the notebook file keeps its kernel name; only a restart changes.
+        Raises `EnvmagicError` with the notebook where it was.
+        """
+        ...
+
+    def asleep(self) -> Sequence[Asleep]:
+        """The kernels that sleep behind this notebook. Raises `EnvmagicError` if none can say."""
+        ...
+
+    def named(self, name: str) -> Kernel | None:
+        """What a kernel's name means in this session; None when it means nothing special."""
+        ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a verb was said: what "here" and "this notebook" mean."""
+
+    door: Door
+    directory: Path
+    """Relative PATHs count from here: the notebook's directory, the kernel's start directory, or
+    the terminal's working directory."""
+    notebook: Path | None = None
+    prefix: Path | None = None
+    """The environment the notebook runs in; None in a terminal that names none."""
+    kernel: str | None = None
+    """The kernelspec this session runs on, as far as known."""
+    switch: Switch | None = None
+    """None in a terminal."""
+    cells: tuple[str, ...] = ()
+    """Raw source of the cells run in this session after the notebook was last saved."""
+    saved_since_start: bool = True
+    """The notebook was saved since this session began; until then nothing leaves its record, for
+    the kernel before this one may have run what is not in the file yet."""
+    failed: frozenset[str] = frozenset()
+    """Top-level modules whose import failed in this session."""
+    executing: bool = False
+    """A program runs the notebook from top to bottom (nbconvert, papermill): no record is kept
+    unless a cell asks for it."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a verb did. `data` has the verb's `TypedDict` shape and is JSON-serialisable."""
+
+    verb: str
+    data: Mapping[str, Any]
+    changed: bool = False
+    problems: tuple[Problem, ...] = ()
+    failed: bool = False
+    """The verb ran and its answer is no (`record --check` differs, `remove` without `--yes`)."""
+
+    @property
+    def ok(self) -> bool:
+        return not self.failed and all(p.severity is not Severity.ERROR for p in self.problems)
+
+    @property
+    def exit_code(self) -> int:
+        return 0 if self.ok else 1
+
+    def as_json(self) -> dict[str, Any]:
+        """The versioned envelope that `--json` prints; a promise."""
+        return {
+            "schema": 1,
+            "verb": self.verb,
+            "ok": self.ok,
+            "changed": self.changed,
+            "data": dict(self.data),
+            "problems": [
+                {
+                    "code": p.code,
+                    "severity": p.severity.value,
+                    "message": p.message,
+                    "hint": p.hint,
+                    "subject": p.subject,
+                    "detail": p.detail,
+                }
+                for p in self.problems
+            ],
+        }

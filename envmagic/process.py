@@ -1,0 +1,254 @@
+"""The only place that starts a subprocess."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from envmagic import locks
+
+if TYPE_CHECKING:
+    Child = subprocess.Popen[str]
+
+__all__ = [
+    "CommandFailed",
+    "Completed",
+    "clean_environment",
+    "expanded",
+    "redact",
+    "run",
+    "signal_group",
+    "spawn",
+]
+
+# Of the environment this process runs in; a child that works on another one must not see them.
+_OUTER = ("VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP")
+_CREDENTIALS = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s@]+@")
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A command that ended: its exit code, standard output and standard error as text."""
+
+    args: tuple[str, ...]
+    code: int
+    stdout: str
+    stderr: str
+
+
+class CommandFailed(Exception):
+    """A command ended with another exit code than 0, could not start, or took too long.
+
+    Holds the command and its output, credentials taken out. Leaves turn it into a `Problem`.
+    """
+
+    def __init__(self, completed: Completed, reason: str = "") -> None:
+        self.args_run = tuple(redact(a) for a in completed.args)
+        self.code = completed.code
+        self.stdout = redact(completed.stdout)
+        self.stderr = redact(completed.stderr)
+        self.reason = reason
+        super().__init__(f"{' '.join(self.args_run)}: {reason or f'exit code {self.code}'}")
+
+    @property
+    def last_line(self) -> str:
+        """The last line of what it said, which is where tools put their verdict."""
+        lines = (self.stderr.strip() or self.stdout.strip()).splitlines()
+        return lines[-1].strip() if lines else self.reason
+
+
+def redact(text: str) -> str:
+    """`text` with the user and password of every URL taken out."""
+    return _CREDENTIALS.sub(r"\g<scheme>", text)
+
+
+def clean_environment(
+    extra: Mapping[str, str] | None = None, base: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The variables for a child that works on another environment than the one around us."""
+    source = os.environ if base is None else base
+    kept = {k: v for k, v in source.items() if k not in _OUTER and not k.startswith("CONDA_")}
+    kept.pop("__PYVENV_LAUNCHER__", None)  # macOS: makes a venv's python mistake its prefix
+    kept.update(extra or {})
+    return kept
+
+
+def run(
+    args: Sequence[str | Path],
+    *,
+    timeout: float = 900.0,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    on_line: Callable[[str], None] | None = None,
+    check: bool = True,
+    input: str | None = None,
+) -> Completed:
+    """Run `args` to its end and return what it said.
+
+    `env` is added to the cleaned environment. `on_line` gets each line of standard error as it
+    comes, redacted. The child has a process group of its own; an interrupt or a timeout (seconds)
+    ends the whole group before it is raised on. Raises `CommandFailed` on a non-zero exit code
+    (with `check`), a missing program or a timeout.
+    """
+    words = tuple(str(a) for a in args)
+    child = _start(words, clean_environment(env), cwd)
+    try:
+        stdout, stderr = _converse(child, input, timeout, on_line)
+    except TimeoutError as error:
+        _end_group(child)
+        raise CommandFailed(
+            Completed(words, 124, "", ""), f"no end after {timeout:.0f} s"
+        ) from error
+    except BaseException:  # KeyboardInterrupt above all: nothing of ours goes on in the background
+        _end_group(child)
+        raise
+    completed = Completed(words, child.returncode, stdout, stderr)
+    if check and completed.code != 0:
+        raise CommandFailed(completed)
+    return completed
+
+
+def expanded(value: str, variables: Mapping[str, str]) -> str:
+    """`value` of a kernelspec's `env`: `${NAME}` and `$$` replaced as jupyter_client does it."""
+    from string import Template
+
+    return Template(value).safe_substitute(variables)
+
+
+def spawn(
+    args: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path
+) -> subprocess.Popen[bytes]:
+    """Start `args` with exactly `env` and let it run on; its input and error output are pipes.
+
+    It has a process group of its own. Raises `CommandFailed` when there is no such program.
+    """
+    words = tuple(str(a) for a in args)
+    try:
+        with _out_of_the_debuggers_sight():
+            return subprocess.Popen(
+                words,
+                env=dict(env),
+                cwd=cwd,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=sys.platform != "win32",
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            )
+    except OSError as error:
+        reason = f"{words[0]} could not be started: {(error.strerror or str(error)).lower()}"
+        raise CommandFailed(Completed(words, 127, "", ""), reason) from error
+
+
+def signal_group(child: subprocess.Popen[bytes], number: int) -> None:
+    """Send a signal to everything in the group of a child that `spawn` started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if sys.platform == "win32":
+            child.send_signal(signal.CTRL_BREAK_EVENT if number == signal.SIGINT else number)
+        else:
+            os.killpg(child.pid, number)
+
+
+def _out_of_the_debuggers_sight() -> contextlib.AbstractContextManager[None]:
+    """While debugpy is attached it puts itself into every Python that is started: not into ours."""
+    monkey = sys.modules.get("_pydev_bundle.pydev_monkey")
+    skip = getattr(monkey, "skip_subprocess_arg_patch", None)
+    result: contextlib.AbstractContextManager[None] = skip() if skip else contextlib.nullcontext()
+    return result
+
+
+def _start(words: tuple[str, ...], env: dict[str, str], cwd: Path | None) -> Child:
+    try:
+        return subprocess.Popen(
+            words,
+            env=env,
+            cwd=cwd,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=sys.platform != "win32",
+            pass_fds=() if sys.platform == "win32" else locks.held(),
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+    except OSError as error:
+        reason = f"{words[0]} could not be started: {(error.strerror or str(error)).lower()}"
+        raise CommandFailed(Completed(words, 127, "", ""), reason) from error
+
+
+def _converse(
+    child: Child, input: str | None, timeout: float, on_line: Callable[[str], None] | None
+) -> tuple[str, str]:
+    """Feed `input`, collect both outputs; `on_line` is called in this thread, never in a reader's:
+    what a kernel displays from another thread lands in the wrong cell."""
+    lines: queue.SimpleQueue[tuple[str, str] | None] = queue.SimpleQueue()
+    for name in ("stdout", "stderr"):
+        threading.Thread(
+            target=_read, args=(getattr(child, name), name, lines), daemon=True
+        ).start()
+    if child.stdin is not None:
+        with contextlib.suppress(OSError), child.stdin:
+            child.stdin.write(input or "")
+    said: dict[str, list[str]] = {"stdout": [], "stderr": []}
+    end = time.monotonic() + timeout
+    open_streams = 2
+    while open_streams:
+        try:
+            item = lines.get(timeout=max(0.0, end - time.monotonic()))
+        except queue.Empty:
+            raise TimeoutError from None
+        if item is None:
+            open_streams -= 1
+            continue
+        name, line = item
+        said[name].append(line)
+        if name == "stderr" and on_line is not None and line.strip():
+            on_line(redact(line.rstrip()))
+    child.wait()
+    return "".join(said["stdout"]), "".join(said["stderr"])
+
+
+def _read(stream: IO[str], name: str, lines: queue.SimpleQueue[tuple[str, str] | None]) -> None:
+    with contextlib.suppress(ValueError, OSError), stream:
+        for line in stream:
+            lines.put((name, line))
+    lines.put(None)
+
+
+def _end_group(child: Child) -> None:
+    for end in (_terminate, _kill):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            end(child)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(3.0)
+            return
+
+
+if sys.platform == "win32":
+
+    def _terminate(child: Child) -> None:
+        child.terminate()
+
+    def _kill(child: Child) -> None:
+        child.kill()
+
+else:
+
+    def _terminate(child: Child) -> None:
+        os.killpg(child.pid, signal.SIGTERM)
+
+    def _kill(child: Child) -> None:
+        os.killpg(child.pid, signal.SIGKILL)

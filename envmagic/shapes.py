@@ -1,0 +1,177 @@
+"""The shape of each verb's `data` in `--json`; a promise, so fields are added and never renamed."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+__all__ = [
+    "Change",
+    "CreateData",
+    "DoctorData",
+    "EnvironmentData",
+    "InstallData",
+    "KernelData",
+    "ListData",
+    "RecordData",
+    "RecordedNotebook",
+    "RecordedRequirement",
+    "RemoveData",
+    "SiteData",
+    "StatusData",
+    "SwitchData",
+    "UseData",
+]
+
+
+class EnvironmentData(TypedDict, total=False):
+    name: str
+    """What the kernel is called, or would be."""
+    prefix: str
+    python: str
+    """Full version, `3.12.4`."""
+    backend: str
+    owned: bool
+    kernel: str | None
+    """Its kernelspec, None while it has none."""
+    display_name: str
+    current: bool
+    """This notebook runs in it."""
+    size: int | None
+    """Bytes; None when it was not asked for."""
+    packages: int
+    problem: str
+    """Empty while it can start."""
+
+
+class KernelData(TypedDict):
+    name: str
+    display_name: str
+    language: str
+    directory: str
+    ours: bool
+    prefix: str | None
+
+
+class Change(TypedDict):
+    name: str
+    version: str
+    action: str
+    """`installed` or `removed`; an upgrade is one of each."""
+
+
+class SwitchData(TypedDict):
+    how: str
+    kernel: str
+    message: str
+    hint: str
+
+
+class SiteData(TypedDict):
+    module: str
+    file: str
+    cell: int
+    """Counting code and other cells from 1; 0 outside a notebook."""
+    line: int
+    """Counting from 1 in the cell or file."""
+
+
+class RecordedRequirement(TypedDict):
+    name: str
+    requirement: str
+    optional: bool
+    evidence: str
+    """`environment`, `import-name`, `install-line`, `table` or `identity`."""
+    alternatives: list[str]
+    sites: list[SiteData]
+
+
+class RecordedNotebook(TypedDict):
+    path: str
+    language: str
+    requirements: list[RecordedRequirement]
+    local: list[str]
+    provided: list[str]
+    unresolved: list[SiteData]
+    unparsed: list[SiteData]
+
+
+class RecordData(TypedDict, total=False):
+    file: str | None
+    """The requirements file; None with `--to -` and when several directories were recorded."""
+    files: list[str]
+    changed: bool
+    state: str
+    """`on` or `off`."""
+    pin: str
+    notebooks: list[RecordedNotebook]
+    lines: list[str]
+    """The requirement lines alone, as `--to -` prints them."""
+    diff: str
+    """With `--check`: a unified diff, empty when the record is up to date."""
+
+
+class CreateData(TypedDict, total=False):
+    """Of `create`, `attach` and `%%env`."""
+
+    environment: EnvironmentData
+    action: str
+    """`created`, `reused` or `attached`."""
+    changes: list[Change]
+    notes: list[str]
+    """What happened besides, one sentence each."""
+    switch: SwitchData
+    record: RecordData | None
+    seconds: float
+
+
+class UseData(TypedDict):
+    environment: EnvironmentData | None
+    switch: SwitchData
+
+
+class InstallData(TypedDict, total=False):
+    """Of `install`, `uninstall` and `sync`."""
+
+    environment: EnvironmentData
+    changes: list[Change]
+    restart: list[str]
+    """Modules that are loaded and have changed on disk."""
+    record: RecordData | None
+    notes: list[str]
+
+
+class ListData(TypedDict):
+    environments: list[EnvironmentData]
+    kernels: list[KernelData]
+    """Kernels that are not of one of the environments."""
+
+
+class SleepingData(TypedDict):
+    kernel: str
+    variables: int
+    memory: int
+    """Bytes resident."""
+
+
+class StatusData(TypedDict, total=False):
+    notebook: str | None
+    kernel: str | None
+    environment: EnvironmentData | None
+    record: RecordData | None
+    asleep: list[SleepingData]
+
+
+class RemoveData(TypedDict, total=False):
+    kernel: str | None
+    prefix: str | None
+    delete: bool
+    """The environment's directory goes (or went) too."""
+    size: int
+    done: bool
+
+
+class DoctorData(TypedDict):
+    kernels: int
+    environments: int
+    """How many were looked at."""
+    fixed: list[str]
