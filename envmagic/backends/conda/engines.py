@@ -1,0 +1,114 @@
+"""What solves and links conda packages: the user's own executable, or rattler."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from envmagic.backends.conda import discovery
+from envmagic.errors import EnvmagicError
+from envmagic.model import Progress
+
+__all__ = ["Change", "Engine", "NotInChannels", "choose", "executable", "missing"]
+
+_NAMES = ("mamba", "micromamba", "conda")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What the environment at `prefix` is to become."""
+
+    prefix: Path
+    channels: tuple[str, ...]
+    """As written by the user or in files, first ones first; empty: as configured."""
+    specs: tuple[str, ...] = ()
+    """What is asked for now."""
+    kept: tuple[str, ...] = ()
+    """What was asked for earlier and holds still."""
+    held: tuple[str, ...] = ()
+    """What may not be violated, without asking for it: pins, the Python that is there."""
+    remove: tuple[str, ...] = ()
+    """Names to be taken out."""
+    reinstall: tuple[str, ...] = ()
+    """Names to be linked again although they look installed."""
+    upgrade: bool = False
+
+
+class NotInChannels(Exception):
+    """Packages that are asked for and that no channel has."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(", ".join(names))
+        self.names = tuple(names)
+
+
+class Engine(Protocol):
+    """Carries out a `Change`. Raises `EnvmagicError` with the solver's own words."""
+
+    name: str
+
+    def apply(self, change: Change, progress: Progress) -> None:
+        """Solve, download and link. Raises `NotInChannels` before anything is changed."""
+        ...
+
+
+def choose() -> Engine:
+    """The engine to use: `$ENVMAGIC_CONDA` (a path, or `rattler`), the user's mamba, micromamba or
+    conda, else rattler. Raises `EnvmagicError` when there is none."""
+    found = executable()
+    if found is not None:
+        from envmagic.backends.conda.executable import ExecutableEngine
+
+        return ExecutableEngine(found)
+    if importlib.util.find_spec("rattler") is not None:
+        from envmagic.backends.conda.builtin import RattlerEngine
+
+        return RattlerEngine()
+    from envmagic.backends.conda import worker
+
+    if worker.is_there():
+        return worker.ElsewhereEngine()
+    raise EnvmagicError(
+        "no-backend",
+        "There is no mamba, micromamba or conda here to make conda environments with.",
+        'pip install "envmagic[conda]"',
+        subject="conda",
+    )
+
+
+def missing() -> str:
+    """Why there is no engine, as the rest of a sentence; empty when there is one."""
+    from envmagic.backends.conda import worker
+
+    if importlib.util.find_spec("rattler") is not None or worker.is_there():
+        return ""
+    if executable() is not None:
+        return ""
+    return "neither mamba, micromamba nor conda is found, and the extra is not installed"
+
+
+def executable() -> Path | None:
+    """The user's mamba, micromamba or conda: named by a variable, on PATH, or in a usual place."""
+    named = os.environ.get("ENVMAGIC_CONDA")
+    if named:
+        return None if named == "rattler" else Path(named).expanduser()
+    for variable in ("MAMBA_EXE", "CONDA_EXE"):
+        path = os.environ.get(variable)
+        if path and os.access(path, os.X_OK):
+            return Path(path)
+    for name in _NAMES:
+        on_path = shutil.which(name)
+        if on_path:
+            return Path(on_path)
+    for root in discovery.roots():
+        for place in ("condabin", "bin", "Scripts"):
+            for name in _NAMES:
+                found = shutil.which(name, path=str(root / place))
+                if found:
+                    return Path(found)
+    return None

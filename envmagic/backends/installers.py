@@ -1,0 +1,179 @@
+"""Installing into a virtual environment from outside it: by uv where it is found, else by pip."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from envmagic import home, process
+from envmagic.backends import Wanted
+from envmagic.backends.verdict import verdict
+from envmagic.errors import EnvmagicError
+from envmagic.model import Environment, Progress
+
+__all__ = ["FilledFromOutside", "explain", "find_uv", "install", "uninstall", "uv_command"]
+
+
+def find_uv() -> Path | None:
+    """The uv to use: `$ENVMAGIC_UV`, the one installed beside us, else the one on PATH."""
+    named = os.environ.get("ENVMAGIC_UV")
+    if named and os.access(named, os.X_OK):
+        return Path(named)
+    name = "uv.exe" if sys.platform == "win32" else "uv"
+    beside = Path(sys.prefix) / ("Scripts" if sys.platform == "win32" else "bin") / name
+    if os.access(beside, os.X_OK):
+        return beside
+    if importlib.util.find_spec("uv") is not None:
+        with contextlib.suppress(Exception):  # the package is there without its binary
+            from uv import find_uv_bin
+
+            return Path(find_uv_bin())
+    on_path = shutil.which("uv")
+    return Path(on_path) if on_path else None
+
+
+def uv_command(uv: Path, *words: str | Path) -> list[str | Path]:
+    """`uv` with the options that make its output fit to read by us."""
+    return [uv, "--color", "never", *words]
+
+
+UV_ENVIRONMENT = {"UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"}
+
+
+def install(environment: Environment, wanted: Wanted, progress: Progress) -> None:
+    """Install `wanted` into `environment`. Raises `EnvmagicError` with the resolver's own words."""
+    uv = find_uv()
+    # options at a line's end, such as --hash, are only understood in files
+    tailed = [r for r in wanted.requirements if _TAIL.search(r)]
+    plain = [r for r in wanted.requirements if r not in tailed]
+    with _written(wanted.constraints) as constraints, _written(tailed) as lines:
+        options = _options(wanted, constraints, lines)
+        if uv is not None:
+            words = uv_command(uv, "pip", "install", "-p", environment.python, *options)
+            words += [w for name in wanted.reinstall for w in ("--reinstall-package", name)]
+        else:
+            # compiling everything costs more than it saves: a kernel imports a part of it
+            words = [*_pip(environment), "install", "--no-compile", *options]
+            words += ["--force-reinstall", "--no-deps"] if wanted.reinstall else []
+        for text in plain:
+            words += shlex.split(text) if text.startswith("-") else [text]
+        named = ", ".join(plain[:3]) or "the packages"
+        _run(words, environment, progress, named, wanted.directory)
+
+
+def uninstall(environment: Environment, packages: Sequence[str], progress: Progress) -> None:
+    """Take `packages` out of `environment`."""
+    uv = find_uv()
+    if uv is not None:
+        words = uv_command(uv, "pip", "uninstall", "-p", environment.python, *packages)
+    else:
+        words = [*_pip(environment), "uninstall", "--yes", *packages]
+    _run(words, environment, progress, ", ".join(packages), None)
+
+
+class FilledFromOutside:
+    """The half of a backend that all kinds of venv share."""
+
+    def install(self, environment: Environment, wanted: Wanted, progress: Progress) -> list[str]:
+        install(environment, wanted, progress)
+        return []
+
+    def uninstall(
+        self, environment: Environment, packages: Sequence[str], progress: Progress
+    ) -> None:
+        uninstall(environment, packages, progress)
+
+
+def explain(error: process.CommandFailed, what: str) -> EnvmagicError:
+    """What uv, pip or virtualenv said when it failed, as one line for a person."""
+    said = f"{error.stderr}\n{error.stdout}"
+    lower = said.lower()
+    if "no space left" in lower or "os error 28" in lower or "errno 28" in lower:
+        return EnvmagicError("no-space", f"No space left on the disk while installing {what}.")
+    if _NETWORK.search(lower):
+        return EnvmagicError(
+            "no-network",
+            f"The package index cannot be reached, so {what} could not be installed.",
+            "Check the network and try again.",
+        )
+    why = verdict(home.user_text(said)) or f"Installing {what} failed."
+    whole = home.user_text(said.strip())
+    # a line or two of the tool's own are in the verdict as they are
+    more = "Add --json for all that was said." if len(whole.splitlines()) > _MANY else ""
+    return EnvmagicError("install-failed", why, more, detail=whole)
+
+
+_MANY = 20  # lines
+_TAIL = re.compile(r"\s--[a-z]")
+_NETWORK = re.compile(
+    r"dns error|failed to lookup|connection refused|network is unreachable|newconnectionerror"
+    r"|name resolution|failed to establish a new connection|error sending request|timed out"
+    r"|network connectivity is disabled|tunnel error|proxyerror"
+)
+
+
+def _options(wanted: Wanted, constraints: Path | None, lines: Path | None) -> list[str | Path]:
+    words: list[str | Path] = []
+    for file in (*wanted.files, *([lines] if lines else [])):
+        words += ["-r", file]
+    if constraints is not None:
+        words += ["-c", constraints]
+    if wanted.upgrade:
+        words.append("--upgrade")
+    return words
+
+
+def _pip(environment: Environment) -> list[str | Path]:
+    """pip for `environment`: its own, else the one beside us working on it from outside."""
+    if any((site / "pip" / "__main__.py").exists() for site in environment.site_packages):
+        words: list[str | Path] = [environment.python, "-m", "pip"]
+    elif importlib.util.find_spec("pip") is not None:
+        words = [sys.executable, "-m", "pip", "--python", environment.python]
+    else:
+        raise EnvmagicError(
+            "no-installer",
+            "There is neither uv nor pip to install with.",
+            "Install one: python -m ensurepip",
+        )
+    return [*words, "--disable-pip-version-check", "--no-input", "--no-color"]
+
+
+@contextlib.contextmanager
+def _written(lines: Sequence[str]) -> Iterator[Path | None]:
+    if not lines:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="envmagic-") as directory:
+        file = Path(directory, "lines.txt")
+        file.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        yield file
+
+
+def _run(
+    words: Sequence[str | Path],
+    environment: Environment,
+    progress: Progress,
+    what: str,
+    directory: Path | None,
+) -> None:
+    try:
+        process.run(
+            words,
+            env={**_uv_environment(), "VIRTUAL_ENV": str(environment.prefix)},
+            on_line=progress.detail,
+            cwd=directory or environment.prefix,
+        )
+    except process.CommandFailed as error:
+        raise explain(error, process.redact(what)) from error
+
+
+def _uv_environment() -> dict[str, str]:
+    return {k: v for k, v in UV_ENVIRONMENT.items() if k == "UV_NO_PROGRESS" or k not in os.environ}

@@ -1,0 +1,31 @@
+"""The backend `uv`: the fastest, and the default where it is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from envmagic import process
+from envmagic.backends import Wanted, installers
+from envmagic.errors import EnvmagicError
+from envmagic.model import BackendName, EnvSpec, Progress
+
+__all__ = ["UvBackend"]
+
+
+class UvBackend(installers.FilledFromOutside):
+    name = BackendName.UV
+
+    def missing(self) -> str:
+        return "" if installers.find_uv() else "uv is not installed"
+
+    def create(self, spec: EnvSpec, python: Path, wanted: Wanted, progress: Progress) -> None:
+        uv = installers.find_uv()
+        if uv is None:
+            raise EnvmagicError("no-backend", "uv is not installed.", "pip install uv")
+        words = installers.uv_command(
+            uv, "venv", "--no-project", "--allow-existing", "--prompt", spec.name
+        )
+        try:
+            process.run([*words, "-p", python, spec.prefix], env=installers.UV_ENVIRONMENT)
+        except process.CommandFailed as error:
+            raise installers.explain(error, str(spec.name)) from error

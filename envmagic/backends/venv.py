@@ -1,0 +1,29 @@
+"""The backend `venv`: what every Python has, made without pip and filled from outside."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from envmagic import process
+from envmagic.backends import Wanted, installers
+from envmagic.model import BackendName, EnvSpec, Progress
+
+__all__ = ["VenvBackend"]
+
+
+class VenvBackend(installers.FilledFromOutside):
+    name = BackendName.VENV
+
+    def missing(self) -> str:
+        if importlib.util.find_spec("venv") is None:
+            return "this Python was packaged without venv"
+        return ""
+
+    def create(self, spec: EnvSpec, python: Path, wanted: Wanted, progress: Progress) -> None:
+        # --without-pip: ensurepip takes seconds, installing pip with the rest a fraction of one
+        options = ["-m", "venv", "--without-pip", "--prompt", spec.name]
+        try:
+            process.run([python, "-I", *options, spec.prefix])
+        except process.CommandFailed as error:
+            raise installers.explain(error, spec.name) from error

@@ -1,0 +1,36 @@
+"""The backend `virtualenv`: for those who configure it or need an older Python."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+from envmagic import process
+from envmagic.backends import Wanted, installers
+from envmagic.model import BackendName, EnvSpec, Progress
+
+__all__ = ["VirtualenvBackend"]
+
+
+class VirtualenvBackend(installers.FilledFromOutside):
+    name = BackendName.VIRTUALENV
+
+    def missing(self) -> str:
+        return "" if self._command() else "virtualenv is not installed"
+
+    def create(self, spec: EnvSpec, python: Path, wanted: Wanted, progress: Progress) -> None:
+        words = [*self._command(), "--no-download", "--no-seed", "--no-periodic-update"]
+        words += ["--prompt", spec.name, "--python", python, spec.prefix]
+        try:
+            process.run(words)
+        except process.CommandFailed as error:
+            raise installers.explain(error, spec.name) from error
+
+    @staticmethod
+    def _command() -> list[str | Path]:
+        if importlib.util.find_spec("virtualenv") is not None:
+            return [sys.executable, "-m", "virtualenv"]
+        on_path = shutil.which("virtualenv")
+        return [on_path] if on_path else []

@@ -1,0 +1,163 @@
+"""Which Python interpreters this machine has, for environments that ask for a version."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from envmagic import process
+from envmagic.errors import EnvmagicError, WordsError
+
+__all__ = ["Python", "find", "installed", "running"]
+
+OLDEST = (3, 10)
+"""The oldest Python that environments are made from: the oldest envmagic itself runs on."""
+_VERSION = re.compile(r"\d+(?:\.\d+){0,2}$")
+_EXECUTABLE = re.compile(r"python3\.(\d+)(?:\.exe)?$")
+_ASK = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
+
+
+@dataclass(frozen=True)
+class Python:
+    """An interpreter that environments can be made from."""
+
+    executable: Path
+    version: str
+    """As far as its place tells: `3.12.4` or `3.12`."""
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        return tuple(int(part) for part in self.version.split("."))
+
+
+def running() -> Python:
+    """The interpreter this process runs on, outside any virtual environment it may be in."""
+    base: str = getattr(sys, "_base_executable", None) or sys.executable
+    return Python(Path(base), ".".join(str(part) for part in sys.version_info[:3]))
+
+
+def installed() -> list[Python]:
+    """Every CPython 3 found on PATH, among pyenv's and among uv's, newest first, none run."""
+    found: dict[str, Python] = {}
+    for python in (running(), *_on_path(), *_of_pyenv(), *_of_uv()):
+        found.setdefault(os.path.realpath(python.executable), python)
+    return sorted(found.values(), key=lambda p: p.parts, reverse=True)
+
+
+def find(wanted: str | None) -> Python:
+    """The interpreter for `wanted`: a version, a specifier (`>=3.11`), a path, or None: ours.
+
+    Raises `WordsError` when the words are wrong and `EnvmagicError` when there is no such Python;
+    the message lists those there are that an environment can be made from.
+    """
+    if wanted is None:
+        return running()
+    if "/" in wanted or os.sep in wanted or wanted.startswith("~"):
+        return _at_path(Path(wanted).expanduser())
+    candidates = sorted(installed(), key=lambda p: p.version != running().version)
+    accepts = _matcher(wanted)
+    for python in candidates:
+        if accepts(python.version) and (exact := _exact(python)) and accepts(exact.version):
+            return exact
+    usable = [p for p in candidates if p.parts >= OLDEST]
+    versions = sorted({p.parts[:2] for p in usable}, reverse=True)
+    there = ", ".join(".".join(str(n) for n in v) for v in versions)
+    raise EnvmagicError(
+        "no-python", f"Python {wanted} is not on this machine; there are {there}.", subject=wanted
+    )
+
+
+class _Matcher:
+    """Whether a version, perhaps only `3.12`, can be the wanted one."""
+
+    def __init__(self, wanted: str) -> None:
+        from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+        plain = wanted.removeprefix("python").removeprefix("==").strip()
+        self.parts = tuple(int(p) for p in plain.split(".")) if _VERSION.match(plain) else None
+        self.specifier = None
+        if self.parts is None:
+            try:
+                self.specifier = SpecifierSet(wanted)
+            except InvalidSpecifier:
+                raise WordsError(
+                    "bad-python",
+                    f"{wanted!r} is no Python version.",
+                    "Write it like 3.12, 3.12.4, '>=3.11' or /path/to/python.",
+                    subject=wanted,
+                ) from None
+
+    def __call__(self, version: str) -> bool:
+        have = tuple(int(p) for p in version.split("."))
+        if self.parts is not None:
+            both = min(len(have), len(self.parts))
+            return have[:both] == self.parts[:both]
+        if len(have) < 3:  # its micro version decides later, when it has been asked
+            return True
+        return self.specifier is not None and self.specifier.contains(version)
+
+
+def _matcher(wanted: str) -> _Matcher:
+    return _Matcher(wanted)
+
+
+def _exact(python: Python) -> Python | None:
+    """`python` with its full version, asked if need be; None when it does not run."""
+    if len(python.parts) == 3:
+        return python
+    try:
+        said = process.run([python.executable, "-I", "-c", _ASK], timeout=20).stdout.strip()
+    except process.CommandFailed:
+        return None
+    return Python(python.executable, said) if re.fullmatch(r"\d+\.\d+\.\d+", said) else None
+
+
+def _at_path(path: Path) -> Python:
+    if path.is_dir():
+        inside = path / ("python.exe" if sys.platform == "win32" else "bin/python3")
+        path = inside
+    python = _exact(Python(path, "3")) if path.is_file() else None
+    if python is None:
+        raise EnvmagicError("no-python", f"{path} is no Python interpreter.", subject=str(path))
+    return python
+
+
+def _on_path() -> Iterator[Python]:
+    for entry in os.environ.get("PATH", "").split(os.pathsep):
+        if not entry or Path(entry).name == "shims" or (Path(entry).parent / "pyvenv.cfg").exists():
+            continue  # shims answer for versions that are not there; venvs are not bases
+        try:
+            names = os.listdir(entry)
+        except OSError:
+            continue
+        for name in names:
+            match = _EXECUTABLE.match(name)
+            if match and os.access(Path(entry, name), os.X_OK):
+                yield Python(Path(entry, name), f"3.{match[1]}")
+
+
+def _of_pyenv() -> Iterator[Python]:
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from _versions_below(root / "versions", re.compile(r"(3\.\d+\.\d+)$"))
+
+
+def _of_uv() -> Iterator[Python]:
+    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    root = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or data / "uv" / "python")
+    yield from _versions_below(root, re.compile(r"cpython-(3\.\d+\.\d+)-"))
+
+
+def _versions_below(directory: Path, pattern: re.Pattern[str]) -> Iterator[Python]:
+    try:
+        entries = sorted(directory.iterdir())
+    except OSError:
+        return
+    for entry in entries:
+        match = pattern.match(entry.name)
+        python = entry / ("python.exe" if sys.platform == "win32" else "bin/python3")
+        if match and not entry.is_symlink() and python.exists():
+            yield Python(python, match[1])

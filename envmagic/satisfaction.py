@@ -1,0 +1,103 @@
+"""Whether what is installed satisfies a requirement, extras and markers included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+__all__ = ["closure", "missing", "requirements_of"]
+
+Installed = Mapping[str, tuple[str, Path]]
+"""Normalised name -> (version, dist-info), as `probe.distributions` returns it."""
+
+
+def missing(
+    requirements: Iterable[Requirement], installed: Installed, python: str
+) -> list[Requirement]:
+    """Those of `requirements` that `installed` does not satisfy on Python `python` (`3.12.4`).
+
+    One with a URL counts as satisfied when the distribution is there at all: what it was built
+    from cannot be told from its files in every case, and `-U` installs it anew.
+    """
+    return [r for r in requirements if not _satisfied(r, installed, _markers(python))]
+
+
+def closure(roots: Iterable[str], installed: Installed, python: str) -> set[str]:
+    """`roots` and everything installed that they need, as normalised names."""
+    environment = _markers(python)
+    found: set[str] = set()
+    todo = [canonicalize_name(root) for root in roots]
+    while todo:
+        name = todo.pop()
+        if name in found or name not in installed:
+            continue
+        found.add(name)
+        for requirement in _requires(installed[name][1]):
+            if _applies(requirement, {**environment, "extra": ""}):
+                todo.append(canonicalize_name(requirement.name))
+    return found
+
+
+def requirements_of(info: Path, python: str) -> list[Requirement]:
+    """What the distribution with dist-info `info` needs on Python `python`, without extras."""
+    environment = {**_markers(python), "extra": ""}
+    return [r for r in _requires(info) if _applies(r, environment)]
+
+
+def _satisfied(requirement: Requirement, installed: Installed, environment: dict[str, str]) -> bool:
+    if not _applies(requirement, {**environment, "extra": ""}):
+        return True
+    name = canonicalize_name(requirement.name)
+    if name not in installed:
+        return False
+    version, info = installed[name]
+    if not requirement.specifier.contains(version, prereleases=True):
+        return False
+    return all(
+        _satisfied(_without_marker(needed), installed, environment)
+        for needed in _of_extras(requirement, info, environment)
+    )
+
+
+def _of_extras(
+    requirement: Requirement, info: Path, environment: dict[str, str]
+) -> Iterator[Requirement]:
+    for extra in requirement.extras:
+        for needed in _requires(info):
+            with_extra = _applies(needed, {**environment, "extra": extra})
+            if with_extra and not _applies(needed, {**environment, "extra": ""}):
+                yield needed
+
+
+def _requires(info: Path) -> Iterator[Requirement]:
+    from email.parser import HeaderParser
+
+    for name in ("METADATA", "PKG-INFO"):
+        try:
+            text = (info / name).read_text("utf-8", errors="replace")
+        except OSError:
+            continue
+        for line in HeaderParser().parsestr(text).get_all("Requires-Dist", []):
+            try:
+                yield Requirement(line)
+            except InvalidRequirement:
+                continue
+        return
+
+
+def _applies(requirement: Requirement, environment: dict[str, str]) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate(environment)
+
+
+def _without_marker(requirement: Requirement) -> Requirement:
+    bare = Requirement(str(requirement))
+    bare.marker = None
+    return bare
+
+
+def _markers(python: str) -> dict[str, str]:
+    short = ".".join(python.split(".")[:2])
+    return {"python_version": short, "python_full_version": python}
