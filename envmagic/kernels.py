@@ -1,0 +1,256 @@
+"""Kernelspecs: reading all there are, writing and removing ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Container, Iterable
+from pathlib import Path
+from typing import Any
+
+import envmagic
+from envmagic import files, home, layout, names
+from envmagic.errors import EnvmagicError
+from envmagic.model import BackendName, Environment, Kernel
+
+__all__ = [
+    "by_prefix",
+    "directory",
+    "every",
+    "find",
+    "free_name",
+    "of_prefix",
+    "read",
+    "register",
+    "restore",
+    "snapshot",
+    "unregister",
+]
+
+_NAME = re.compile(r"[a-zA-Z0-9._\-]+")  # what jupyter_client accepts
+# beside each kernelspec of a conda environment: it needs nothing of us in the environment
+_LAUNCHER = Path(__file__).with_name("activation.py")
+_LOGOS = re.compile(r"logo-[\w.-]+\.(?:png|svg)")
+
+
+def directory() -> Path:
+    """Where our kernelspecs go: the user's, never one of an environment."""
+    from jupyter_core.paths import jupyter_data_dir
+
+    return Path(jupyter_data_dir()) / "kernels"
+
+
+def every() -> list[Kernel]:
+    """Every kernelspec Jupyter would find from here, the first of each name, sorted by name."""
+    from jupyter_core.paths import jupyter_path
+
+    found: dict[str, Kernel] = {}
+    for place in jupyter_path("kernels"):
+        try:
+            entries = sorted(Path(place).iterdir())
+        except OSError:
+            continue
+        for entry in entries:
+            kernel = read(entry) if _NAME.fullmatch(entry.name) else None
+            if kernel is not None:
+                found.setdefault(kernel.name, kernel)
+    return sorted(found.values(), key=lambda k: k.name)
+
+
+def find(name: str) -> Kernel | None:
+    """The kernelspec called `name`, as Jupyter would find it from here."""
+    return next((k for k in every() if k.name == name.lower()), None)
+
+
+def of_prefix(prefix: Path, kernels: Iterable[Kernel] | None = None) -> Kernel | None:
+    """Our kernelspec for the environment at `prefix`."""
+    real = os.path.realpath(prefix)
+    for kernel in every() if kernels is None else kernels:
+        if kernel.prefix is not None and os.path.realpath(kernel.prefix) == real:
+            return kernel
+    return None
+
+
+def by_prefix(kernels: Iterable[Kernel]) -> dict[str, Kernel]:
+    """Real path of the prefix -> our kernelspec for it, the first of each."""
+    found: dict[str, Kernel] = {}
+    for kernel in kernels:
+        if kernel.prefix is not None:
+            found.setdefault(os.path.realpath(kernel.prefix), kernel)
+    return found
+
+
+def read(place: Path) -> Kernel | None:
+    """The kernelspec in the directory `place`; None when it has none that can be read."""
+    try:
+        spec = json.loads((place / "kernel.json").read_text("utf-8"))
+        argv = tuple(str(word) for word in spec["argv"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    metadata = spec.get("metadata")
+    env = spec.get("env")
+    return Kernel(
+        name=place.name.lower(),
+        directory=place,
+        display_name=str(spec.get("display_name", place.name)),
+        argv=argv,
+        language=str(spec.get("language", "")),
+        env={str(k): str(v) for k, v in env.items()} if isinstance(env, dict) else {},
+        metadata=metadata if isinstance(metadata, dict) else {},
+    )
+
+
+def free_name(wanted: str, prefix: Path) -> str:
+    """What the kernel for `prefix` is called: the name it has, `wanted`, or that with a suffix."""
+    kernels = every()
+    own = of_prefix(prefix, kernels)
+    if own is not None:
+        return own.name
+    taken = {kernel.name for kernel in kernels} | _entries(directory())
+    return names.suffixed(wanted, prefix) if wanted in taken else wanted
+
+
+def register(environment: Environment, name: str, *, extension: bool, uv: Path | None) -> Kernel:
+    """Write the kernelspec `name` for `environment`, whole or not at all.
+
+    `extension`: envmagic is there and is to be loaded from the start. Raises `EnvmagicError` when
+    the name belongs to a spec that is not ours or the directory cannot be written.
+    """
+    place = directory() / name
+    if place.exists():
+        present = read(place)
+        if present is None or not present.ours:
+            raise EnvmagicError(
+                "kernel-taken",
+                f"A kernel {name!r} that envmagic did not make is in {home.user_path(place)}.",
+                "Choose another name.",
+                subject=name,
+            )
+    spec = _spec(environment, name, extension=extension, uv=uv)
+    contents = {"kernel.json": json.dumps(spec, indent=1).encode() + b"\n"}
+    if environment.backend is BackendName.CONDA:
+        contents[_LAUNCHER.name] = _LAUNCHER.read_bytes()
+    current = read(place)
+    if current is not None and snapshot(name, contents) == contents:
+        return current
+    try:
+        files.write_atomic_directory(place, contents | _logos(environment))
+    except OSError as error:
+        raise EnvmagicError(
+            "not-writable",
+            f"The kernel cannot be registered in {home.user_path(place)}: {error.strerror}.",
+            subject=str(place),
+        ) from error
+    written = read(place)
+    assert written is not None
+    return written
+
+
+def unregister(kernel: Kernel) -> None:
+    """Remove `kernel`, which must be ours and in the user's directory, else `EnvmagicError`."""
+    if not kernel.ours or kernel.directory.parent != directory() or kernel.directory.is_symlink():
+        raise EnvmagicError(
+            "not-ours",
+            f"envmagic did not make the kernel {kernel.name!r}.",
+            f"jupyter kernelspec remove {kernel.name}",
+            subject=kernel.name,
+        )
+    shutil.rmtree(kernel.directory, ignore_errors=True)
+
+
+def snapshot(name: str, only: Container[str] | None = None) -> dict[str, bytes] | None:
+    """The files of our spec `name` as they are now, for `restore`; None when there is none."""
+    place = directory() / name
+    if not place.is_dir():
+        return None
+    held = [f for f in place.iterdir() if f.is_file() and (only is None or f.name in only)]
+    return {f.name: f.read_bytes() for f in held}
+
+
+def restore(name: str, contents: dict[str, bytes] | None) -> None:
+    """Put the spec `name` back as `snapshot` found it."""
+    place = directory() / name
+    if contents is not None:
+        files.write_atomic_directory(place, contents)
+    else:
+        kernel = read(place)
+        if kernel is not None:
+            unregister(kernel)
+
+
+def _spec(
+    environment: Environment, name: str, *, extension: bool, uv: Path | None
+) -> dict[str, Any]:
+    prefix = str(environment.prefix)
+    argv = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    if extension:
+        argv += ["--ext", "envmagic"]
+    env: dict[str, str] = {}
+    if environment.backend is BackendName.CONDA:  # activated at each start, by the launcher
+        argv = ["-I", "-S", str(directory() / name / _LAUNCHER.name), *argv]
+        env |= _rattler()
+    else:
+        # jupyter_client expands ${PATH} when it starts the kernel, and $$ to $
+        scripts = str(layout.scripts_directory(environment.prefix)).replace("$", "$$")
+        env["PATH"] = f"{scripts}{os.pathsep}${{PATH}}"
+        env["VIRTUAL_ENV"] = prefix.replace("$", "$$")
+    if uv is not None:
+        env["ENVMAGIC_UV"] = str(uv).replace("$", "$$")
+    entry = {
+        "schema": 1,
+        "prefix": prefix,
+        "owned": environment.owned,
+        "backend": environment.backend.value,
+        "python": environment.version,
+        "version": envmagic.__version__,
+    }
+    return {
+        "argv": [str(environment.python), *argv],
+        "display_name": f"{name} (Python {environment.short_version})",
+        "language": "python",
+        "interrupt_mode": "signal",
+        "env": env,
+        "metadata": {"debugger": True, **_declared(environment), "envmagic": entry},
+    }
+
+
+def _rattler() -> dict[str, str]:
+    """Which Python has the extra, for the kernel's `%env install`: it has none itself."""
+    import importlib.util
+
+    known = os.environ.get("ENVMAGIC_RATTLER", "")
+    if importlib.util.find_spec("rattler") is not None:
+        known = f"{sys.executable}{os.pathsep}{Path(envmagic.__file__).parents[1]}"
+    return {"ENVMAGIC_RATTLER": known.replace("$", "$$")} if known else {}
+
+
+def _declared(environment: Environment) -> dict[str, Any]:
+    """What the environment's own ipykernel declares about itself in the spec it installs."""
+    try:
+        spec = json.loads((_own_spec(environment) / "kernel.json").read_text("utf-8"))
+        metadata = spec["metadata"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return dict(metadata) if isinstance(metadata, dict) else {}
+
+
+def _own_spec(environment: Environment) -> Path:
+    return environment.prefix / "share" / "jupyter" / "kernels" / "python3"
+
+
+def _logos(environment: Environment) -> dict[str, bytes]:
+    try:
+        entries = sorted(_own_spec(environment).iterdir())
+    except OSError:
+        return {}
+    return {e.name: e.read_bytes() for e in entries if _LOGOS.fullmatch(e.name)}
+
+
+def _entries(place: Path) -> set[str]:
+    try:
+        return {name.lower() for name in os.listdir(place)}
+    except OSError:
+        return set()

@@ -1,0 +1,273 @@
+"""Notebook files as cells: nbformat 3 and 4, Jupytext scripts and Markdown, without outputs."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from envmagic.errors import EnvmagicError
+from envmagic.home import user_path
+
+__all__ = ["LIMIT", "Cell", "NotebookFile", "parse", "read"]
+
+LIMIT = 256 * 1024 * 1024
+"""Bytes; a larger notebook is refused before it is loaded."""
+
+_STRIP_FROM = 1024 * 1024  # bytes; below it, parsing the outputs is cheaper than skipping them
+_DEPTH = 128  # levels of brackets; notebooks have about ten
+_NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
+_OUTPUTS = re.compile(rb'(?<!\\)"(?:outputs|attachments|widgets)"\s*:\s*(?=[\[{])')
+_TRAILING = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")|,(?=\s*[\]}])', re.DOTALL)
+_BRACKET = re.compile(rb'["\[\]{}]')
+_PYTHON = re.compile(
+    r"(?:i|x|c)?python\d*(?:\.\d+)?|pyspark\d*|python_\w+|sage(?:math)?", re.IGNORECASE
+)
+_SCRIPTS = (".py", ".md", ".qmd", ".rmd")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A code cell: its number among all cells, counting from 1, and its source as it is typed."""
+
+    number: int
+    source: str
+
+
+@dataclass(frozen=True)
+class NotebookFile:
+    """The code cells of a notebook; none when it is not Python."""
+
+    language: str
+    cells: tuple[Cell, ...] = ()
+    kernel: str | None = None
+    """The kernel it names."""
+
+    @property
+    def is_python(self) -> bool:
+        return self.language == "python"
+
+
+def read(path: Path) -> NotebookFile:
+    """The cells of the notebook `path`.
+
+    Raises `EnvmagicError`: `unreadable`, `too-large` (beyond `LIMIT`), `not-a-notebook`.
+    """
+    try:
+        size = path.stat().st_size
+        if size > LIMIT:
+            raise EnvmagicError(
+                "too-large",
+                f"{user_path(path)} has {size >> 20} MiB; at most {LIMIT >> 20} are read.",
+                "Clear its outputs.",
+                subject=str(path),
+            )
+        raw = path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise EnvmagicError(
+            "unreadable", f"{user_path(path)} cannot be read: {reason}.", subject=str(path)
+        ) from error
+    return parse(raw, path)
+
+
+def parse(raw: bytes, path: Path) -> NotebookFile:
+    """The cells of a notebook with the bytes `raw`; `path` tells its format and is for messages.
+
+    Raises `EnvmagicError` (`not-a-notebook`).
+    """
+    if path.suffix.lower() in _SCRIPTS:
+        return _script(_decode(raw), markdown=path.suffix.lower() != ".py")
+    try:
+        document = _load(raw)
+    except (ValueError, RecursionError, MemoryError) as error:
+        reason = "it is nested too deeply" if not isinstance(error, ValueError) else "no JSON"
+        raise _not_a_notebook(path, reason) from error
+    if not isinstance(document, dict):
+        raise _not_a_notebook(path, "no JSON object")
+    cells = list(_cells(document))
+    if not cells and not any(k in document for k in ("cells", "worksheets", "nbformat")):
+        raise _not_a_notebook(path, "it has no cells")
+    language = _language(document, cells)
+    code = tuple(_code(cells)) if language == "python" else ()
+    return NotebookFile(language, code, _kernel(document))
+
+
+def _load(raw: bytes) -> Any:
+    if _is_deep(raw):
+        raise RecursionError
+    if len(raw) > _STRIP_FROM and not raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raw = _without_outputs(raw)
+    try:
+        return json.loads(raw.removeprefix(codecs.BOM_UTF8))
+    except ValueError:
+        # control characters inside strings, bytes that are no UTF-8, commas too many
+        text = _TRAILING.sub(lambda m: m[1] or "", _decode(raw))
+        return json.loads(text, strict=False)
+
+
+def _is_deep(raw: bytes) -> bool:
+    """Whether brackets are nested beyond `_DEPTH`: pairs are taken out from the inside.
+
+    Brackets in strings may hide some; then Python's own limit on recursion stops the parser.
+    """
+    brackets = raw.translate(None, _NO_BRACKET)
+    for _ in range(_DEPTH):
+        fewer = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if len(fewer) == len(brackets):
+            return False
+        brackets = fewer
+    return True
+
+
+def _decode(raw: bytes) -> str:
+    for mark, name in (
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF32_LE, "utf-32-le"),
+        (codecs.BOM_UTF32_BE, "utf-32-be"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+    ):
+        if raw.startswith(mark):
+            return raw[len(mark) :].decode(name, "replace")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", "replace")
+
+
+def _without_outputs(raw: bytes) -> bytes:
+    """`raw` with the values of "outputs" and the like empty: they are most of a large notebook.
+
+    Such a key cannot occur inside a JSON string, where its quotes would carry a backslash.
+    """
+    kept: list[bytes] = []
+    position = 0
+    while match := _OUTPUTS.search(raw, position):
+        end = _value_end(raw, match.end())
+        kept.append(raw[position : match.end()])
+        kept.append(b"[]" if raw[match.end()] == ord("[") else b"{}")
+        position = end
+    return b"".join([*kept, raw[position:]])
+
+
+def _value_end(raw: bytes, start: int) -> int:
+    depth, position = 0, start
+    while match := _BRACKET.search(raw, position):
+        position = match.end()
+        token = raw[match.start()]
+        if token == ord('"'):
+            position = _string_end(raw, position)
+        elif token in b"[{":
+            depth += 1
+        else:
+            depth -= 1
+            if depth == 0:
+                return position
+    raise ValueError("unterminated")
+
+
+def _string_end(raw: bytes, position: int) -> int:
+    while True:
+        quote = raw.find(b'"', position)
+        if quote < 0:
+            raise ValueError("unterminated")
+        slashes = quote
+        while raw[slashes - 1] == ord("\\"):
+            slashes -= 1
+        position = quote + 1
+        if (quote - slashes) % 2 == 0:
+            return position
+
+
+def _cells(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    found = document.get("cells")
+    if not isinstance(found, list):
+        sheets = document.get("worksheets")
+        sheets = sheets if isinstance(sheets, list) else []
+        found = [
+            cell
+            for sheet in sheets
+            if isinstance(sheet, dict) and isinstance(sheet.get("cells"), list)
+            for cell in sheet["cells"]
+        ]
+    # what is no cell keeps its place, so that numbers stay right
+    yield from (cell if isinstance(cell, dict) else {} for cell in found)
+
+
+def _code(cells: list[dict[str, Any]]) -> Iterator[Cell]:
+    for number, cell in enumerate(cells, 1):
+        if cell.get("cell_type") != "code" or not _is_python_cell(cell):
+            continue
+        source = cell.get("source", cell.get("input", ""))
+        if isinstance(source, list):
+            source = "".join(part for part in source if isinstance(part, str))
+        if isinstance(source, str) and source and not source.isspace():
+            yield Cell(number, source)
+
+
+def _is_python_cell(cell: Mapping[str, Any]) -> bool:
+    """nbformat 3 and VS Code's polyglot notebooks give each cell a language."""
+    metadata = cell.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    vscode = metadata.get("vscode")
+    named = vscode.get("languageId") if isinstance(vscode, dict) else cell.get("language")
+    return not isinstance(named, str) or not named or bool(_PYTHON.fullmatch(named))
+
+
+def _language(document: Mapping[str, Any], cells: list[dict[str, Any]]) -> str:
+    """`python` unless the metadata names another; kernel names decide last."""
+    metadata = _mapping(document, "metadata")
+    info, spec = _mapping(metadata, "language_info"), _mapping(metadata, "kernelspec")
+    if info.get("file_extension") == ".py":  # Spark and Glue call their Python by other names
+        return "python"
+    for named in (info.get("name"), spec.get("language")):
+        if isinstance(named, str) and named:
+            return "python" if _PYTHON.fullmatch(named) else named.lower()
+    name = spec.get("name")
+    known = {"ir": "r", "ijavascript": "javascript", "xcpp": "c++", "ruby": "ruby"}
+    if isinstance(name, str):
+        first = re.split(r"[-.\d_]", name.lower())[0]
+        return known.get(first, first if first in ("julia", "scala", "bash") else "python")
+    code = [c for c in cells if c.get("cell_type") == "code" and isinstance(c.get("language"), str)]
+    if code and not any(_is_python_cell(c) for c in code):
+        return str(code[0]["language"]).lower()
+    return "python"
+
+
+def _kernel(document: Mapping[str, Any]) -> str | None:
+    name = _mapping(_mapping(document, "metadata"), "kernelspec").get("name")
+    return name if isinstance(name, str) else None
+
+
+def _mapping(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = value.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _script(text: str, *, markdown: bool) -> NotebookFile:
+    """A Jupytext notebook; magics are commented out in `.py` files."""
+    if markdown:
+        fences = re.findall(
+            r"(?ms)^(?:```|~~~) ?\{?(?:code-cell\}? +)?(?:i?python\d?)\b[^\n]*\n(.*?)^(?:```|~~~)",
+            text,
+        )
+        return NotebookFile("python", tuple(Cell(n, s) for n, s in enumerate(fences, 1)))
+    if re.match(r"(?s)# ---\n.*?# jupyter:", text):
+        text = re.sub(r"(?m)^# ?(?=[%!]\w)", "", text)
+    parts = re.split(r"(?m)^(?=# %%|# \+|# In\[)", text)
+    code = ((n, p) for n, p in enumerate(parts, 1) if not re.match(r"# %% *\[(markdown|raw)", p))
+    return NotebookFile("python", tuple(Cell(n, p) for n, p in code if p.strip()))
+
+
+def _not_a_notebook(path: Path, reason: str) -> EnvmagicError:
+    return EnvmagicError(
+        "not-a-notebook",
+        f"{user_path(path)} is not a notebook: {reason}.",
+        "Open and save it in Jupyter, or leave it out.",
+        subject=str(path),
+    )

@@ -1,0 +1,129 @@
+"""In the Jupyter server: what a kernel restarts as, after the notebook has moved.
+
+The server goes on believing in the kernelspec it started. `PUT envmagic/kernels/ID {"name": NAME}`
+tells it another; so does a note in the runtime directory, for kernels that may not ask because the
+server has a password only. Enabled wherever envmagic is installed beside the server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+__all__ = ["NOTES"]
+
+NOTES = "envmagic-restart-*.json"
+_PATH = r"envmagic/kernels/(?P<kernel_id>[\w-]+)"
+_INTERVAL = 500  # milliseconds between two looks for notes
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "envmagic.server_extension"}]
+
+
+def _load_jupyter_server_extension(server: Any) -> None:
+    from jupyter_server.utils import url_path_join
+    from tornado.ioloop import PeriodicCallback
+
+    application = server.web_app
+    base_url = application.settings["base_url"]
+    application.add_handlers(".*$", [(url_path_join(base_url, _PATH), _handler())])
+    notes = _Notes(server)
+    PeriodicCallback(notes.look, _INTERVAL).start()
+
+
+def restart_as(kernels: Any, specs: Any, kernel_id: str, name: str, *, keep_name: bool) -> str:
+    """Have the kernel restart as the kernelspec `name`; returns what it restarted as until now.
+
+    With `keep_name` the server goes on calling it as it does. Raises `KeyError` when there is no
+    such kernel or kernelspec. `kernel_name` and `provisioner.kernel_spec` are jupyter_client's
+    public attributes; the spec kept by a manager is not, so that is looked at with care.
+    """
+    from jupyter_client.kernelspec import NoSuchKernel
+
+    try:
+        manager = kernels.get_kernel(kernel_id)
+        spec = specs.get_kernel_spec(name)
+    except NoSuchKernel as error:
+        raise KeyError(str(error)) from error
+    before = manager.kernel_spec
+    until_now = next((n for n, d in _by_directory(specs) if d == before.resource_dir), "")
+    if keep_name:
+        manager._kernel_spec = spec
+    else:
+        manager.kernel_name = name
+    if manager.provisioner is not None:
+        manager.provisioner.kernel_spec = spec
+    return until_now or manager.kernel_name
+
+
+def _by_directory(specs: Any) -> list[tuple[str, str]]:
+    return list(specs.find_kernel_specs().items())
+
+
+def _handler() -> type:
+    from jupyter_server.auth.decorator import authorized
+    from jupyter_server.base.handlers import APIHandler
+    from tornado import web
+
+    class RestartAs(APIHandler):  # type: ignore[misc]
+        auth_resource = "kernels"
+
+        @web.authenticated  # type: ignore[untyped-decorator]
+        @authorized  # type: ignore[untyped-decorator]
+        async def put(self, kernel_id: str) -> None:
+            body = self.get_json_body() or {}
+            name, keep = body.get("name"), bool(body.get("keep_name"))
+            if not isinstance(name, str):
+                raise web.HTTPError(400, "the name of a kernelspec is missing")
+            try:
+                before = restart_as(
+                    self.kernel_manager, self.kernel_spec_manager, kernel_id, name, keep_name=keep
+                )
+            except (KeyError, web.HTTPError) as error:
+                raise web.HTTPError(404, f"no such kernel or kernelspec: {name}") from error
+            self.finish(json.dumps({"name": name, "before": before}))
+
+    return RestartAs
+
+
+class _Notes:
+    """Reads the notes of kernels that may not ask; a note that was followed is removed."""
+
+    def __init__(self, server: Any) -> None:
+        from jupyter_core.paths import jupyter_runtime_dir
+
+        self._server = server
+        self._directory = Path(jupyter_runtime_dir())
+        self._changed = 0.0
+
+    def look(self) -> None:
+        with contextlib.suppress(OSError):
+            changed = self._directory.stat().st_mtime
+            if changed != self._changed:
+                self._changed = changed
+                for note in self._directory.glob(NOTES):
+                    self._follow(note)
+
+    def _follow(self, note: Path) -> None:
+        """Only its own user may have written it; a kernel of another server is left to that."""
+        try:
+            facts = note.stat()
+            if hasattr(os, "getuid") and (
+                facts.st_uid != os.getuid() or stat.S_IMODE(facts.st_mode) & 0o077
+            ):
+                return
+            wish = json.loads(note.read_text("utf-8"))
+            kernels, specs = self._server.kernel_manager, self._server.kernel_spec_manager
+            if wish["kernel_id"] not in kernels:
+                return
+            restart_as(
+                kernels, specs, wish["kernel_id"], wish["name"], keep_name=bool(wish["keep_name"])
+            )
+            note.unlink()
+        except (OSError, ValueError, KeyError, TypeError):
+            self._server.log.debug("envmagic: a note was not understood: %s", note)
