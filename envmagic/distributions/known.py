@@ -1,0 +1,118 @@
+"""What is known of distributions without any environment: three small text files in `data/`."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["Known", "Row", "known", "normalized"]
+
+_DATA = Path(__file__).parent / "data"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What `table.txt` says of a dotted name."""
+
+    distribution: str | None
+    """None: the name is a namespace, or means nothing on its own."""
+    alternatives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Known:
+    """The table and the names; `distribution_of` asks both."""
+
+    table: dict[str, Row]
+    families: dict[str, str]
+    """Dotted namespace -> what the distributions below it begin with: `google-cloud`."""
+    names: frozenset[str]
+    """Normalised names of distributions."""
+    evidence: dict[str, str]
+    """Module -> distribution, from evidence.txt."""
+    squashed: dict[str, str] = field(repr=False)
+    """Name without dashes -> name, for those in families: `google.cloud.secretmanager`."""
+
+    def distribution_of(self, dotted: str) -> tuple[Row, str] | None:
+        """What holds the module `dotted`, by its longest prefix that says something.
+
+        With `table` or `identity` as the reason. None when nothing is known.
+        """
+        parts = dotted.split(".")
+        for length in range(len(parts), 0, -1):
+            name = ".".join(parts[:length])
+            row = self.table.get(name)
+            if row is not None:
+                return (row, "table") if row.distribution else None
+            member = self._member(name)
+            if member is not None:
+                return Row(member), "table"
+            if name in self.evidence:
+                held = self.evidence[name]
+                return Row(held), "identity" if held == normalized(name) else "table"
+            if length == 1:
+                same = normalized(name)
+                return (Row(same), "identity") if same in self.names else None
+        return None
+
+    def is_namespace(self, dotted: str) -> bool:
+        """Whether several distributions share `dotted`, so that what is below it decides."""
+        row = self.table.get(dotted)
+        return dotted in self.families or (row is not None and row.distribution is None)
+
+    def _member(self, name: str) -> str | None:
+        """The distribution that is called like the dotted path, for known families."""
+        parent = name
+        while "." in parent:
+            parent = parent.rpartition(".")[0]
+            prefix = self.families.get(parent)
+            if prefix is None:
+                continue
+            # google.cloud.language_v1 is the same distribution's versioned interface
+            below = re.sub(r"_v\d\w*$", "", name[len(parent) + 1 :])
+            wanted = normalized(f"{prefix}-{below}")
+            if wanted in self.names:
+                return wanted
+            found = self.squashed.get(wanted.replace("-", ""))
+            if found is not None:
+                return found
+        return None
+
+
+@functools.cache
+def known() -> Known:
+    """What the data files say; read once."""
+    table: dict[str, Row] = {}
+    families: dict[str, str] = {}
+    for words in _lines("table.txt"):
+        if words[0].endswith(".*"):
+            families[words[0][:-2]] = words[1].removesuffix("-*")
+        else:
+            distribution = None if words[1] == "-" else words[1]
+            table[words[0]] = Row(distribution, tuple(words[2:]))
+    evidence: dict[str, str] = {}
+    for words in _lines("evidence.txt"):
+        # a line that is itself a distribution's name in a family stands for no module
+        if len(words) == 2 or "-" not in words[0]:
+            evidence[words[0]] = words[-1] if len(words) == 2 else normalized(words[0])
+    names = {word for words in _lines("names.txt") for word in words}
+    # what is kept by hand comes before what was found
+    evidence = {
+        m: d for m, d in evidence.items() if normalized(m) == d or normalized(m) not in names
+    }
+    names |= {words[0] for words in _lines("evidence.txt") if "-" in words[0]}
+    prefixes = tuple(f"{prefix}-" for prefix in families.values())
+    squashed = {name.replace("-", ""): name for name in names if name.startswith(prefixes)}
+    return Known(table, families, frozenset(names), evidence, squashed)
+
+
+def normalized(name: str) -> str:
+    """`name` as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _lines(name: str) -> list[list[str]]:
+    text = (_DATA / name).read_text("utf-8")
+    return [line.split() for line in text.splitlines() if line and line[0] != "#"]

@@ -1,0 +1,173 @@
+"""Install commands in notebooks (`%pip`, `!pip`, `%conda`, …) as the requirements they name."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from envmagic.imports.magics import Line
+from envmagic.imports.sites import Where
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+__all__ = ["Install", "installs_of"]
+
+_CONDA = ("conda", "mamba", "micromamba")
+# Options that take a value in the next word; the rest take none or carry it behind `=`.
+_VALUED = frozenset(
+    """
+    -i --index-url --extra-index-url -f --find-links -t --target -p --python --prefix --root
+    --trusted-host --log --timeout --retries --cache-dir --proxy --platform --python-version
+    --implementation --abi --only-binary --no-binary --upgrade-strategy --progress-bar
+    --global-option --config-settings --src -b --build --cert --index --default-index -n --name
+    --channel --index-strategy --prerelease --resolution --link-mode --exclude-newer --group
+    --use-feature --use-deprecated --install-option --report --root-user-action --keyring-provider
+    """.split()
+)
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_REDIRECTION = re.compile(r"(?:\d|&)?>{1,2}(?:&\d|\s*(?:/dev/null|[\w./-]+\.(?:txt|log|out)))")
+_URL = re.compile(r"^(?:[a-z+]+://|git\+|git@)", re.IGNORECASE)
+_SEPARATOR = re.compile(r"&&|\|\||[;|\n]")
+
+
+@dataclass(frozen=True)
+class Install:
+    """One thing that an install command names."""
+
+    text: str
+    """As it is typed, quotes removed."""
+    where: Where
+    requirement: Requirement | None = None
+    """None for URLs, paths and files."""
+    file: str | None = None
+    """The FILE of `-r FILE`."""
+    editable: bool = False
+    conda: bool = False
+    """A conda name, which need not be what pip calls it."""
+
+    @property
+    def name(self) -> str | None:
+        """The normalised name of the distribution, as far as the words tell.
+
+        The last part of a repository's URL is a guess, to be used only where an import agrees.
+        """
+        if self.requirement is not None:
+            name = self.requirement.name
+        elif self.file is not None:
+            return None
+        else:
+            egg = re.search(r"[#&]egg=([A-Za-z0-9._-]+)", self.text)
+            path = re.split(r"[#?]", self.text)[0].rstrip("/")
+            path = re.sub(r"(?<=.)@[^/@]*$", "", path)
+            last = path.rpartition("/")[2].removesuffix(".git")
+            if last.endswith(".whl"):
+                last = last.partition("-")[0]
+            name = egg[1] if egg else re.sub(r"\.(tar\.gz|zip|tgz)$", "", last)
+        return re.sub(r"[-_.]+", "-", name).lower() if _NAME.fullmatch(name) else None
+
+
+def installs_of(line: Line, where: Where) -> Iterator[Install]:
+    """What the line magic or shell command `line` installs; nothing for any other command."""
+    if line.name not in ("!", "pip", "pip3", "uv", *_CONDA):
+        return
+    text = line.rest if line.name == "!" else f"{line.name} {line.rest}"
+    if "install" not in text and " add " not in text:
+        return
+    place = replace(where, line=where.line + line.line - 1)
+    text = _REDIRECTION.sub(" ", re.sub(r"(^|\s)#.*", " ", text))
+    # a quoted separator is part of a marker: "x; python_version<'3.8'"
+    quoted: list[str] = []
+    text = re.sub(r"\"[^\"]*\"|'[^']*'", lambda m: _keep(quoted, m[0]), text)
+    for command in _SEPARATOR.split(text):
+        command = re.sub(r"\0(\d+)\0", lambda m: quoted[int(m[1])], command)
+        yield from _command(_words(command), place)
+
+
+def _keep(quoted: list[str], text: str) -> str:
+    quoted.append(text)
+    return f"\0{len(quoted) - 1}\0"
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:  # an open quote
+        return command.replace('"', " ").replace("'", " ").split()
+
+
+def _command(words: list[str], where: Where) -> Iterator[Install]:
+    while words and (re.match(r"\w+=", words[0]) or words[0] in ("sudo", "-H", "yes", "!", "time")):
+        words = words[1:]
+    if not words:
+        return
+    program = words[0].rpartition("/")[2].rpartition("\\")[2].removesuffix(".exe")
+    if re.fullmatch(r"(python|py)[\d.]*|\{.*executable.*\}|\$.*|\{.*\}", program):
+        if words[1:3] not in (["-m", "pip"], ["-m", "uv"], ["-m", "conda"]):
+            return
+        program, words = words[2], words[2:]
+    if program in _CONDA:
+        yield from _conda(words[1:], where)
+    elif program == "uv" and words[1:2] == ["pip"]:
+        yield from _pip(words[2:], "install", where)
+    elif program in ("uv", "poetry") and words[1:2] == ["add"]:
+        yield from _pip(words[1:], "add", where)
+    elif re.fullmatch(r"pip[\d.]*|pipenv", program):
+        yield from _pip(words[1:], "install", where)
+
+
+def _pip(words: list[str], verb: str, where: Where) -> Iterator[Install]:
+    if verb not in words or "uninstall" in words[: words.index(verb)]:
+        return
+    rest = iter(words[words.index(verb) + 1 :])
+    for word in rest:
+        if word in ("-r", "--requirement") or re.match(r"-r\S|--requirement=", word):
+            file = re.sub(r"^(-r|--requirement)=?", "", word) or next(rest, "")
+            if file and "{" not in file and "$" not in file and "://" not in file:
+                yield Install(file, where, file=file)
+        elif word in ("-e", "--editable"):
+            path = next(rest, "")
+            if path and "{" not in path and "$" not in path:
+                yield Install(path, where, editable=True)
+        elif word in ("-c", "--constraint") or word in _VALUED:
+            next(rest, None)
+        elif not word.startswith(("-", "<", ">", "&")):
+            yield from _word(word, where)
+
+
+def _conda(words: list[str], where: Where) -> Iterator[Install]:
+    if "install" not in words:
+        return
+    rest = iter(words[words.index("install") + 1 :])
+    for word in rest:
+        if word in ("-c", "--file") or word in _VALUED:
+            next(rest, None)
+        elif not word.startswith("-"):
+            bare = re.match(r"(?:[\w./-]+::)?([A-Za-z0-9][\w.-]*)", word)
+            if bare and "{" not in word and "$" not in word and bare[1] != "python":
+                for install in _word(bare[1], where):
+                    yield replace(install, text=word, conda=True)
+
+
+def _word(word: str, where: Where) -> Iterator[Install]:
+    """One requirement; words with `{variable}` or `$variable` are left alone."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    word = word.strip().strip(",")
+    if not word or "$" in word or "{" in word or "*" in word.partition("=")[0]:
+        return
+    if " @ " not in word and re.match(r"[\w.\[\]-]+@\S+://", word):
+        word = word.replace("@", " @ ", 1)
+    is_path = "/" in word or "\\" in word or word.startswith(".")
+    if _URL.match(word) or (is_path and " @ " not in word):
+        yield Install(word, where)
+        return
+    try:
+        yield Install(word, where, Requirement(word))
+    except InvalidRequirement:
+        name = _NAME.match(word)
+        if name and re.match(r"\s*(=|$)", word[name.end() :]):  # `pandas=1.2`, as conda writes it
+            yield Install(word, where, Requirement(name[0]))

@@ -1,0 +1,169 @@
+"""Cells as import sites, install commands, and what else decides what an import means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from envmagic.imports.installs import Install, installs_of
+from envmagic.imports.magics import Line, cell_magic
+from envmagic.imports.parse import Parsed, parse, parse_python
+from envmagic.imports.paths import extended
+from envmagic.imports.sites import ImportSite, Where
+from envmagic.imports.walk import special_of, walk
+
+__all__ = ["Scan", "scan_cell", "scan_source"]
+
+_CALLS = re.compile(
+    r"import_module|__import__|get_ipython|\bpip\b.*\binstall|\binstall\b.*\bpip\b", re.DOTALL
+)
+# No other cell can say anything about what is needed.
+_TELLS = re.compile(
+    r"import|sys\.path|chdir|get_ipython|install|^[ \t]*(?:[%]|(?:run|load_ext|pylab|cd)\b)", re.M
+)
+_NEEDS_TREE = re.compile(r"import|sys\.path|chdir|get_ipython|pip")
+# Extensions that come with IPython, and ours.
+_SHIPPED = frozenset({"autoreload", "storemagic", "deduperreload", "envmagic"})
+
+
+@dataclass
+class Scan:
+    """What was found, in the order of the cells."""
+
+    imports: list[ImportSite] = field(default_factory=list)
+    installs: list[Install] = field(default_factory=list)
+    requirements: list[tuple[Where, str]] = field(default_factory=list)
+    """Bodies of `%%env` cells."""
+    unparsed: list[Where] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
+    """Files that the notebook writes with `%%writefile`."""
+    paths: list[str] = field(default_factory=list)
+    """Directories that it puts on `sys.path`."""
+    runs: list[tuple[Where, str]] = field(default_factory=list)
+    """Files that it runs with `%run`."""
+
+    def add(self, other: Scan) -> None:
+        """Take everything of `other` in."""
+        self.imports += other.imports
+        self.installs += other.installs
+        self.requirements += other.requirements
+        self.unparsed += other.unparsed
+        self.written += other.written
+        self.paths += other.paths
+        self.runs += other.runs
+
+
+def scan_cell(
+    source: str,
+    where: Where,
+    *,
+    names: dict[str, str] | None = None,
+    here: str = "",
+    thorough: bool = True,
+) -> Scan:
+    """What the cell `source`, as it is typed, imports and installs.
+
+    Not `thorough`: a cell that cannot tell is not parsed, so not reported as `unparsed` either.
+    With `names` (string variables known so far) directories put on `sys.path` are found, relative
+    ones from `here`.
+    """
+    if not thorough and names is None and not _TELLS.search(source):
+        return Scan()
+    magic = cell_magic(source) if "%" in source else None
+    if magic is None:
+        return _code(parse(source), source, where, names, here)
+    result = Scan()
+    body = replace(where, line=where.line + magic.line - 1)
+    if magic.is_code:
+        result.add(scan_cell(magic.body, body, names=names, here=here, thorough=thorough))
+    elif magic.is_requirements:
+        result.requirements.append((body, magic.body))
+    elif magic.is_shell:
+        for line in shell_lines(magic.body):
+            result.installs += installs_of(line, body)
+    elif magic.writes:
+        result.written.append(magic.writes)
+    return result
+
+
+def scan_source(source: str, where: Where, *, here: str = "") -> Scan:
+    """What the Python file `source` imports; it has no magics."""
+    return _code(parse_python(source), source, where, {} if "sys.path" in source else None, here)
+
+
+def shell_lines(body: str) -> Iterable[Line]:
+    """The commands of a shell cell, one a line, continuations joined."""
+    number = 1
+    for text in re.split(r"(?<!\\)\n", body):
+        yield Line("!", re.sub(r"\\[ \t]*\n", " ", text), number)
+        number += text.count("\n") + 1
+
+
+def _code(
+    parsed: Parsed, source: str, where: Where, names: dict[str, str] | None, here: str
+) -> Scan:
+    result = Scan()
+    result.unparsed = [replace(where, line=where.line + n - 1) for n in parsed.unparsed]
+    specials = list(parsed.specials)
+    if _NEEDS_TREE.search(source) or names is not None:
+        calls = _CALLS.search(source) is not None
+        for tree in parsed.trees:
+            guarded = bool(parsed.guarded) and any(s.lineno in parsed.guarded for s in tree.body)
+            found = walk(tree, where, calls=calls, optional=guarded)
+            result.imports += found.imports
+            specials += filter(None, map(special_of, found.calls))
+            if names is not None:
+                result.paths += extended(tree, names, here)
+    for line in specials:
+        _special(line, where, result)
+    return result
+
+
+def _special(line: Line, where: Where, result: Scan) -> None:
+    place = replace(where, line=where.line + line.line - 1)
+    first = line.rest.split(None, 1)[0].strip("\"'") if line.rest.strip() else ""
+    if line.name in ("load_ext", "reload_ext", "aimport"):
+        for name in re.split(r"[\s,]+", line.rest.partition("#")[0]):
+            if re.fullmatch(r"[^\W\d]\w*(\.\w+)*", name) and name not in _SHIPPED:
+                result.imports.append(ImportSite(name, place, extension=True))
+    elif line.name == "pylab":
+        result.imports += [
+            ImportSite(name, place, extension=True) for name in ("numpy", "matplotlib")
+        ]
+    elif line.name == "matplotlib":
+        # boilerplate in many notebooks that plot nothing: needed only if it is there
+        result.imports.append(ImportSite("matplotlib", place, optional=True, extension=True))
+    elif line.name == "run":
+        _run(line.rest, place, result)
+    elif line.name in ("env", "envmagic"):
+        result.installs += _ours(line.rest, line, where)
+    elif line.name == "cd" and first and not first.startswith(("-", "$", "{")):
+        result.paths.append(first)
+    else:
+        result.installs += installs_of(line, where)
+
+
+def _run(rest: str, place: Where, result: Scan) -> None:
+    """`%run [-i] file.py args`; IPython adds the suffix when it is left out."""
+    words = iter(rest.partition("#")[0].split())
+    for word in words:
+        if word == "-m":
+            module = next(words, "")
+            if re.fullmatch(r"\w+(\.\w+)*", module):
+                result.imports.append(ImportSite(module, place))
+            return
+        if not word.startswith("-"):
+            result.runs.append((place, word.strip("\"'")))
+            return
+
+
+def _ours(rest: str, line: Line, where: Where) -> Iterable[Install]:
+    """`%env install x` and `%env create name --with x y`."""
+    words = rest.split()
+    if words[:1] == ["install"]:
+        return installs_of(replace(line, name="pip", rest=rest), where)
+    if words[:1] == ["create"] and "--with" in words:
+        named = re.split(r"\s--(?!with\b)[\w-]+|\s-[a-zA-Z]\b", rest.partition("--with")[2])[0]
+        return installs_of(replace(line, name="pip", rest=f"install {named}"), where)
+    return ()

@@ -1,0 +1,41 @@
+"""The values that scanning gives: where something is imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ImportSite", "Where"]
+
+
+@dataclass(frozen=True, order=True)
+class Where:
+    """A place in a notebook or file."""
+
+    file: str = ""
+    """Path of a followed file from the notebook's directory; empty: the notebook itself."""
+    cell: int = 0
+    """Among all cells, counting from 1; 0 outside a notebook."""
+    line: int = 1
+    """In the cell or file, counting from 1."""
+
+
+@dataclass(frozen=True)
+class ImportSite:
+    """One import in one place."""
+
+    module: str
+    """Dotted; empty in `from . import x`."""
+    where: Where
+    names: tuple[str, ...] = ()
+    """What `from module import …` takes, which may be submodules."""
+    optional: bool = False
+    """The code goes on without it (`try` … `except ImportError`)."""
+    level: int = 0
+    """Leading dots of a relative import."""
+    extension: bool = False
+    """Asked for by `%load_ext` and the like, not by an import."""
+
+    @property
+    def top(self) -> str:
+        """`google` of `google.cloud.storage`."""
+        return self.module.partition(".")[0]

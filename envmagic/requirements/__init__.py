@@ -1,0 +1,19 @@
+"""Requirements files: reading lines, and keeping the block that envmagic writes into one."""
+
+from envmagic.requirements.block import Block, Entry, Kind, Mention, Pin
+from envmagic.requirements.file import RequirementsFile, read, user_lines
+from envmagic.requirements.lines import RequirementLine, decode, parse_lines
+
+__all__ = [
+    "Block",
+    "Entry",
+    "Kind",
+    "Mention",
+    "Pin",
+    "RequirementLine",
+    "RequirementsFile",
+    "decode",
+    "parse_lines",
+    "read",
+    "user_lines",
+]

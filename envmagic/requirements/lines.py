@@ -1,0 +1,155 @@
+"""The lines of a requirements file or of a `%%env` body, as pip reads them."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from envmagic.errors import EnvmagicError
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+__all__ = ["RequirementLine", "decode", "encode", "normalized", "parse_lines"]
+
+# The order matters: UTF-32's little-endian mark starts with UTF-16's.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+# A comment starts at a # at the line's start or after whitespace: "#egg=name" in a URL does not.
+_COMMENT = re.compile(r"(^|\s)#.*$")
+_OPTION_TAIL = re.compile(r"\s--?[A-Za-z].*$")
+_FILE_OPTION = re.compile(r"^(-r|-c|--requirement|--constraint)(?:[ \t]*=?[ \t]*)(.+)$")
+_EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
+_WHEEL = re.compile(r"([A-Za-z0-9_.]+)-[^/\\-]+(?:-[^/\\-]+){3,4}\.whl(?:[#?].*)?$")
+_NOT_A_NAME = re.compile(
+    r"^(?:[a-z+.]+://|(?:git|hg|svn|bzr)\+|file:|\.{1,2}(?:[/\\]|$|\[)|[/~\\]|[A-Za-z]:[/\\])"
+    r"|\.(?:whl|zip|tar\.(?:gz|bz2|xz)|tgz)(?:[#?\[].*)?$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class RequirementLine:
+    """One logical line that is not blank and not a comment."""
+
+    text: str
+    """Without comment; continued lines joined."""
+    line: int
+    """Number of its first physical line, counting from 1."""
+    source: str
+    """What the line is in, for messages: a path, or `the %%env cell`."""
+    requirement: Requirement | None = None
+    """None for options (`-r`, `--index-url`), URLs and paths."""
+    constraint: bool = False
+    """It came in through `-c`: it limits the version and installs nothing."""
+
+    @property
+    def is_option(self) -> bool:
+        """`-r FILE`, `--index-url URL` and the like."""
+        return self.text.startswith("-") and not self.is_editable
+
+    @property
+    def is_editable(self) -> bool:
+        """`-e PATH` or `-e URL`."""
+        return re.match(r"-e[ \t]|--editable[ \t=]", self.text) is not None
+
+    @property
+    def includes(self) -> str | None:
+        """The FILE of `-r FILE` and `-c FILE`, else None."""
+        match = _FILE_OPTION.match(self.text)
+        return match[2].strip().strip("\"'") if match else None
+
+    @property
+    def is_constraint(self) -> bool:
+        """`-c FILE`."""
+        return self.text.startswith(("-c", "--constraint"))
+
+    @property
+    def hashed(self) -> bool:
+        """It carries `--hash=`."""
+        return "--hash" in self.text
+
+    @property
+    def name(self) -> str | None:
+        """The distribution it names, normalised; None where the line does not say."""
+        if self.requirement is not None:
+            return normalized(self.requirement.name)
+        egg = _EGG.search(self.text) or _WHEEL.search(self.text)
+        return normalized(egg[1]) if egg else None
+
+
+def parse_lines(text: str, source: str) -> tuple[RequirementLine, ...]:
+    """The lines of `text` that ask for something.
+
+    `source` names it in messages. Raises `EnvmagicError` (`bad-requirement`) with the number of the
+    first line that pip would refuse.
+    """
+    return tuple(_parse(line, number, source) for number, line in _logical(text))
+
+
+def decode(raw: bytes) -> tuple[str, str, bytes]:
+    """`raw` as text, the encoding's name and the byte-order mark it began with.
+
+    Bytes that are no UTF-8 are kept as lone surrogates, so that `encode` gives them back. Raises
+    `UnicodeDecodeError` for UTF-16 or UTF-32 that is cut in the middle of a character.
+    """
+    for mark, name in _MARKS:
+        if raw.startswith(mark):
+            errors = "surrogateescape" if name == "utf-8" else "surrogatepass"
+            return raw[len(mark) :].decode(name, errors), name, mark
+    return raw.decode("utf-8", "surrogateescape"), "utf-8", b""
+
+
+def encode(text: str, encoding: str) -> bytes:
+    """What `decode` read, byte for byte (without the mark)."""
+    return text.encode(encoding, "surrogateescape" if encoding == "utf-8" else "surrogatepass")
+
+
+def normalized(name: str) -> str:
+    """`name` as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _logical(text: str) -> list[tuple[int, str]]:
+    """Lines without comments, continuations joined; pip cuts the comment after joining, but a
+    comment line of its own ends a continuation."""
+    found: list[tuple[int, str]] = []
+    pending, first = "", 0
+    for number, physical in enumerate(re.split(r"\r\n|\r|\n", text), 1):
+        is_comment = physical.lstrip().startswith("#")
+        if physical.endswith("\\") and not is_comment:
+            pending, first = pending + physical[:-1], first or number
+            continue
+        joined = pending + (" " if pending and is_comment else "") + physical
+        stripped = _COMMENT.sub("", joined).strip()
+        if stripped:
+            found.append((first or number, stripped))
+        pending, first = "", 0
+    stripped = _COMMENT.sub("", pending).strip()
+    if stripped:
+        found.append((first, stripped))
+    return found
+
+
+def _parse(line: str, number: int, source: str) -> RequirementLine:
+    if line.startswith("-") or (_NOT_A_NAME.search(line) and " @ " not in line):
+        return RequirementLine(line, number, source)
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        requirement = Requirement(_OPTION_TAIL.sub("", line))
+    except InvalidRequirement as error:
+        raise EnvmagicError(
+            "bad-requirement",
+            f"Line {number} of {source} is no requirement: {line!r}.",
+            "Write a name with an optional version, such as pandas>=2.",
+            subject=line,
+        ) from error
+    return RequirementLine(line, number, source, requirement)
