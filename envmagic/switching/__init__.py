@@ -1,0 +1,82 @@
+"""Moving the live notebook to another kernel: which way works here, as a `model.Switch`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from envmagic.model import Switch
+from envmagic.switching.pick import Pick
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = ["is_leaving", "kernel_name", "leave_cell", "leaves_cell", "strategy"]
+
+_NEEDED = ("shell_stream", "control_stream", "iopub_thread", "stdin_socket", "session", "io_loop")
+
+
+def strategy(shell: InteractiveShell) -> Switch:
+    """The way that works for the kernel `shell` runs in, cheap to ask for at every verb."""
+    from envmagic.switching import moving
+    from envmagic.switching.gate import gate_of
+
+    kernel: Any = getattr(shell, "kernel", None)
+    if kernel is None:
+        return _in_terminal(shell)
+    usual = all(getattr(kernel, name, None) is not None for name in _NEEDED)
+    gate = gate_of(kernel) if usual else None
+    if gate is None:
+        return _by_server(shell)
+    relay = moving.relay_file(kernel)
+    return moving.FromHome(shell, gate) if relay is None else moving.FromBehind(shell, gate, relay)
+
+
+def kernel_name(shell: InteractiveShell) -> str | None:
+    """What the kernel that `shell` runs in is called; None for the one the session began with."""
+    from envmagic.switching import moving
+
+    kernel: Any = getattr(shell, "kernel", None)
+    relay = None if kernel is None else moving.relay_file(kernel)
+    return str(relay["kernel"]) if relay is not None else None
+
+
+def is_leaving(shell: InteractiveShell) -> bool:
+    """Whether the notebook moves to another kernel when the running cell ends."""
+    departure = getattr(shell, "_envmagic_departure", None)
+    return departure is not None and bool(departure.is_of_running_request)
+
+
+def leaves_cell(shell: InteractiveShell) -> bool:
+    """Whether the running cell has to end here, since the notebook moves."""
+    departure: Any = getattr(shell, "_envmagic_departure", None)
+    if is_leaving(shell) and departure.rest and not departure.travels:
+        return True
+    return any(getattr(shell, f"_envmagic_{way}", None) for way in ("successor", "patch"))
+
+
+def leave_cell(shell: InteractiveShell) -> None:
+    """End the running cell: its rest runs in the kernel the notebook moves to, or not at all."""
+    from envmagic.switching import moving, patch, terminal
+
+    if getattr(shell, "_envmagic_successor", None):
+        terminal.leave(shell)
+    if getattr(shell, "_envmagic_patch", None):
+        patch.leave(shell)
+    moving.leave_cell(shell)
+
+
+def _in_terminal(shell: InteractiveShell) -> Switch:
+    from IPython.terminal.interactiveshell import TerminalInteractiveShell
+
+    from envmagic.switching.terminal import Terminal
+
+    return Terminal(shell) if isinstance(shell, TerminalInteractiveShell) else Pick()
+
+
+def _by_server(shell: InteractiveShell) -> Switch:
+    from envmagic import server_api
+    from envmagic.switching.patch import Patch
+
+    front = server_api.front()
+    found = server_api.session(front) if front is not None else None
+    return Patch(shell, *found) if found is not None else Pick()

@@ -1,0 +1,90 @@
+"""Telling the server what a restart is to start, and the person when nobody can be told."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from envmagic import server_api
+from envmagic.model import Kernel
+
+__all__ = ["Label", "restart_in"]
+
+_PATIENCE = 1.5  # seconds for the server to follow a note; it looks twice a second
+
+
+@dataclass(frozen=True)
+class Label:
+    """What became of the wish."""
+
+    hint: str = ""
+    """What a restart will do, when that is not what the person may expect."""
+    before: str = ""
+    """What it would have started; empty when that did not change."""
+
+
+def restart_in(kernel: Kernel, *, keep_name: bool, first: str) -> Label:
+    """Have a restart of this notebook's kernel start `kernel`; never raises.
+
+    `first`: the kernel that it starts otherwise, for the hint. Under nbconvert and the like
+    there is no server and no restart, so nothing is said.
+    """
+    front = server_api.front()
+    if front is None or front.kernel_id is None:
+        return Label()
+    body = {"name": kernel.name, "keep_name": keep_name}
+    for server in server_api.servers(front):
+        try:
+            answer = server_api.call(server, f"envmagic/kernels/{front.kernel_id}", "PUT", body)
+        except server_api.Refused as error:
+            if error.status in (401, 403) and _by_note(front, body):
+                return Label()
+        except (OSError, ValueError):
+            continue
+        else:
+            return Label(before=str(answer.get("before") or ""))
+    if kernel.name == first:
+        return Label()
+    if keep_name:
+        return Label(hint=f"A restart comes up in {first or 'the first kernel'} again.")
+    return Label(
+        hint=f"A restart goes back to {first or 'the first kernel'}; to make it last, choose"
+        f" {kernel.display_name!r} in the kernel menu."
+    )
+
+
+def restart_in_again(name: str) -> None:
+    """Take `restart_in` back: the notebook did not move after all."""
+    front = server_api.front()
+    if not name or front is None or front.kernel_id is None:
+        return
+    for server in server_api.servers(front):
+        with contextlib.suppress(OSError, ValueError, server_api.Refused):
+            path = f"envmagic/kernels/{front.kernel_id}"
+            server_api.call(server, path, "PUT", {"name": name, "keep_name": False})
+            return
+
+
+def _by_note(front: server_api.Front, body: dict[str, object]) -> bool:
+    """Leave a note for a server that lets us not ask; whether it was followed."""
+    note = front.connection_file.parent / f"envmagic-restart-{front.kernel_id}.json"
+    temporary = note.with_suffix(f".{os.getpid()}")
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            json.dump({"kernel_id": front.kernel_id, **body}, file)
+        temporary.replace(note)
+    except OSError:
+        return False
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        if not note.exists():
+            return True
+        time.sleep(0.02)
+    with contextlib.suppress(OSError):
+        Path(note).unlink()
+    return False

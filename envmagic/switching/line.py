@@ -1,0 +1,96 @@
+"""One channel between the front end and the kernel that runs now, inside an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zmq.eventloop.zmqstream import ZMQStream
+
+    from envmagic.switching.wire import Frames
+
+__all__ = ["Line", "on_loop", "pass_on", "run_on"]
+
+
+class Line:
+    """Passes what comes from the front end on to one taker, or keeps it while it is held.
+
+    All its methods are called on the loop of `front`, the stream the front end talks to.
+    """
+
+    def __init__(self, front: ZMQStream) -> None:
+        self.front = front
+        self._held: list[Frames] = []
+        self._taker: Callable[[Frames], Any] | None = None
+
+    def hold(self) -> None:
+        """Keep what comes from now on."""
+        self._taker = None
+        self.front.on_recv(self._received, copy=False)
+
+    async def open(
+        self, taker: Callable[[Frames], Awaitable[None] | None], first: Sequence[Frames] = ()
+    ) -> None:
+        """Give `taker` the messages `first`, then what was kept, then what comes."""
+        self._held[:0] = first
+        while self._held:
+            result = taker(self._held.pop(0))
+            if result is not None:
+                await result
+        # nothing can come in between: this runs on the loop that receives
+        self._taker = taker
+
+    def _received(self, frames: Frames) -> None:
+        if self._taker is None:
+            self._held.append(frames)
+            return
+        result = self._taker(frames)
+        if result is not None:
+            self._task = asyncio.ensure_future(result)
+
+
+def pass_on(stream: ZMQStream, frames: Frames) -> None:
+    """Send `frames` at once if that is possible; on the loop of `stream`.
+
+    The stream would send them in the loop's next turn. A socket says only once that it can be read,
+    also to one who sends, so whether something came in meanwhile is looked at here.
+    """
+    import zmq
+
+    if stream.closed():
+        return
+    if stream.sending():
+        stream.send_multipart(frames, copy=False)
+        return
+    try:
+        stream.socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
+    except zmq.Again:
+        stream.send_multipart(frames, copy=False)
+    if stream.socket.EVENTS & zmq.POLLIN:
+        stream.io_loop.add_callback(_receive, stream)
+
+
+def _receive(stream: ZMQStream) -> None:
+    import zmq
+
+    if not stream.closed():
+        stream.flush(zmq.POLLIN)
+
+
+async def on_loop(loop: Any, action: Callable[[], Any]) -> Any:
+    """What `action` (or the coroutine it makes) returns, run on another thread's tornado `loop`."""
+
+    async def act() -> Any:
+        result = action()
+        return await result if asyncio.iscoroutine(result) else result
+
+    if loop.asyncio_loop is asyncio.get_running_loop():
+        return await act()
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(act(), loop.asyncio_loop))
+
+
+def run_on(loop: Any, action: Callable[[], Any]) -> None:
+    """Have `action` done on another thread's tornado `loop`, without waiting for it."""
+    loop.add_callback(action)

@@ -1,0 +1,279 @@
+"""Moving by relay: from the kernel of the process itself, or from one behind a relay."""
+
+from __future__ import annotations
+
+import json
+import time
+import types
+import uuid
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from envmagic import server_api
+from envmagic.errors import EnvmagicError
+from envmagic.model import Asleep, Kernel, Progress, Switched
+from envmagic.switching import cell, label, wire
+from envmagic.switching.departure import Departure, Left
+from envmagic.switching.named import kernel_named
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from envmagic.switching.gate import Gate
+    from envmagic.switching.wire import Frames
+
+__all__ = ["FromBehind", "FromHome", "leave_cell", "relay_file"]
+
+_WAIT = 5.0  # seconds for a relay to give a first answer
+
+
+def relay_file(kernel: Any) -> dict[str, Any] | None:
+    """What the relay in front of `kernel` wrote about itself; None without one."""
+    front = server_api.front()
+    if front is None:
+        return None
+    file = Path(kernel.parent.abs_connection_file) if kernel.parent is not None else None
+    try:
+        facts = json.loads((file.parent / server_api.RELAY_FILE).read_text("utf-8")) if file else {}
+    except (OSError, ValueError):
+        return None
+    return facts if facts.get("kernel_connection_file") == str(file) else None
+
+
+def leave_cell(shell: InteractiveShell) -> None:
+    """See `switching.leave_cell`; to be called when there is something left of the cell."""
+    departure: Departure = shell._envmagic_departure
+    departure.travels = True
+    cell.stop(shell)
+
+
+@dataclass
+class FromHome:
+    """A `model.Switch` from the kernel of this process."""
+
+    shell: Any
+    gate: Gate
+
+    def check(self) -> None:
+        """Refuses where the cell cannot be left."""
+        cell.rest_of_cell(self.shell)
+
+    def to(
+        self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
+    ) -> Switched:
+        """See `model.Switch.to`; the move happens when the running cell ends."""
+        from envmagic.switching.relay import Move, Relay
+
+        relay = Relay.of(self.gate.kernel)
+        assert relay is not None
+        if relay.home.is_of(kernel):
+            return Switched("already", kernel.name)
+        rest = cell.rest_of_cell(self.shell)
+        _cancel_previous(self.shell)
+        target = relay.prepare(kernel, progress)
+        names = variables(self.shell)
+        move = Move(relay.home, target, drop=drop, variables=len(names))
+
+        def stayed(stream: Any) -> None:
+            relay.abandon(move)
+            label.restart_in_again(told.before)
+
+        departure = Departure(
+            self.gate,
+            rest=rest,
+            replied=lambda stream: relay.hold_control(),
+            left=lambda left: relay.leave_home(move, left),
+            stayed=stayed,
+        )
+        here = relay.home.name
+        told = label.restart_in(kernel, keep_name=keep_saved_name, first=here)
+        return _moved(self.shell, departure, kernel, here, 0 if drop else len(names), told)
+
+    def asleep(self) -> list[Asleep]:
+        """The kernels that sleep behind this one."""
+        from envmagic.switching.relay import Relay
+
+        relay = Relay._only
+        return relay.desk.asleep() if relay is not None else []
+
+    def named(self, name: str) -> Kernel | None:
+        """What the server would start by that name."""
+        return kernel_named(name, "")
+
+
+@dataclass
+class FromBehind:
+    """A `model.Switch` from a kernel behind a relay, which does the work."""
+
+    shell: Any
+    gate: Gate
+    relay: dict[str, Any]
+
+    def check(self) -> None:
+        """Refuses where the cell cannot be left, or where the relay is of another protocol."""
+        if self.relay.get("protocol") != wire.PROTOCOL:
+            raise EnvmagicError(
+                "protocol",
+                "The relay in front of this kernel is of another version of envmagic.",
+                "Restart the kernel.",
+            )
+        cell.rest_of_cell(self.shell)
+
+    def to(
+        self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
+    ) -> Switched:
+        """See `model.Switch.to`; the move happens when the running cell ends."""
+        rest = cell.rest_of_cell(self.shell)
+        _cancel_previous(self.shell)
+        names = variables(self.shell)
+        request = uuid.uuid4().hex
+        question = {
+            "kernel": {
+                **asdict(kernel),
+                "argv": list(kernel.argv),
+                "directory": str(kernel.directory),
+            },
+            "drop": drop,
+            "variables": len(names),
+        }
+        answer = self._ask("prepare", request, question, progress)
+        if answer.get("already"):
+            return Switched("already", kernel.name)
+        notes = _Notes(self.gate, request)
+        departure = Departure(
+            self.gate, rest=rest, replied=notes.replied, left=notes.left, stayed=notes.stayed
+        )
+        here, first = str(self.relay.get("kernel", "")), str(self.relay.get("first", ""))
+        notes.told = told = label.restart_in(kernel, keep_name=keep_saved_name, first=first)
+        return _moved(self.shell, departure, kernel, here, 0 if drop else len(names), told)
+
+    def asleep(self) -> list[Asleep]:
+        """The kernels that sleep behind the same relay."""
+        answer = self._ask("asleep", uuid.uuid4().hex, {}, None)
+        return [Asleep(**entry) for entry in answer["asleep"]]
+
+    def named(self, name: str) -> Kernel | None:
+        """What the server would start by that name, or the kernel this session began with."""
+        return kernel_named(name, str(self.relay.get("first", "")))
+
+    def _ask(
+        self, ask: str, request: str, content: dict[str, Any], progress: Progress | None
+    ) -> dict[str, Any]:
+        """The relay's answer; an interrupt is passed on to it. On stdin, as `input` does."""
+        self._send(ask, request, content)
+        end = time.monotonic() + _WAIT
+        try:
+            while True:
+                answer = self._answer(request, 0.05)
+                if answer is None:
+                    if ask != "prepare" and time.monotonic() > end:
+                        raise EnvmagicError(
+                            "relay", "The relay does not answer.", "Restart the kernel."
+                        )
+                elif "step" in answer and progress is not None:
+                    progress.step(answer["step"])
+                elif "detail" in answer and progress is not None:
+                    progress.detail(answer["detail"])
+                elif "error" in answer:
+                    code = answer.get("code", "relay")
+                    raise EnvmagicError(code, answer["error"], answer.get("hint", ""))
+                else:
+                    return answer
+        except BaseException:
+            self._send("cancel", request, {})
+            raise
+
+    def _send(self, ask: str, request: str, content: dict[str, Any]) -> None:
+        kernel = self.gate.kernel
+        kernel.session.send(
+            kernel.stdin_socket,
+            "envmagic_ask",
+            {"ask": ask, "id": request, **content},
+            ident=[wire.FRONT, wire.RELAY],
+        )
+
+    def _answer(self, request: str, seconds: float) -> dict[str, Any] | None:
+        kernel = self.gate.kernel
+        if not kernel.stdin_socket.poll(seconds * 1000):
+            return None
+        _, message = kernel.session.recv(kernel.stdin_socket)
+        if message is None or message["header"]["msg_type"] != "envmagic_answer":
+            return None
+        content: dict[str, Any] = message["content"]
+        return content if content["id"] == request else None
+
+
+@dataclass
+class _Notes:
+    """What a kernel behind a relay tells it when the cell that asked for a move has ended."""
+
+    gate: Gate
+    request: str
+    stream: Any = None
+    told: label.Label = field(default_factory=label.Label)
+
+    def replied(self, stream: Any) -> None:
+        self.stream = stream
+        self._note("envmagic_leave", {"id": self.request})
+
+    def stayed(self, stream: Any) -> None:
+        self.stream = stream
+        self._note("envmagic_stay", {"id": self.request})
+        label.restart_in_again(self.told.before)
+
+    def left(self, left: Left) -> None:
+        """Everything up to the relay's mark goes back to it: it was queued behind the cell."""
+        kernel = self.gate.kernel
+        kernel.session.send(kernel.iopub_socket, "envmagic_left", {"id": self.request})
+        messages: list[Frames] = [left.rest] if left.rest else []
+
+        def taken(frames: Frames) -> None:
+            if not wire.kind_is(frames, b"envmagic_mark"):
+                messages.append(frames[1:])  # without the relay's own identity
+                return
+            self.gate.open()
+            sizes, buffers = wire.packed(messages)
+            content = {
+                "id": self.request,
+                "count": left.count,
+                "sizes": sizes,
+                "travels": left.request if left.rest else "",
+            }
+            self._note("envmagic_returned", content, buffers)
+            kernel.shell_stream.io_loop.add_callback(self.gate.listen)
+
+        self.gate.shut(taken)
+
+    def _note(self, kind: str, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
+        self.gate.kernel.session.send(
+            self.stream, kind, content, ident=[wire.FRONT, wire.RELAY], buffers=buffers
+        )
+
+
+def variables(shell: Any) -> list[str]:
+    """The names a person has bound in `shell`; imported modules are none."""
+    return [
+        name
+        for name, value in list(shell.user_ns.items())
+        if not name.startswith("_")
+        and name not in shell.user_ns_hidden
+        and not isinstance(value, types.ModuleType)
+    ]
+
+
+def _cancel_previous(shell: Any) -> None:
+    """Only the last magic of a cell counts."""
+    departure = getattr(shell, "_envmagic_departure", None)
+    if departure is not None:
+        departure.cancel()
+    shell._envmagic_departure = None
+
+
+def _moved(
+    shell: Any, departure: Departure, kernel: Kernel, here: str, names: int, told: label.Label
+) -> Switched:
+    shell._envmagic_departure = departure
+    noun, them = ("variable stays", "it") if names == 1 else ("variables stay", "them")
+    message = f"{names} {noun} in {here}; %env use {here} goes back to {them}." if names else ""
+    return Switched("relay", kernel.name, message, told.hint)

@@ -1,0 +1,350 @@
+"""The relay: the process that the front end started passes its messages on to another kernel.
+
+One per process. The kernel of the process itself is *home*; others run as its children. All of it
+happens inside ipykernel's own event loops: shell messages on the loop of the shell stream, control
+and stdin on that of the control stream, iopub on that of the iopub thread. docs/relay.md tells the
+protocol message by message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from envmagic import server_api
+from envmagic.errors import EnvmagicError
+from envmagic.switching import desk, ending, wire
+from envmagic.switching.child import Child, Setting, sweep
+from envmagic.switching.gate import error_output, gate_of
+from envmagic.switching.line import Line, on_loop, run_on
+from envmagic.switching.seat import BehindSeat, HomeSeat, Seat
+
+if TYPE_CHECKING:
+    from envmagic.model import Kernel, Progress
+    from envmagic.switching.departure import Left
+    from envmagic.switching.gate import Gate
+    from envmagic.switching.wire import Frames
+
+__all__ = ["Move", "Relay"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Move:
+    """A change of kernels that was agreed on and happens when the running cell ends."""
+
+    source: Seat
+    target: Seat
+    drop: bool = False
+    variables: int = 0
+    """How many the source holds; with none it is ended."""
+    taken: list[Frames] = field(default_factory=list)
+    """What had been queued behind the cell, in order; before it the rest of the cell, if any."""
+    travels: str = ""
+    """The id of the request whose rest that is."""
+
+
+class Relay:
+    """Which kernel runs, which sleep, and the way between them."""
+
+    _only: Relay | None = None
+
+    @classmethod
+    def of(cls, kernel: Any) -> Relay | None:
+        """The relay of this process; None where ipykernel is of a version that is not known."""
+        gate = gate_of(kernel)
+        if cls._only is None and gate is not None:
+            cls._only = cls(gate)
+        return cls._only
+
+    def __init__(self, gate: Gate) -> None:
+        kernel = gate.kernel
+        self.gate, self.kernel = gate, kernel
+        self.shell, self.control = Line(kernel.shell_stream), Line(kernel.control_stream)
+        control_loop = kernel.control_stream.io_loop
+        self.loops = {
+            "main": kernel.io_loop,
+            "shell": kernel.shell_stream.io_loop,
+            "control": control_loop,
+            "stdin": control_loop,
+            "iopub": kernel.iopub_thread.io_loop,
+        }
+        self.setting = _setting(kernel)
+        self.home = HomeSeat(gate, _home_name())
+        self.current: Seat = self.home
+        self.children: dict[str, BehindSeat] = {}
+        self._going: set[BehindSeat] = set()
+        """Those that are being ended."""
+        self.desk = desk.Desk(self)
+        self._stdin: Any = None
+        self._closing = False
+        atexit.register(self._leave_nothing)
+        threading.Thread(target=sweep, daemon=True).start()
+
+    # -- before the running cell ends ----------------------------------------------------------
+
+    def prepare(
+        self, kernel: Kernel, progress: Progress, wanted: Callable[[], bool] = lambda: True
+    ) -> Seat:
+        """The seat of `kernel`, woken or started; raises `EnvmagicError` if it does not start.
+
+        In any thread; nothing has moved yet when it returns.
+        """
+        if self.home.is_of(kernel):
+            return self.home
+        known = self.children.get(kernel.name)
+        if known is not None and known.alive:
+            return known
+        seat = BehindSeat(Child.start(kernel, self.setting, progress, wanted), self)
+        self.children[kernel.name] = seat
+        threading.Thread(target=self._watch, args=(seat,), daemon=True).start()
+        return seat
+
+    def abandon(self, move: Move) -> None:
+        """The cell failed: a kernel that was started for it alone is ended again."""
+        if isinstance(move.target, BehindSeat) and not move.target.used:
+            self._end(move.target)
+
+    def hold_control(self) -> None:
+        """The cell is answered: what is asked on control from now on is asked of the next kernel.
+
+        In any thread; returns when it is so, since a front end may ask as soon as it hears `idle`.
+        """
+        held = threading.Event()
+
+        def hold() -> None:
+            self.control.hold()
+            held.set()
+
+        run_on(self.loops["control"], hold)
+        held.wait(0.5)
+
+    def leave_home(self, move: Move, left: Left) -> None:
+        """The cell in this process's kernel has ended; in the main thread, at its `idle`."""
+        mark = wire.pack(self.kernel.session, "envmagic_mark", {})
+
+        def taken(frames: Frames) -> None:
+            if wire.kind_is(frames, b"envmagic_mark"):
+                self.gate.open()
+                if left.rest:
+                    move.taken.insert(0, left.rest)
+                    move.travels = left.request
+                run_on(self.loops["control"], lambda: self.move(move, left.count))
+            else:
+                move.taken.append(frames)
+
+        self.gate.shut(taken)
+        self.gate.mark_end(self.shell.hold, mark)
+
+    # -- the move itself -----------------------------------------------------------------------
+
+    async def move(self, move: Move, count: int) -> None:
+        """Bring the target in front; on the control loop, the shell line being held."""
+        source, target = move.source, move.target
+        source.variables = move.variables
+        self.control.hold()
+        await _at_most(2, source.control_done())
+        await _at_most(5, source.all_said())
+        if not target.alive:  # it died since it was found answering: stay
+            target = source
+        try:
+            if isinstance(target, BehindSeat):
+                await target.connect()
+        except Exception:
+            _log.exception("The kernel %s could not be connected to.", target.name)
+            target = source
+        self._point_stdin(target)
+        self.current, target.used = target, True
+        await on_loop(self.loops["main"], lambda: self._in_main_thread(target))
+        await target.set_count(count)
+        if move.travels:
+            target.expect(move.travels)
+        await on_loop(self.loops["shell"], lambda: self._open_shell(target, move.taken))
+        await self.control.open(lambda frames: self._take_control(target, frames))
+        self._after(move, target)
+
+    async def _open_shell(self, target: Seat, first: list[Frames]) -> None:
+        await self.shell.open(lambda frames: self._take_shell(target, frames), first)
+        if target is self.home:
+            self.gate.listen()
+
+    def _after(self, move: Move, target: Seat) -> None:
+        """What is left behind without variables, or is not wanted any more, ends."""
+        source = move.source
+        if source is target:
+            return
+        if isinstance(source, BehindSeat):
+            if move.drop or not move.variables:
+                self._end(source)
+        elif move.drop:
+            run_on(self.loops["main"], self.home.forget)
+
+    def _take_shell(self, target: Seat, frames: Frames) -> Awaitable[None] | None:
+        if target is not self.home and wire.kind_is(frames, b"shutdown_request"):
+            run_on(self.loops["control"], lambda: self._shut_down(frames))
+            return None
+        return target.take_shell(frames)
+
+    def _take_control(self, target: Seat, frames: Frames) -> Awaitable[None] | None:
+        if wire.kind_is(frames, b"shutdown_request"):
+            return self._shut_down(frames)
+        return target.take_control(frames)
+
+    def _in_main_thread(self, target: Seat) -> None:
+        if target is self.home:
+            self.home.wake()
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # as ipykernel has it between requests
+        else:
+            self.home.sleep()
+            signal.signal(signal.SIGINT, self._pass_interrupt_on)
+
+    def _pass_interrupt_on(self, number: int, _frame: Any) -> None:
+        # Children are in groups of their own: neither Jupyter's signal to our group nor one to
+        # this process alone reaches them by itself.
+        if isinstance(self.current, BehindSeat):
+            self.current.interrupt()
+
+    # -- questions of the running kernel (`input`) ---------------------------------------------
+
+    def _point_stdin(self, target: Seat) -> None:
+        """The stdin socket belongs to the main thread while home runs, else to a stream."""
+        from zmq.eventloop.zmqstream import ZMQStream
+
+        socket = self.kernel.stdin_socket
+        if target is not self.home and self._stdin is None:
+            self._stdin = ZMQStream(socket, self.loops["stdin"])
+            self._stdin.on_recv(self._typed, copy=False)
+        elif target is self.home and self._stdin is not None:
+            self._stdin.stop_on_recv()
+            self.loops["stdin"].remove_handler(socket)
+            self._stdin = None
+
+    def _typed(self, frames: Frames) -> None:
+        if isinstance(self.current, BehindSeat):
+            self.current.take_stdin(frames)
+
+    def ask_front(self, frames: Frames) -> None:
+        """Pass a question of the running kernel on to the front end; on the control loop."""
+        if self._stdin is not None:
+            self._stdin.send_multipart(frames, copy=False)
+
+    # -- the end -------------------------------------------------------------------------------
+
+    async def _shut_down(self, frames: Frames) -> None:
+        """End the children as the front end asked, then let this process's kernel answer."""
+        self._closing = True
+        restart = b'"restart": true' in wire.header(frames, 3)
+        children = [*self.children.values(), *self._going]
+        await asyncio.gather(*(child.shut_down(restart=restart) for child in children))
+        answered = self.home.take_control(frames)
+        if answered is not None:
+            await answered
+
+    def _end(self, seat: BehindSeat) -> None:
+        """End a child that nobody needs any more, in the background; in any thread."""
+        self._forget(seat)
+        seat.ending = True
+        self._going.add(seat)
+
+        async def end() -> None:
+            await seat.shut_down(restart=False)
+            self._going.discard(seat)
+
+        run_on(self.loops["control"], end)
+
+    def _forget(self, seat: BehindSeat) -> None:
+        if self.children.get(seat.name) is seat:
+            del self.children[seat.name]
+
+    def _watch(self, seat: BehindSeat) -> None:
+        code = seat.child.process.wait()
+        run_on(self.loops["control"], lambda: self._died(seat, code))
+
+    async def _died(self, seat: BehindSeat, code: int) -> None:
+        if self._closing or seat.ending:
+            return
+        if seat is not self.current:
+            self._forget(seat)
+            await seat.close()
+            return
+        self._closing = True
+        await asyncio.sleep(0.1)  # what it said last is on its way
+        self._leave_nothing()
+        ending.end_with(code, self.loops["main"])
+
+    def _leave_nothing(self) -> None:
+        self._closing = True
+        for seat in [*self.children.values(), *self._going]:
+            seat.child.kill()
+
+
+async def _at_most(seconds: float, waiting: Awaitable[None]) -> None:
+    """A kernel that does not answer, or fails to, must not keep the notebook from moving."""
+    try:
+        await asyncio.wait_for(waiting, seconds)
+    except asyncio.TimeoutError:
+        _log.warning("A kernel did not say in time that it had done everything.")
+    except Exception:
+        _log.exception("A kernel could not be asked whether it had done everything.")
+
+
+def _setting(kernel: Any) -> Setting:
+    import zmq
+
+    front = server_api.front()
+    if front is None:
+        raise EnvmagicError("no-kernel", "This process is not a kernel.")
+    return Setting(
+        key=kernel.session.key,
+        signature_scheme=kernel.session.signature_scheme,
+        directory=Path(kernel.shell.starting_dir),
+        environment=_initial_environment(),
+        relay={
+            "protocol": wire.PROTOCOL,
+            "pid": os.getpid(),
+            "connection_file": str(front.connection_file),
+            "parent": front.parent,
+            "first": _home_name(),
+        },
+        context=zmq.Context(),
+        error_output=error_output(),
+    )
+
+
+def _home_name() -> str:
+    """The kernelspec this process was started from.
+
+    After a restart in another environment the connection file still has the first name.
+    """
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    for name, found in KernelSpecManager().get_all_specs().items():
+        entry = found["spec"].get("metadata", {}).get("envmagic")
+        prefix = entry.get("prefix") if isinstance(entry, dict) else None
+        if isinstance(prefix, str) and os.path.realpath(prefix) == os.path.realpath(sys.prefix):
+            return str(name)
+    front = server_api.front()
+    if front is None:
+        return ""
+    asked = server_api.session(front)
+    return asked[1].kernel_name if asked is not None else server_api.kernel_name(front)
+
+
+def _initial_environment() -> dict[str, str]:
+    """The variables this process was started with, whatever was set since (Linux; else: now)."""
+    try:
+        entries = Path("/proc/self/environ").read_bytes().split(b"\0")
+    except OSError:
+        return dict(os.environ)
+    pairs = (entry.partition(b"=") for entry in entries)
+    return {os.fsdecode(name): os.fsdecode(value) for name, sign, value in pairs if sign}

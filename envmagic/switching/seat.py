@@ -1,0 +1,345 @@
+"""The two kinds of kernels a relay has: the one of its own process, and those behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Awaitable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from envmagic import process
+from envmagic.errors import EnvmagicError
+from envmagic.switching import wire
+from envmagic.switching.child import Child, memory_of
+from envmagic.switching.departure import arrive
+from envmagic.switching.line import on_loop, pass_on, run_on
+
+if TYPE_CHECKING:
+    from envmagic.model import Kernel
+    from envmagic.switching.gate import Gate
+    from envmagic.switching.relay import Relay
+    from envmagic.switching.wire import Frames
+
+__all__ = ["BehindSeat", "HomeSeat", "Seat"]
+
+_PATIENCE = 1.5  # seconds a child may take to shut down; Jupyter gives us 2.5 before it kills
+# Prompt numbers go on, and `In[n]` is the cell with the number n: what lies between is empty.
+_SET_COUNT = (
+    "(lambda s, n: (setattr(s, 'execution_count', n),"
+    " [h.extend([''] * (n - len(h))) for h in"
+    " (s.history_manager.input_hist_parsed, s.history_manager.input_hist_raw)]))"
+    "(get_ipython(), {count})"
+)
+
+
+class Seat(Protocol):
+    """A kernel that messages can be given to."""
+
+    name: str
+    variables: int
+    """How many variables it held when it was left."""
+    used: bool
+    """It has run a cell, so ending it would lose something."""
+
+    @property
+    def alive(self) -> bool: ...
+
+    @property
+    def memory(self) -> int: ...
+
+    def take_shell(self, frames: Frames) -> Awaitable[None] | None:
+        """On the shell loop."""
+        ...
+
+    def take_control(self, frames: Frames) -> Awaitable[None] | None:
+        """On the control loop."""
+        ...
+
+    async def control_done(self) -> None:
+        """Until every control message it was given is answered."""
+        ...
+
+    async def all_said(self) -> None:
+        """Until everything it said on iopub before it was left has gone out in front."""
+        ...
+
+    async def set_count(self, count: int) -> None:
+        """Make `count` its next prompt number."""
+        ...
+
+    def expect(self, request: str) -> None:
+        """The rest of a cell will come as that request; it was announced in front already."""
+        ...
+
+
+class HomeSeat:
+    """The kernel of the relay's own process."""
+
+    used = True
+    alive = True
+    variables = 0
+
+    def __init__(self, gate: Gate, name: str) -> None:
+        self.gate, self.kernel, self.name = gate, gate.kernel, name
+        self._eventloop: Any = None
+
+    @property
+    def memory(self) -> int:
+        return memory_of(os.getpid())
+
+    def is_of(self, kernel: Kernel) -> bool:
+        """Whether `kernel` is what this process runs."""
+        if kernel.prefix is not None:
+            return os.path.realpath(kernel.prefix) == os.path.realpath(sys.prefix)
+        return kernel.name == self.name
+
+    def take_shell(self, frames: Frames) -> Awaitable[None] | None:
+        return self.gate.feed(frames)
+
+    def take_control(self, frames: Frames) -> Awaitable[None] | None:
+        result: Awaitable[None] | None = self.kernel.dispatch_control(frames)
+        return result
+
+    async def control_done(self) -> None:
+        await self.gate.control_done()
+
+    async def all_said(self) -> None:
+        said = threading.Event()
+        self.kernel.iopub_thread.schedule(said.set)
+        while not said.is_set():
+            await asyncio.sleep(0.001)
+
+    async def set_count(self, count: int) -> None:
+        def set_it() -> None:
+            shell = self.kernel.shell
+            shell.execution_count = count
+            history = shell.history_manager
+            for cells in (history.input_hist_parsed, history.input_hist_raw):
+                cells.extend([""] * (count - len(cells)))
+
+        await on_loop(self.kernel.io_loop, set_it)
+
+    def expect(self, request: str) -> None:
+        arrive(self.kernel.session, request)
+
+    def sleep(self) -> None:
+        """In the main thread: a GUI's event loop must not keep this one from turning."""
+        self._eventloop, self.kernel.eventloop = self.kernel.eventloop, None
+
+    def wake(self) -> None:
+        """In the main thread: as before."""
+        if self._eventloop is not None:
+            self.kernel.eventloop, self._eventloop = self._eventloop, None
+
+    def forget(self) -> None:
+        """In the main thread: drop every variable. The process stays, it is the relay."""
+        self.kernel.shell.reset(new_session=False, aggressive=False)
+        self.variables = 0
+        gc.collect()
+
+
+class BehindSeat:
+    """A kernel in a child process, and the streams to it on the loops of the front's channels."""
+
+    variables = 0
+
+    def __init__(self, child: Child, relay: Relay) -> None:
+        self.child, self.relay = child, relay
+        self.name = child.kernel.name
+        self.used = self.ending = False
+        self._mine = child.session.session.encode()
+        self._streams: dict[str, Any] = {}
+        self._left = asyncio.Event()
+        self._control_answer: asyncio.Future[None] | None = None
+        self._subshells: set[str] = set()
+        self._travels = b""
+
+    @property
+    def alive(self) -> bool:
+        return self.child.alive and not self.ending
+
+    @property
+    def memory(self) -> int:
+        return self.child.memory
+
+    async def connect(self) -> None:
+        """Put the sockets into the event loops; from then on what the kernel says goes in front."""
+        from zmq.eventloop.zmqstream import ZMQStream
+
+        if self._streams:
+            return
+        heard = {
+            "shell": self._on_shell,
+            "control": self._on_control,
+            "stdin": self._on_stdin,
+            "iopub": self._on_iopub,
+        }
+        for name, listen in heard.items():
+
+            def connect(name: str = name, listen: Any = listen) -> None:
+                stream = ZMQStream(self.child.sockets[name], self.relay.loops[name])
+                stream.on_recv(listen, copy=False)
+                self._streams[name] = stream
+
+            await on_loop(self.relay.loops[name], connect)
+
+    def take_shell(self, frames: Frames) -> None:
+        known = wire.for_main_shell(self.child.session, frames, self._subshells)
+        pass_on(self._streams["shell"], known)
+
+    def take_control(self, frames: Frames) -> None:
+        pass_on(self._streams["control"], frames)
+
+    def take_stdin(self, frames: Frames) -> None:
+        """What was typed in front; on the control loop."""
+        self._streams["stdin"].send_multipart(frames, copy=False)
+
+    def interrupt(self) -> None:
+        """As Jupyter interrupts a kernel: a signal to its whole group."""
+        process.signal_group(self.child.process, signal.SIGINT)
+
+    async def control_done(self) -> None:
+        self._control_answer = asyncio.get_running_loop().create_future()
+        self.take_control(wire.pack(self.child.session, "kernel_info_request", {}, wire.RELAY))
+        await self._control_answer
+
+    async def all_said(self) -> None:
+        await self._left.wait()
+        self._left.clear()
+
+    async def set_count(self, count: int) -> None:
+        content = {
+            "code": _SET_COUNT.format(count=count),
+            "silent": True,
+            "store_history": False,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": False,
+        }
+        request = wire.pack(self.child.session, "execute_request", content, wire.RELAY)
+        await on_loop(self.relay.loops["shell"], lambda: self.take_shell(request))
+
+    def expect(self, request: str) -> None:
+        self._travels = request.encode()
+
+    async def shut_down(self, *, restart: bool) -> None:
+        """End it as a front end would, on the control loop; what does not end in time is killed."""
+        self.ending = True
+        if self._streams and self.child.alive:
+            content = {"restart": restart}
+            request = wire.pack(self.child.session, "shutdown_request", content, wire.RELAY)
+            self.take_control(request)
+            end = time.monotonic() + _PATIENCE
+            while self.child.alive and time.monotonic() < end:
+                await asyncio.sleep(0.01)
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of everything it had; kills it if it still runs."""
+        self.ending = True
+        streams, self._streams = self._streams, {}
+        for name, stream in streams.items():
+            await on_loop(self.relay.loops[name], partial(stream.close, linger=0))
+        self.child.kill()
+
+    # -- what the kernel says ------------------------------------------------------------------
+
+    def _on_shell(self, frames: Frames) -> None:
+        if _is_for_relay(frames):
+            self._on_note(frames)
+        else:
+            pass_on(self.relay.kernel.shell_stream, frames)
+
+    def _on_control(self, frames: Frames) -> None:
+        if _is_for_relay(frames):
+            if self._control_answer is not None and not self._control_answer.done():
+                self._control_answer.set_result(None)
+            return
+        if wire.kind_is(frames, b"create_subshell_reply"):
+            with contextlib.suppress(ValueError):
+                made = json.loads(wire.header(frames, 3)).get("subshell_id")
+                self._subshells.add(str(made))
+        pass_on(self.relay.kernel.control_stream, frames)
+
+    def _on_iopub(self, frames: Frames) -> None:
+        if wire.concerns(frames, self._mine):
+            return
+        kind = wire.header(frames)
+        if wire.OURS in kind:
+            if b'"envmagic_left"' in kind:
+                run_on(self.relay.loops["control"], self._left.set)
+            return
+        if b'"iopub_welcome"' in kind:  # greets the relay's own subscription
+            return
+        if self._travels and self._travels in wire.header(frames, 1):
+            if b'"busy"' in wire.header(frames, 3) and b'"status"' in kind:
+                return
+            self._travels = b""
+            if b'"execute_input"' in kind:
+                return
+        self.relay.kernel.iopub_thread.socket.send_multipart(frames, copy=False)
+
+    def _on_stdin(self, frames: Frames) -> None:
+        if _is_for_relay(frames):
+            self.relay.desk.asked(self, frames)
+        else:
+            self.relay.ask_front(frames)
+
+    def answer(self, request: str, **content: Any) -> None:
+        """Answer a question that the kernel asked the relay; from any thread."""
+        frames = wire.pack(
+            self.child.session, "envmagic_answer", {"id": request, **content}, wire.RELAY
+        )
+
+        def send() -> None:
+            if self._streams:
+                self.take_stdin(frames)
+
+        run_on(self.relay.loops["control"], send)
+
+    def _on_note(self, frames: Frames) -> None:
+        """On the shell loop: the kernel says that its cell ended, and what is to become of it."""
+        kind = wire.header(frames)
+        if b'"envmagic_leave"' in kind:
+            self.relay.shell.hold()
+            run_on(self.relay.loops["control"], self.relay.control.hold)
+            mark = wire.pack(self.child.session, "envmagic_mark", {}, wire.RELAY)
+            pass_on(self._streams["shell"], mark)
+        elif b'"envmagic_returned"' in kind:
+            message = wire.unpack(self.child.session, frames)
+            content = message["content"]
+            taken = wire.unpacked(content["sizes"], message["buffers"])
+            self.relay.desk.returned(content, taken)
+        elif b'"envmagic_stay"' in kind:
+            self.relay.desk.stayed(wire.unpack(self.child.session, frames)["content"]["id"])
+
+
+def _is_for_relay(frames: Frames) -> bool:
+    return len(frames[0]) == len(wire.RELAY) and frames[0].bytes == wire.RELAY
+
+
+def kernel_from(content: dict[str, Any]) -> Kernel:
+    """The kernel in a message; raises `EnvmagicError` when it cannot be read."""
+    from envmagic.model import Kernel
+
+    try:
+        return Kernel(
+            name=content["name"],
+            directory=Path(content["directory"]),
+            display_name=content["display_name"],
+            argv=tuple(content["argv"]),
+            language=content["language"],
+            env=content["env"],
+            metadata=content["metadata"],
+        )
+    except (KeyError, TypeError) as error:
+        raise EnvmagicError("protocol", f"A kernel was not understood: {error}.") from error

@@ -1,0 +1,110 @@
+"""Messages as frames: telling what they are without unpacking them, and the relay's own ones.
+
+A message on the wire (https://jupyter-client.readthedocs.io/en/stable/messaging.html) is: routing
+identities, a delimiter, the signature, header, parent header, metadata, content, buffers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jupyter_client.session import Session
+
+    Frames = list[Any]
+    """Of `zmq.Frame`."""
+
+__all__ = [
+    "DELIMITER",
+    "FRONT",
+    "OURS",
+    "PROTOCOL",
+    "RELAY",
+    "as_frames",
+    "concerns",
+    "for_main_shell",
+    "header",
+    "kind_is",
+    "pack",
+    "packed",
+    "unpack",
+    "unpacked",
+]
+
+PROTOCOL = 1
+DELIMITER = b"<IDS|MSG>"
+FRONT = b"envmagic-front"
+"""The identity of the relay's sockets towards a kernel; shell and stdin must have the same."""
+RELAY = b"envmagic-relay"
+"""In place of a client's identity: the relay itself is meant."""
+OURS = b'"envmagic_'
+"""Begins the type of messages between a kernel and its relay; no front end ever sees them."""
+_SUBSHELL = re.compile(rb'"subshell_id": ?"([^"]+)"')
+
+
+def header(frames: Frames, offset: int = 0) -> bytes:
+    """The header's bytes; with `offset` 1 the parent header's, 3 the content's. Empty if absent."""
+    for index, frame in enumerate(frames):
+        if len(frame) == len(DELIMITER) and frame.bytes == DELIMITER:
+            place = index + 2 + offset
+            found: bytes = frames[place].bytes if place < len(frames) else b""
+            return found
+    return b""
+
+
+def kind_is(frames: Frames, kind: bytes) -> bool:
+    """Whether the message is of the type `kind`; cheap enough to be asked for each."""
+    return b'"' + kind + b'"' in header(frames)
+
+
+def concerns(frames: Frames, session: bytes) -> bool:
+    """Whether the message answers a request of the session with that id."""
+    return session in header(frames, 1)
+
+
+def as_frames(parts: Sequence[Any]) -> Frames:
+    """`parts` (bytes, memoryviews or frames) as frames."""
+    import zmq
+
+    return [p if isinstance(p, zmq.Frame) else zmq.Frame(bytes(p)) for p in parts]
+
+
+def pack(session: Session, kind: str, content: dict[str, Any], *identities: bytes) -> Frames:
+    """A message of the relay's own, signed."""
+    return as_frames(session.serialize(session.msg(kind, content), ident=list(identities)))
+
+
+def unpack(session: Session, frames: Frames) -> dict[str, Any]:
+    """The message in `frames`, its signature checked; raises `ValueError` when that is wrong."""
+    _, parts = session.feed_identities(frames, copy=False)
+    message: dict[str, Any] = session.deserialize(parts, content=True, copy=False)
+    return message
+
+
+def packed(messages: Sequence[Frames]) -> tuple[list[int], list[bytes]]:
+    """Several messages as one list of buffers: how many frames each has, and all frames."""
+    return [len(m) for m in messages], [frame.bytes for m in messages for frame in m]
+
+
+def unpacked(sizes: Sequence[int], buffers: Sequence[Any]) -> list[Frames]:
+    """What `packed` made of them, undone."""
+    rest = iter(as_frames(buffers))
+    return [[next(rest) for _ in range(size)] for size in sizes]
+
+
+def for_main_shell(session: Session, frames: Frames, known: set[str]) -> Frames:
+    """The message without its subshell, when that is none of `known`.
+
+    A front end goes on using a subshell of the kernel it was made in; some kernels never answer
+    what is addressed to one they do not have.
+    """
+    addressed = _SUBSHELL.search(header(frames))
+    if addressed is None or addressed.group(1).decode() in known:
+        return frames
+    identities, parts = session.feed_identities(frames, copy=False)
+    message = session.deserialize(parts, content=True, copy=False)
+    message["header"].pop("subshell_id", None)
+    fresh = session.serialize(message, ident=list(identities))
+    return as_frames([*fresh, *message["buffers"]])
