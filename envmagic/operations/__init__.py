@@ -1,0 +1,72 @@
+"""What the verbs do: one function each, request -> `Report`, the same for all three doors."""
+
+from __future__ import annotations
+
+from envmagic import requests
+from envmagic.errors import Problem
+from envmagic.model import Place, Progress, Report
+
+__all__ = ["keep_record", "run"]
+
+
+def run(request: requests.Request, place: Place, progress: Progress) -> Report:
+    """Carry out `request` at `place`. Raises `EnvmagicError` when it could not be done."""
+    match request:
+        case requests.CreateRequest():
+            from envmagic.operations.create import create
+
+            return create(request, place, progress)
+        case requests.CellRequest():
+            from envmagic.operations.create import cell
+
+            return cell(request, place, progress)
+        case requests.AttachRequest():
+            from envmagic.operations.attach import attach
+
+            return attach(request, place, progress)
+        case requests.UseRequest():
+            from envmagic.operations.use import use
+
+            return use(request, place, progress)
+        case requests.InstallRequest():
+            from envmagic.operations.install import install
+
+            return install(request, place, progress)
+        case requests.UninstallRequest():
+            from envmagic.operations.install import uninstall
+
+            return uninstall(request, place, progress)
+        case requests.SyncRequest():
+            from envmagic.operations.install import sync
+
+            return sync(request, place, progress)
+        case requests.RecordRequest():
+            from envmagic.operations.record import record
+
+            return record(request, place, progress)
+        case requests.ListRequest():
+            from envmagic.operations.overview import list_all
+
+            return list_all(request, place, progress)
+        case requests.StatusRequest():
+            from envmagic.operations.overview import status
+
+            return status(request, place, progress)
+        case requests.RemoveRequest():
+            from envmagic.operations.remove import remove
+
+            return remove(request, place, progress)
+        case requests.DoctorRequest():
+            from envmagic.operations.doctor import doctor
+
+            return doctor(request, place, progress)
+
+
+def keep_record(place: Place) -> tuple[Problem, ...]:
+    """Bring the record of the notebook at `place` up to date after a cell; returns what is wrong.
+
+    Only while its file says `recording on`.
+    """
+    from envmagic.operations.record import keep
+
+    return keep(place)

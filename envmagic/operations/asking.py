@@ -1,0 +1,87 @@
+"""What is asked to be installed, checked before anything is touched."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from envmagic import home, requirements
+from envmagic.backends import Wanted
+from envmagic.backends.conda import environment_file, specs
+from envmagic.errors import EnvmagicError, WordsError
+from envmagic.model import Place
+
+__all__ = ["body_lines", "check", "existing_file", "lines_of", "requirement"]
+
+_OPTIONS = re.compile(
+    r"(?:-e|--editable|-r|--requirement|-c|--constraint|-i|--index-url|--extra-index-url"
+    r"|-f|--find-links|--no-index|--pre|--no-binary|--only-binary)(?:[\s=]|$)"
+)
+
+
+def check(wanted: Wanted, *, conda: bool = False) -> None:
+    """Refuse malformed requirement lines, and options that would install elsewhere.
+
+    `conda`: they are for a conda environment and may be written as conda does.
+    """
+    for text in wanted.requirements:
+        if conda and specs.parse(text) is not None:
+            continue
+        for line in requirements.parse_lines(text, repr(text)):
+            if line.text.startswith("-") and not _OPTIONS.match(line.text):
+                raise EnvmagicError(
+                    "bad-requirement",
+                    f"{line.text!r} is an option that is not understood here.",
+                    "Write requirements such as pandas>=2, -e PATH, -r FILE or --index-url URL.",
+                    subject=line.text,
+                )
+    for file in wanted.files:
+        if not environment_file.is_environment_file(file):
+            lines_of(file)
+        elif conda:
+            environment_file.read(file)
+        else:
+            raise EnvmagicError(
+                "other-backend",
+                f"{home.user_path(file)} is for conda, and this environment is none of conda's.",
+                "Make one that is: --backend conda",
+                subject=str(file),
+            )
+
+
+def body_lines(body: str, source: str, *, conda: bool) -> tuple[str, ...]:
+    """The lines of a `%%env` body, comments cut. Raises with the number of a malformed one, as the
+    notebook counts: the line of the magic is the first."""
+    body = f"\n{body}"
+    if conda:
+        return specs.lines_of(body, source)
+    return tuple(line.text for line in requirements.parse_lines(body, source))
+
+
+def lines_of(file: Path) -> tuple[requirements.RequirementLine, ...]:
+    """The lines of the requirements file `file`, whatever its encoding."""
+    try:
+        text = requirements.decode(file.read_bytes())[0]
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnvmagicError(
+            "unreadable",
+            f"{home.user_path(file)} cannot be read: {error}.",
+            subject=str(file),
+        ) from error
+    return requirements.parse_lines(text, home.user_path(file))
+
+
+def existing_file(word: str, place: Place) -> Path:
+    """The file `word` means, seen from `place`. Raises `WordsError` when it is not there."""
+    path = place.directory / Path(word).expanduser()
+    if not path.is_file():
+        raise WordsError("no-file", f"{home.user_path(path)} does not exist.", subject=str(path))
+    return path
+
+
+def requirement(text: str) -> Requirement | None:
+    """`text` as a requirement; None for options, URLs and paths."""
+    lines = requirements.parse_lines(text, repr(text))
+    return lines[0].requirement if lines else None

@@ -1,0 +1,37 @@
+"""`attach`: adopt an environment that exists already."""
+
+from __future__ import annotations
+
+import time
+
+from envmagic.backends import Wanted
+from envmagic.model import Place, Progress, Report
+from envmagic.operations import lookup, making
+from envmagic.operations.moving import move, start_recording
+from envmagic.requests import AttachRequest
+from envmagic.shapes import CreateData
+
+__all__ = ["attach"]
+
+
+def attach(request: AttachRequest, place: Place, progress: Progress) -> Report:
+    """Verify an existing environment, add ipykernel and envmagic where missing, register it."""
+    started = time.monotonic()
+    if request.use and place.switch is not None:
+        place.switch.check()
+    at = lookup.existing(request.target, place)
+    with making.locked(at.prefix):
+        environment = lookup.environment_at(at.prefix)
+        before = making.versions(environment)
+        kernel, notes = making.make_ready(environment, at.name, Wanted(), progress)
+    data = CreateData(
+        environment=lookup.describe(environment, kernel, place),
+        action="attached",
+        changes=making.changes(before, making.versions(environment)),
+        notes=notes,
+    )
+    recorded = start_recording(place, environment)
+    data["record"] = recorded.data
+    data["switch"] = move(request.use, kernel, environment.prefix, place, progress)
+    data["seconds"] = round(time.monotonic() - started, 3)
+    return Report("attach", data, changed=True, problems=recorded.problems)

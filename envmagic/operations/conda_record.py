@@ -1,0 +1,343 @@
+"""The record of a notebook that runs in a conda environment: `environment.yml` beside it.
+
+What conda installed is listed there, under the name that conda has for it; what pip installed
+stays in requirements.txt, which the file's `pip:` section includes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from envmagic import files, home, locks, names, probe, requirements
+from envmagic.backends.conda import condarc, environment_file, metadata, specs
+from envmagic.errors import EnvmagicError, Problem, Severity
+from envmagic.requirements import Block, Entry, Kind, Pin, condafile
+from envmagic.requirements.condafile import CondaFile
+
+__all__ = ["Owners", "Part", "beside", "owners_of", "split", "update"]
+
+
+@dataclass(frozen=True)
+class Owners:
+    """Which conda package of an environment holds which distribution."""
+
+    prefix: Path
+    of: Mapping[str, tuple[str, str]]
+    """Normalised distribution or package -> the package's name and version."""
+    infos: Mapping[str, Path]
+    """Normalised distribution -> its dist-info."""
+
+    def owner(self, name: str) -> tuple[str, str] | None:
+        """The conda package with the distribution or package `name`; None where pip put it."""
+        info = self.infos.get(metadata.normalized(name))
+        if info is not None and not metadata.by_conda(info):
+            return None
+        return self.of.get(metadata.normalized(name))
+
+
+@dataclass(frozen=True)
+class Part:
+    """What conda has of a notebook's needs."""
+
+    notebook: str
+    entries: tuple[Entry, ...]
+    owners: Owners | None
+    """None where the notebook runs elsewhere."""
+    keep: bool = False
+    """Nothing that the notebook has in the block leaves it."""
+
+
+def owners_of(prefix: Path) -> Owners | None:
+    """The packages of the conda environment at `prefix`; None where it is none."""
+    meta = prefix / "conda-meta"
+    if not (meta / "history").is_file():
+        return None
+    try:
+        there = metadata.distributions(probe.inspect(prefix))
+    except EnvmagicError:
+        return None
+    infos = {name: info for name, (_, info) in there.items()}
+    return Owners(prefix, _owners(prefix, meta.stat().st_mtime_ns), infos)
+
+
+@lru_cache(maxsize=8)
+def _owners(prefix: Path, stamp: int) -> Mapping[str, tuple[str, str]]:
+    """Read from text, since parsing the records of a large environment takes seconds."""
+    remembered = home.cache() / f"conda-{abs(hash_of(prefix)):x}.json"
+    try:
+        held = json.loads(remembered.read_bytes())
+        if held["stamp"] == stamp and held["prefix"] == str(prefix):
+            return {name: (package, version) for name, package, version in held["owners"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    found = _read_owners(prefix)
+    try:
+        remembered.parent.mkdir(parents=True, exist_ok=True)
+        rows = [[name, *owner] for name, owner in found.items()]
+        content = {"stamp": stamp, "prefix": str(prefix), "owners": rows}
+        files.write_atomic(remembered, json.dumps(content).encode())
+    except (OSError, EnvmagicError):
+        pass  # a cache that cannot be written is made again
+    return found
+
+
+def hash_of(prefix: Path) -> int:
+    """A number for `prefix` that is the same in every process."""
+    import zlib
+
+    return zlib.crc32(str(prefix).encode("utf-8", "surrogateescape"))
+
+
+_INFO = re.compile(rb"site-packages/([^/\"\\]+?)-[^/\"\\]*\.(?:dist|egg)-info[/\"]")
+
+
+def _read_owners(prefix: Path) -> dict[str, tuple[str, str]]:
+    found: dict[str, tuple[str, str]] = {}
+    for package in metadata.packages(prefix).values():
+        owner = (package.name, package.version)
+        found.setdefault(metadata.normalized(package.name), owner)
+        try:
+            raw = package.record.read_bytes()
+        except OSError:
+            continue
+        for match in set(_INFO.findall(raw)):
+            found[metadata.normalized(match.decode("utf-8", "replace"))] = owner
+    return found
+
+
+def beside(directory: Path) -> CondaFile | None:
+    """The `environment.yml` in `directory`, where it can be read as far as a record needs it."""
+    path = environment_file.beside(directory)
+    try:
+        return condafile.read(path) if path is not None else None
+    except EnvmagicError:
+        return None  # said when it is to be written
+
+
+def split(
+    notebook: str,
+    entries: Sequence[Entry],
+    prefix: Path | None,
+    pin: Pin,
+    beside: CondaFile | None,
+    *,
+    keep: bool,
+) -> tuple[list[Entry], Part, list[Problem]] | None:
+    """Entries that stay in requirements.txt, those for `environment.yml`, and what is to be said.
+
+    `prefix` is where the notebook runs; without it, what `beside` lists for the notebook stays
+    there. None where conda has nothing to do with the notebook.
+    """
+    owners = owners_of(prefix) if prefix is not None else None
+    if owners is None and (beside is None or beside.block is None):
+        return None
+    kept: list[Entry] = []
+    theirs: list[Entry] = []
+    problems: list[Problem] = []
+    listed = _listed(beside, notebook) if prefix is None else {}
+    for entry in entries:
+        name = entry.key.partition(";")[0]
+        owner = owners.owner(name) if owners is not None else None
+        if entry.kind is Kind.UNRESOLVED and metadata.normalized(entry.text) in listed:
+            keep = True  # the file knows better; so it may for all that is unknown here
+        elif entry.kind is not Kind.REQUIREMENT or (owner is None and name not in listed):
+            kept.append(entry)
+        elif owner is None:
+            theirs.append(replace(listed[name], mentions=entry.mentions))
+        else:
+            package, version = owner
+            theirs.append(replace(entry, text=f"{package}{_specifier(pin, version)}"))
+            if metadata.normalized(package) != name:
+                problems.append(_other_name(package, name))
+    return kept, Part(notebook, tuple(theirs), owners, keep), problems
+
+
+def update(
+    directory: Path,
+    parts: Sequence[Part],
+    block: Block,
+    same_environment: Callable[[str, str], bool],
+    *,
+    exists: Callable[[str], bool],
+    check: bool,
+) -> tuple[Path | None, str, list[Problem]]:
+    """Bring `environment.yml` in `directory` up to date with `parts`; `block` is the one in
+    requirements.txt, whose state holds here too.
+
+    Returns the file if it changed (or, with `check`, would), its diff, and warnings.
+    """
+    path = environment_file.beside(directory) or directory / environment_file.NAMES[0]
+    try:
+        with locks.lock(path):
+            return _updated(path, parts, block, same_environment, exists=exists, check=check)
+    except EnvmagicError as error:
+        return None, "", [replace(error.problem, severity=Severity.WARNING)]
+
+
+def _updated(
+    path: Path,
+    parts: Sequence[Part],
+    block: Block,
+    same_environment: Callable[[str, str], bool],
+    *,
+    exists: Callable[[str], bool],
+    check: bool,
+) -> tuple[Path | None, str, list[Problem]]:
+    present = condafile.read(path)
+    old = present.block if present is not None else None
+    if old is None and not any(part.entries for part in parts):
+        return None, "", []
+    file = present or _fresh(path, parts)
+    merged = replace(old or Block(), pin=block.pin, recording=block.recording, python=block.python)
+    merged = merged.without_missing(exists)
+    problems: list[Problem] = []
+    for part in parts:
+        mine = [e for e in part.entries if specs.conda_name(e.text) not in file.names]
+        settled = [_settled(e, merged, part, same_environment, problems) for e in mine]
+        settled += _staying(settled, merged, part)
+        merged = merged.replaced({part.notebook: settled})
+    include = (path.parent / "requirements.txt").is_file() or bool(block.entries)
+    content = file.with_block(merged, include=include)
+    if include and file.pip_section is not None and condafile.INCLUDE not in file.pip_section:
+        problems.append(_own_section(path))
+    current = path.read_bytes() if present is not None else b""
+    if content == current:
+        return None, "", problems
+    if check:
+        return path, _diff(path, current, content), problems
+    _verify(path, content, merged)
+    files.write_atomic(path, content)
+    return path, "", problems
+
+
+def _fresh(path: Path, parts: Sequence[Part]) -> CondaFile:
+    owners = next(part.owners for part in parts if part.owners is not None)
+    prefix = owners.prefix
+    generic = prefix.name.startswith(".") or prefix.name in {"venv", "env"}
+    name = names.kernel_name_of(prefix) if generic else prefix.name
+    channels = [_short(channel) for channel in metadata.channels(prefix)]
+    return condafile.new(path, name, channels or [condarc.CONDA_FORGE])
+
+
+def _short(channel: str) -> str:
+    """A channel of the public server by its name alone, as everybody writes it."""
+    match = re.fullmatch(r"https://conda\.anaconda\.org/([\w.-]+)", channel)
+    return match[1] if match else channel
+
+
+def _staying(entries: Sequence[Entry], block: Block, part: Part) -> list[Entry]:
+    """What was installed by name and is there still, though nothing in the notebook says so."""
+    found = {entry.key for entry in entries}
+    stay: list[Entry] = []
+    for entry in block.entries:
+        there = part.owners is None or part.owners.owner(specs.conda_name(entry.text)) is not None
+        for mention in entry.mentions:
+            mine = mention.notebook == part.notebook and entry.key not in found
+            if mine and (part.keep or (mention.installed and there)):
+                stay.append(replace(entry, mentions=(mention,)))
+    return stay
+
+
+def _settled(
+    entry: Entry,
+    block: Block,
+    part: Part,
+    same_environment: Callable[[str, str], bool],
+    problems: list[Problem],
+) -> Entry:
+    """`entry`, or with the text that other notebooks hold, as requirements.txt does it."""
+    held = next((e for e in block.entries if e.key == entry.key and e.mentions), None)
+    if held is None or held.text == entry.text or part.owners is None:
+        return entry
+    others = [m.notebook for m in held.mentions if m.notebook != part.notebook]
+    spec, owner = specs.parse(held.text), part.owners.owner(specs.conda_name(entry.text))
+    if not others or all(same_environment(part.notebook, other) for other in others):
+        return entry
+    if spec is not None and owner is not None and spec.accepts(owner[1]):
+        return replace(entry, text=held.text)
+    problems.append(
+        Problem(
+            "record-conflict",
+            f"{part.notebook} has {entry.text}, but {held.text} stays in environment.yml"
+            f" for {', '.join(others)}.",
+            "Install the same version in both environments, or keep the notebooks apart.",
+            Severity.WARNING,
+            entry.key,
+        )
+    )
+    return replace(entry, text=held.text)
+
+
+def _listed(beside: CondaFile | None, notebook: str) -> dict[str, Entry]:
+    """What the file lists for `notebook`: distribution -> entry."""
+    if beside is None or beside.block is None:
+        return {}
+    found: dict[str, Entry] = {}
+    for entry in beside.block.entries:
+        if any(m.notebook == notebook for m in entry.mentions):
+            package = specs.conda_name(entry.text)
+            found[metadata.normalized(package)] = entry
+            found[metadata.normalized(specs.python_name(package))] = entry
+    return found
+
+
+def _specifier(pin: Pin, version: str) -> str:
+    if pin is Pin.NONE:
+        return ""
+    if pin is Pin.EXACT:
+        return f"={version}"  # what `conda env export` writes
+    return pin.specifier(version)
+
+
+def _verify(path: Path, content: bytes, block: Block) -> None:
+    """Refuse to write what conda would read otherwise; possible only with a YAML reader."""
+    if not condarc.has_reader():
+        return
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="envmagic-") as directory:
+        trial = Path(directory, path.name)
+        trial.write_bytes(content)
+        read = environment_file.read(trial)
+    wanted = {e.text for e in block.entries if e.kind is Kind.REQUIREMENT}
+    if not wanted <= set(read.dependencies):
+        raise EnvmagicError(
+            "record-place",
+            f"There is no place for the record in {home.user_path(path)}.",
+            "Write `dependencies:` with one package a line, each behind '- '.",
+            subject=str(path),
+        )
+
+
+def _diff(path: Path, old: bytes, content: bytes) -> str:
+    import difflib
+
+    name = home.user_path(path)
+    before, after = (
+        requirements.decode(raw)[0].splitlines(keepends=True) for raw in (old, content)
+    )
+    return "".join(difflib.unified_diff(before, after, name, f"{name} (as it should be)"))
+
+
+def _other_name(package: str, name: str) -> Problem:
+    return Problem(
+        "conda-name",
+        f"environment.yml says {package}, which is conda's name for what pip calls {name}.",
+        severity=Severity.INFO,
+        subject=name,
+    )
+
+
+def _own_section(path: Path) -> Problem:
+    return Problem(
+        "pip-section",
+        f"{home.user_path(path)} has a pip: section of its own, and conda takes only one.",
+        f"Add this line to it: - {condafile.INCLUDE}",
+        Severity.WARNING,
+        str(path),
+    )

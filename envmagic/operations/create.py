@@ -1,0 +1,254 @@
+"""`create` and `%%env`: a new environment, or the one that is there already."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from envmagic import home, journal, kernels, probe
+from envmagic import pythons as interpreters
+from envmagic.backends import Wanted, installers
+from envmagic.backends.conda import environment_file, specs
+from envmagic.errors import EnvmagicError, Problem, Severity
+from envmagic.model import BackendName, Door, Environment, EnvSpec, Kernel, Place, Progress, Report
+from envmagic.operations import asking, conda, lookup, making
+from envmagic.operations.moving import move, start_recording
+from envmagic.requests import CellRequest, CreateRequest
+from envmagic.satisfaction import missing
+from envmagic.shapes import CreateData
+
+__all__ = ["cell", "create"]
+
+
+def create(request: CreateRequest, place: Place, progress: Progress) -> Report:
+    """`create`: a new environment with its kernel; an existing one is reused or attached."""
+    request = conda.with_file(request, place)
+    files, notes = _files(request, place)
+    wanted = Wanted(request.requirements, files, directory=place.directory, upgrade=request.upgrade)
+    asking.check(wanted, conda=_for_conda(request, place))
+    return _provide("create", request, wanted, place, progress, notes)
+
+
+def cell(request: CellRequest, place: Place, progress: Progress) -> Report:
+    """`%%env`: this notebook needs at least what the body lists. With nothing to do, it is fast."""
+    wish = conda.with_file(request.create, place) if request.create.files else request.create
+    for_conda = _for_conda(wish, place)
+    asked = (*wish.requirements, *asking.body_lines(request.body, "the cell", conda=for_conda))
+    files = tuple(asking.existing_file(f, place) for f in wish.files)
+    wanted = Wanted(asked, files, directory=place.directory, upgrade=wish.upgrade)
+    asking.check(wanted, conda=for_conda)
+    return _provide("%%env", wish, wanted, place, progress, [])
+
+
+def _for_conda(request: CreateRequest, place: Place) -> bool:
+    """Whether what is asked for goes into a conda environment, new or there already."""
+    if request.backend is not None:
+        return request.backend is BackendName.CONDA
+    return conda.is_conda(lookup.target(request.target, place).prefix)
+
+
+def _provide(
+    verb: str,
+    request: CreateRequest,
+    wanted: Wanted,
+    place: Place,
+    progress: Progress,
+    notes: list[str],
+) -> Report:
+    started = time.monotonic()
+    if request.use and place.switch is not None:
+        place.switch.check()
+    at = lookup.target(request.target, place)
+    wanted, dropped = _constrained(wanted, place)
+    if _for_conda(request, place):
+        wanted, more = conda.pins(place, wanted)
+        dropped += more
+    with making.locked(at.prefix):
+        _clear_unfinished(at.prefix)
+        if _is_vacant(at.prefix):
+            action, before = "created", {}
+            spec = EnvSpec(
+                at.prefix,
+                kernels.free_name(at.name, at.prefix),
+                request.python,
+                request.backend,
+                request.channels,
+            )
+            environment, kernel = making.make(spec, wanted, progress, notes)
+            notes += _tip()
+        else:
+            environment = _present(at.prefix, request)
+            action = "reused" if environment.owned else "attached"
+            before = making.versions(environment)
+            kernel = _renew(environment, at.name, wanted, progress, notes)
+    data = CreateData(
+        environment=lookup.describe(environment, kernel, place),
+        action=action,
+        changes=making.changes(before, making.versions(environment), wanted.requirements),
+        notes=notes,
+    )
+    recorded = start_recording(place, environment, wanted.requirements)
+    data["record"] = recorded.data
+    data["switch"] = move(
+        request.use, kernel, environment.prefix, place, progress, keep_saved_name=verb == "%%env"
+    )
+    data["seconds"] = round(time.monotonic() - started, 3)
+    changed = action == "created" or bool(data["changes"]) or recorded.changed
+    return Report(verb, data, changed=changed, problems=(*dropped, *recorded.problems))
+
+
+def _tip() -> list[str]:
+    """How the next one is made faster, said once on a machine."""
+    said = home.cache() / "said-uv-is-faster"
+    if installers.find_uv() is not None or said.exists():
+        return []
+    said.parent.mkdir(parents=True, exist_ok=True)
+    said.touch()
+    return ["With uv this takes a fraction of the time: pip install uv"]
+
+
+def _files(request: CreateRequest, place: Place) -> tuple[tuple[Path, ...], list[str]]:
+    """The files to install: those named, or the one beside the notebook when nothing is."""
+    if request.files or request.requirements or request.bare:
+        return tuple(asking.existing_file(f, place) for f in request.files), []
+    beside = place.directory / "requirements.txt"
+    for_conda = environment_file.beside(place.directory)
+    if request.backend is BackendName.CONDA and for_conda is not None:
+        beside = for_conda
+    elif not beside.is_file() or not asking.lines_of(beside):
+        return (), []
+    of_notebook = place.notebook is not None or place.door is Door.NOTEBOOK
+    where = "beside the notebook" if of_notebook else "here"
+    return (beside,), [f"Installed what {beside.name} {where} asks for."]
+
+
+def _clear_unfinished(prefix: Path) -> None:
+    """Under the lock, an entry in the journal means that the making was cut off: clear it away."""
+    entry = journal.unfinished_at(prefix)
+    if entry is not None:
+        journal.undo(entry)
+
+
+def _is_vacant(prefix: Path) -> bool:
+    """Whether an environment can be made at `prefix`. Raises when something else is there."""
+    shown = home.user_path(prefix)
+    if prefix.is_dir():
+        if not any(prefix.iterdir()):
+            return True
+        if probe.is_environment(prefix):
+            return False
+        raise EnvmagicError(
+            "not-empty",
+            f"{shown} is a directory with other things in it, not an environment.",
+            "Choose another NAME or PATH.",
+            subject=str(prefix),
+        )
+    if prefix.exists() or prefix.is_symlink():
+        raise EnvmagicError(
+            "not-a-directory",
+            f"{shown} is a file.",
+            "Choose another NAME or PATH.",
+            subject=str(prefix),
+        )
+    return True
+
+
+def _present(prefix: Path, request: CreateRequest) -> Environment:
+    """The environment at `prefix`, if it is what the request asks for."""
+    environment = lookup.environment_at(prefix)
+    again = f"%env remove {home.typed(request.target or '.venv')} --yes"
+    if request.python is not None and not _has_python(environment, request.python):
+        raise EnvmagicError(
+            "other-python",
+            f"{home.user_path(prefix)} has Python {environment.version}, not {request.python}.",
+            f"To make it anew: {again}",
+            subject=str(prefix),
+        )
+    if request.backend is not None and request.backend is not environment.backend:
+        raise EnvmagicError(
+            "other-backend",
+            f"{home.user_path(prefix)} was made with {environment.backend.value},"
+            f" not {request.backend.value}.",
+            f"To make it anew: {again}",
+            subject=str(prefix),
+        )
+    return environment
+
+
+def _has_python(environment: Environment, wanted: str) -> bool:
+    if environment.backend is BackendName.CONDA:
+        return specs.python_spec(wanted).accepts(environment.version) is not False
+    version = interpreters.find(wanted).version
+    return version.split(".")[:2] == environment.version.split(".")[:2]
+
+
+def _renew(
+    environment: Environment, name: str, wanted: Wanted, progress: Progress, notes: list[str]
+) -> Kernel:
+    """Install what is missing and see that the kernel is registered."""
+    if not environment.owned:
+        notes.append(f"{home.user_path(environment.prefix)} was there already and was attached.")
+    kernel, more = making.make_ready(environment, name, _lacking(environment, wanted), progress)
+    notes += more
+    return kernel
+
+
+def _lacking(environment: Environment, wanted: Wanted) -> Wanted:
+    """`wanted` without the requirements that are satisfied; files are left to the installer."""
+    if wanted.upgrade:
+        return wanted
+    if environment.backend is BackendName.CONDA:
+        return conda.lacking(environment, wanted)
+    lines = [(line, asking.requirement(line)) for line in wanted.requirements]
+    parsed = [r for _, r in lines if r is not None]
+    lacking = missing(parsed, probe.distributions(environment), environment.version)
+    return replace(
+        wanted, requirements=tuple(line for line, r in lines if r is None or r in lacking)
+    )
+
+
+def _constrained(wanted: Wanted, place: Place) -> tuple[Wanted, list[Problem]]:
+    """`wanted` held to the pins recorded beside the notebook, and a warning for each that cannot.
+
+    `-U` ignores the pins, and a pin that contradicts what is asked for now is dropped.
+    """
+    beside = place.directory / "requirements.txt"
+    if wanted.upgrade or not beside.is_file():
+        return wanted, []
+    asked = {r.name.lower(): r for r in map(asking.requirement, wanted.requirements) if r}
+    pins: list[str] = []
+    problems: list[Problem] = []
+    for pin in _pins(beside):
+        other = asked.get(pin.name.lower())
+        if other is not None and _contradicts(pin, other):
+            problems.append(
+                Problem(
+                    "pin-dropped",
+                    f"{pin} in {beside.name} contradicts {other}; the pin was not used.",
+                    severity=Severity.WARNING,
+                    subject=pin.name,
+                )
+            )
+        else:
+            pins.append(str(pin))
+    return replace(wanted, constraints=tuple(pins)), problems
+
+
+def _pins(file: Path) -> list[Requirement]:
+    found = []
+    for line in asking.lines_of(file):
+        requirement = line.requirement
+        if requirement is not None and requirement.specifier and not requirement.url:
+            requirement.extras = set()  # constraints must not have any
+            found.append(requirement)
+    return found
+
+
+def _contradicts(pin: Requirement, asked: Requirement) -> bool:
+    exact = [
+        s.version for s in pin.specifier if s.operator in {"==", "==="} and "*" not in s.version
+    ]
+    return any(not asked.specifier.contains(version, prereleases=True) for version in exact)

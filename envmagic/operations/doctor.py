@@ -1,0 +1,305 @@
+"""`doctor`: everything that is broken or about to be, each with its remedy."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from envmagic import home, journal, kernels, ownership, payload, probe
+from envmagic.errors import EnvmagicError, Problem, Severity
+from envmagic.model import BackendName, Environment, Kernel, Place, Progress, Report
+from envmagic.operations import conda_doctor, lookup, making
+from envmagic.requests import DoctorRequest
+from envmagic.shapes import DoctorData
+
+__all__ = ["doctor"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong, and how it is mended when it is ours."""
+
+    problem: Problem
+    mend: Callable[[], None] | None = None
+
+
+def doctor(request: DoctorRequest, place: Place, progress: Progress) -> Report:
+    """Look at every kernel and environment; `--fix` mends ours and leaves the rest alone."""
+    every = kernels.every()
+    registered = kernels.by_prefix(every)
+    prefixes = [
+        prefix
+        for prefix in lookup.known_prefixes(place)
+        if not conda_doctor.is_somebody_else_s(
+            prefix,
+            registered.get(os.path.realpath(prefix)),
+            current=lookup.same(prefix, place.prefix),
+        )
+    ]
+    findings = [Finding(*found) for found in conda_doctor.settings()]
+    progress.step(f"Looking at {len(every)} kernels and {len(prefixes)} environments")
+    for kernel in every:
+        findings += _kernel(kernel)
+    for prefix in prefixes:
+        findings += _environment(prefix, progress)
+    findings += _leftovers()
+    fixed = _mend(findings, progress) if request.fix else []
+    data = DoctorData(
+        kernels=len(every), environments=len(prefixes), fixed=[p.message for p in fixed]
+    )
+    left = tuple(f.problem for f in findings if f.problem not in fixed)
+    return Report("doctor", data, changed=bool(fixed), problems=left)
+
+
+def _mend(findings: list[Finding], progress: Progress) -> list[Problem]:
+    fixed = []
+    for finding in findings:
+        if finding.mend is None:
+            continue
+        progress.step(f"Mending: {finding.problem.message}")
+        try:
+            finding.mend()
+        except (EnvmagicError, OSError):
+            continue  # it stays among the problems
+        fixed.append(finding.problem)
+    return fixed
+
+
+def _kernel(kernel: Kernel) -> Iterator[Finding]:
+    """What is wrong with one kernelspec. Ours without an environment are simply removed."""
+    python = kernel.argv[0] if kernel.argv else ""
+    remove = f"jupyter kernelspec remove {kernel.name}"
+
+    def unregister() -> None:
+        kernels.unregister(kernel)
+
+    ours = kernel.ours and kernel.directory.parent == kernels.directory()
+    if kernel.prefix is not None and not kernel.prefix.is_dir():
+        yield Finding(
+            _problem(
+                "environment-gone",
+                f"The kernel {kernel.name!r} is for {home.user_path(kernel.prefix)},"
+                " which is not there any more.",
+                f"%env remove {kernel.name} --yes" if ours else remove,
+                kernel.name,
+            ),
+            unregister if ours else None,
+        )
+    elif os.path.isabs(python) and not Path(python).exists():
+        yield Finding(
+            _problem(
+                "no-interpreter",
+                f"The kernel {kernel.name!r} cannot start: {home.user_path(python)} is missing.",
+                remove if not ours else "",
+                kernel.name,
+            )
+        )
+    elif _is_bare_python(python) and not _belongs_to_environment(kernel):
+        yield Finding(
+            _problem(
+                "bare-python",
+                f"The kernel {kernel.name!r} starts {python!r} without a path, which is whatever"
+                " Python the server runs on.",
+                f"Write an absolute path in {home.user_path(kernel.directory / 'kernel.json')}",
+                kernel.name,
+                Severity.WARNING,
+            )
+        )
+    elif "ipykernel_launcher" in kernel.argv and not kernel.ours:
+        yield from _foreign_ipykernel(kernel, Path(python))
+
+
+def _foreign_ipykernel(kernel: Kernel, python: Path) -> Iterator[Finding]:
+    """A kernel somebody else registered: is ipykernel there at all?"""
+    prefix = python.parent.parent
+    try:
+        environment = lookup.environment_at(prefix)
+    except EnvmagicError:
+        return  # no environment of its own: its files do not tell
+    if "ipykernel" not in probe.distributions(environment):
+        yield Finding(
+            _problem(
+                "no-ipykernel",
+                f"The kernel {kernel.name!r} cannot start: ipykernel is not installed in"
+                f" {home.user_path(prefix)}.",
+                f"%env attach {home.typed(prefix)}",
+                kernel.name,
+            )
+        )
+
+
+def _environment(prefix: Path, progress: Progress) -> Iterator[Finding]:
+    """What is wrong inside one environment."""
+    kernel = kernels.of_prefix(prefix)
+    if not prefix.is_dir():
+        return  # said of its kernel
+    lost = conda_doctor.gone(prefix, kernel)
+    if lost is not None:
+        yield Finding(lost)
+        return
+    try:
+        environment = lookup.environment_at(prefix)
+    except EnvmagicError as error:
+        yield Finding(error.problem)
+        return
+    moved = _moved_from(environment)
+    if moved:
+        yield Finding(
+            _problem(
+                "moved",
+                f"{home.user_path(prefix)} was moved or copied from {home.user_path(moved)};"
+                " its commands still point there.",
+                "Make it again: %env create NAME",
+                str(prefix),
+                Severity.WARNING,
+            )
+        )
+        return
+    yield from _contents(environment, kernel, progress)
+    if environment.backend is BackendName.CONDA:
+        yield from (Finding(*found) for found in conda_doctor.look(environment, progress))
+
+
+def _contents(
+    environment: Environment, kernel: Kernel | None, progress: Progress
+) -> Iterator[Finding]:
+    prefix = environment.prefix
+    name = kernel.name if kernel else lookup.Target(prefix, prefix.name).name
+    broken = probe.broken_distributions(environment)
+    installed = probe.distributions(environment)
+
+    def reinstall() -> None:
+        with making.locked(prefix):
+            making.install_checked(environment, making.again(broken), progress)
+
+    if broken:
+        yield Finding(
+            _problem(
+                "broken-distribution",
+                f"Files of {', '.join(broken)} are missing in {home.user_path(prefix)}.",
+                f"{shlex.quote(str(environment.python))} -m pip install --force-reinstall"
+                f" {' '.join(broken)}",
+                str(prefix),
+            ),
+            reinstall if environment.owned else None,
+        )
+
+    def ready() -> None:
+        with making.locked(prefix):
+            making.make_ready(environment, name, making.NOTHING, progress)
+
+    if kernel is not None and "ipykernel" not in installed:
+        yield Finding(
+            _problem(
+                "no-ipykernel",
+                f"The kernel {name!r} cannot start: ipykernel is not installed in"
+                f" {home.user_path(prefix)}.",
+                f"%env attach {home.typed(prefix)}",
+                name,
+            ),
+            ready if environment.owned else None,
+        )
+    elif environment.owned and payload.fits(environment) and payload.is_stale(environment):
+        yield Finding(
+            _problem(
+                "old-envmagic",
+                f"{home.user_path(prefix)} holds an older envmagic.",
+                "%env doctor --fix",
+                str(prefix),
+                Severity.WARNING,
+            ),
+            ready,
+        )
+    elif environment.owned and kernel is None:
+        yield Finding(
+            _problem(
+                "no-kernel",
+                f"{home.user_path(prefix)} has no kernel.",
+                f"%env attach {home.typed(prefix)}",
+                str(prefix),
+                Severity.WARNING,
+            ),
+            ready,
+        )
+
+
+def _leftovers() -> Iterator[Finding]:
+    """What was being made when its process ended, and what was being deleted."""
+    for entry in journal.unfinished():
+        if entry.running:
+            continue
+
+        def undo(entry: journal.Entry = entry) -> None:
+            with making.locked(Path(entry.prefix)):
+                journal.undo(entry)
+
+        yield Finding(
+            _problem(
+                "half-made",
+                f"{home.user_path(entry.prefix)} was never finished.",
+                "%env create makes it again; %env doctor --fix clears it away.",
+                entry.prefix,
+            ),
+            undo,
+        )
+    for trash in sorted(home.envs().glob(".envmagic-trash-*")):
+
+        def delete(trash: Path = trash) -> None:
+            shutil.rmtree(trash)
+
+        yield Finding(
+            _problem(
+                "half-deleted",
+                f"{home.user_path(trash)} is left of a deleted environment.",
+                "",
+                str(trash),
+                Severity.WARNING,
+            ),
+            delete,
+        )
+
+
+def _moved_from(environment: Environment) -> str:
+    """Where the environment was made, when that is elsewhere: scripts hold the absolute path."""
+    if ownership.is_owned(environment.prefix):
+        return ""
+    for script in ("activate", "pip", "pip3", "jupyter-kernelspec"):
+        recorded = _prefix_in(environment.python.parent / script)
+        if recorded and os.path.realpath(recorded) != os.path.realpath(environment.prefix):
+            return recorded
+    return ""
+
+
+def _prefix_in(script: Path) -> str:
+    try:
+        text = script.read_bytes()[:8000].decode("utf-8", "replace")
+    except OSError:
+        return ""
+    for line in text.splitlines():
+        if line.startswith("#!/") and line.endswith(("/bin/python", "/bin/python3")):
+            return line[2:].strip().rpartition("/bin/")[0]
+        key, _, value = line.strip().partition("=")
+        value = value.strip().strip("'\"")
+        if key == "VIRTUAL_ENV" and value.startswith("/"):
+            return value
+    return ""
+
+
+def _is_bare_python(word: str) -> bool:
+    return word.startswith("python") and os.path.basename(word) == word
+
+
+def _belongs_to_environment(kernel: Kernel) -> bool:
+    """ipykernel's own spec inside an environment starts that environment's Python."""
+    root = kernel.directory.parent.parent.parent.parent
+    return probe.is_environment(root)
+
+
+def _problem(
+    code: str, message: str, hint: str, subject: str, severity: Severity = Severity.ERROR
+) -> Problem:
+    return Problem(code, message, hint, severity, subject)

@@ -1,0 +1,218 @@
+"""What a notebook needs, as entries of the block: versions, what stays, what is the user's."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envmagic.distributions import Index
+from envmagic.errors import Problem, Severity
+from envmagic.operations.needs import Need, Needs
+from envmagic.requirements import Block, Entry, Kind, Mention, Pin, RequirementLine
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+__all__ = ["Context", "Held", "entries_of", "lines_of", "text_of"]
+
+
+@dataclass(frozen=True)
+class Context:
+    """The file that is written, as far as an entry depends on it."""
+
+    notebook: str
+    """Path of the notebook from the file's directory, with `/`."""
+    directory: Path
+    """The file's."""
+    held: Held
+    """What the block has."""
+    pin: Pin
+    index: Index | None
+    users: Mapping[str, RequirementLine]
+    """The user's own lines by name."""
+    same_environment: Callable[[str], bool]
+    """Whether another notebook (by its name in the block) runs in this one's environment."""
+    keep: bool = False
+    """Nothing that the notebook has in the block leaves it."""
+    repin: bool = False
+    """The style changes, so nothing that is written keeps its version."""
+
+
+class Held:
+    """The entries of a block by name, notebook and module; new ones are added as they come."""
+
+    def __init__(self, block: Block) -> None:
+        self._by_name: dict[str, Entry] = {}
+        self._by_notebook: dict[str, list[Entry]] = {}
+        self._unresolved: set[str] = set()
+        for entry in block.entries:
+            if entry.kind is Kind.UNRESOLVED:
+                self._unresolved.add(entry.text)
+            if entry.kind is Kind.REQUIREMENT:
+                self._by_name.setdefault(entry.key.partition(";")[0], entry)
+                for mention in entry.mentions:
+                    self._by_notebook.setdefault(mention.notebook, []).append(entry)
+
+    def requirement(self, name: str) -> Entry | None:
+        """The entry for the distribution `name`."""
+        return self._by_name.get(name)
+
+    def of(self, notebook: str) -> list[Entry]:
+        """The requirements that the file has for `notebook`."""
+        return self._by_notebook.get(notebook, [])
+
+    def lists(self, module: str) -> bool:
+        """Whether the file has `module` as unresolved."""
+        return module in self._unresolved
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """`entries` are in the block now; the next notebook has to agree with them."""
+        for entry in entries:
+            if entry.kind is Kind.REQUIREMENT:
+                name = entry.key.partition(";")[0]
+                before = self._by_name.get(name)
+                mentions = before.mentions if before is not None else ()
+                self._by_name[name] = replace(entry, mentions=(*mentions, *entry.mentions))
+
+
+def entries_of(needs: Needs, context: Context) -> tuple[list[Entry], list[Problem]]:
+    """The entries for a notebook, and warnings: `unresolved`, `record-conflict`."""
+    entries: list[Entry] = []
+    problems: list[Problem] = []
+    for need in needs.needs:
+        line = context.users.get(need.name)
+        if line is not None and not line.constraint:
+            continue  # the user's line wins
+        entries.append(_entry(need, context, problems))
+    kept = _staying(entries, context, needs.removed, unknown=bool(needs.unresolved))
+    entries += kept
+    for module, where in needs.unresolved:
+        # without the environment, one of the entries that stay may hold it
+        if kept and context.index is None and not context.held.lists(module):
+            continue
+        entries.append(Entry(Kind.UNRESOLVED, module, (Mention(context.notebook),)))
+        problems.append(_unresolved(module, context.notebook, where.cell))
+    return entries, problems
+
+
+def text_of(need: Need, index: Index | None, pin: Pin, directory: Path | None = None) -> str:
+    """The requirement line for `need`, from the environment and the notebook alone."""
+    base = need.name + (f"[{','.join(sorted(need.extras))}]" if need.extras else "")
+    marker = f" ; {need.marker}" if need.marker and not need.imported else ""
+    installed = index.distributions.get(need.name) if index is not None else None
+    if installed is None:
+        if need.url:
+            return f"{base} @ {need.url}{marker}" if need.named else need.url
+        return base + need.specifier + marker
+    if installed.editable and directory is not None:
+        inside = _inside(installed.editable, directory)
+        if inside is not None:
+            return f"-e {inside}"
+    if installed.url:
+        return f"{base} @ {installed.url}{marker}"
+    # an unpinned line still says what the notebook itself asks for
+    return base + (pin.specifier(installed.version) or need.specifier) + marker
+
+
+def _entry(need: Need, context: Context, problems: list[Problem]) -> Entry:
+    mention = Mention(context.notebook, installed=not need.imported)
+    held = context.held.requirement(need.name)
+    there = context.index is not None and need.name in context.index.distributions
+    if need.optional and not there:
+        mentioned = held is not None and any(m.notebook == mention.notebook for m in held.mentions)
+        if context.index is not None or not mentioned:
+            return Entry(Kind.OPTIONAL, need.name, (mention,))
+    if need.name in context.users:  # only a constraint is left: it says the version
+        return Entry(Kind.REQUIREMENT, text_of(need, None, Pin.NONE), (mention,))
+    text = text_of(need, context.index, context.pin, context.directory)
+    if held is not None and not context.repin and not text.startswith("-e"):
+        text = _kept(text, held, need, context, problems)
+    return Entry(Kind.REQUIREMENT, text, (mention,))
+
+
+def _kept(text: str, held: Entry, need: Need, context: Context, problems: list[Problem]) -> str:
+    """`text`, or the line that the block has, where that one has to stay."""
+    old = held.requirement
+    if old is None or (not old.specifier and not old.url):
+        return text
+    others = [m.notebook for m in held.mentions if m.notebook != context.notebook]
+    installed = context.index.distributions.get(need.name) if context.index else None
+    if installed is None:
+        return _with_extras(old, need)
+    if not others:
+        return text
+    if old.url is None and old.specifier.contains(installed.version, prereleases=True):
+        return _with_extras(old, need)
+    if all(context.same_environment(other) for other in others):
+        return text
+    problems.append(
+        Problem(
+            "record-conflict",
+            f"{context.notebook} has {need.name} {installed.version}, but {held.text} stays in the"
+            f" record for {', '.join(others)}.",
+            "Install the same version in both environments, or keep the notebooks apart.",
+            Severity.WARNING,
+            need.name,
+        )
+    )
+    return held.text
+
+
+def _with_extras(old: Requirement, need: Need) -> str:
+    if need.extras <= old.extras:
+        return str(old)
+    new = copy.copy(old)
+    new.extras = set(old.extras | need.extras)
+    return str(new)
+
+
+def _staying(
+    entries: list[Entry], context: Context, removed: frozenset[str], *, unknown: bool
+) -> list[Entry]:
+    """Entries of this notebook that nothing in it explains and that stay all the same.
+
+    What was installed by name, while it is there; and without the environment whatever may hold an
+    import that is `unknown` here.
+    """
+    found = removed | {entry.key.partition(";")[0] for entry in entries}
+    stay: list[Entry] = []
+    for entry in context.held.of(context.notebook):
+        name = entry.key.partition(";")[0]
+        if name in found or name in context.users:
+            continue
+        for mention in entry.mentions:
+            there = context.index is None or name in context.index.distributions
+            guess = context.index is None and unknown
+            if mention.notebook == context.notebook and (
+                context.keep or guess or (mention.installed and there)
+            ):
+                stay.append(replace(entry, mentions=(mention,)))
+    return stay
+
+
+def _inside(path: str, directory: Path) -> str | None:
+    relative = os.path.relpath(path, directory).replace(os.sep, "/")
+    if relative == "..":
+        return None
+    return None if relative.startswith("../") or os.path.isabs(relative) else f"./{relative}"
+
+
+def _unresolved(module: str, notebook: str, cell: int) -> Problem:
+    place = f"{notebook}, cell {cell}" if cell else notebook
+    return Problem(
+        "unresolved",
+        f"{module} ({place}) belongs to no distribution that is known.",
+        f"Install it (%env install NAME), or say its name in pyproject.toml:"
+        f' [tool.envmagic.names] {module} = "NAME".',
+        Severity.WARNING,
+        module,
+    )
+
+
+def lines_of(entries: list[Entry]) -> Iterator[str]:
+    """The requirement lines alone."""
+    return (entry.text for entry in entries if entry.kind is Kind.REQUIREMENT)

@@ -1,0 +1,179 @@
+"""`install`, `uninstall` and `sync`: what changes in the environment the notebook runs in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from envmagic import backends, home, kernels, probe
+from envmagic.backends import Wanted
+from envmagic.errors import EnvmagicError, WordsError
+from envmagic.model import BackendName, Environment, Place, Progress, Report
+from envmagic.operations import asking, conda, lookup, making
+from envmagic.operations.moving import start_recording
+from envmagic.requests import InstallRequest, SyncRequest, UninstallRequest
+from envmagic.satisfaction import closure
+from envmagic.shapes import InstallData
+
+__all__ = ["install", "sync", "uninstall"]
+
+_NEEDED = ("ipykernel", "envmagic")
+
+
+def install(request: InstallRequest, place: Place, progress: Progress) -> Report:
+    """Install requirements and record them."""
+    if not request.requirements and not request.files:
+        raise WordsError("nothing-named", "Nothing to install was named.", "%env install pandas")
+    files = tuple(asking.existing_file(f, place) for f in request.files)
+    wanted = Wanted(request.requirements, files, directory=place.directory, upgrade=request.upgrade)
+    environment = _environment(place)
+    asking.check(wanted, conda=environment.backend is BackendName.CONDA)
+
+    def work() -> list[str]:
+        return making.install_checked(environment, wanted, progress)
+
+    return _changing("install", environment, place, work, progress, recorded=request.requirements)
+
+
+def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Report:
+    """Take packages out; what the kernel needs to run stays."""
+    environment = _environment(place)
+    installed = probe.distributions(environment)
+    of_conda = conda.packages(environment)
+    needed = closure(_NEEDED, installed, environment.version) | ({"python"} & set(of_conda))
+    packages = [probe.normalize(package) for package in request.packages]
+    for package in packages:
+        if package in needed:
+            raise EnvmagicError(
+                "needed",
+                f"{package} stays: the notebook's kernel needs it.",
+                subject=package,
+            )
+        if package not in installed and package not in of_conda:
+            raise WordsError(
+                "not-installed",
+                f"{package} is not installed in {home.user_path(environment.prefix)}.",
+                subject=package,
+            )
+
+    def work() -> list[str]:
+        progress.step(f"Uninstalling {', '.join(packages)}")
+        before, by_pip = making.versions(environment), conda.by_pip(environment)
+        try:
+            backends.for_environment(environment).uninstall(environment, packages, progress)
+        except BaseException:
+            making.put_back(environment, before, progress)
+            raise
+        kept = {name: version for name, version in by_pip.items() if name not in packages}
+        return conda.settle(kept, environment, progress) if kept else []
+
+    return _changing("uninstall", environment, place, work, progress, removed=tuple(packages))
+
+
+def sync(request: SyncRequest, place: Place, progress: Progress) -> Report:
+    """Install what the files beside the notebook ask for and the environment lacks."""
+    environment = _environment(place)
+    files = _beside(place, environment)
+    wanted = Wanted(files=files, directory=place.directory)
+    asking.check(wanted, conda=environment.backend is BackendName.CONDA)
+
+    def work() -> list[str]:
+        return making.install_checked(environment, wanted, progress)
+
+    return _changing("sync", environment, place, work, progress)
+
+
+def _beside(place: Place, environment: Environment) -> tuple[Path, ...]:
+    """The files beside the notebook that say what it needs. Raises when there is none."""
+    beside = place.directory / "requirements.txt"
+    found = conda.files_beside(place, environment)
+    if beside.is_file():
+        found = (*found, beside)
+    if not found:
+        raise WordsError(
+            "no-file",
+            f"There is no requirements.txt in {home.user_path(place.directory)}.",
+            "%env record writes it.",
+            subject=str(beside),
+        )
+    return found
+
+
+def _environment(place: Place) -> Environment:
+    """The environment the notebook runs in. Raises when it runs in none."""
+    if place.prefix is None:
+        raise WordsError(
+            "no-environment",
+            "No environment was named and there is no .venv here.",
+            "Name one with --env NAME, or make one: envmagic create",
+        )
+    if not probe.is_environment(place.prefix):
+        raise EnvmagicError(
+            "not-an-environment",
+            f"This notebook runs in {home.user_path(place.prefix)},"
+            " a Python that is no environment of its own.",
+            "Make one first: %env create NAME",
+            subject=str(place.prefix),
+        )
+    return lookup.environment_at(place.prefix)
+
+
+def _changing(
+    verb: str,
+    environment: Environment,
+    place: Place,
+    work: Callable[[], list[str]],
+    progress: Progress,
+    *,
+    recorded: tuple[str, ...] = (),
+    removed: tuple[str, ...] = (),
+) -> Report:
+    with making.locked(environment.prefix):
+        before = making.versions(environment)
+        modules = _modules(environment, probe.distributions(environment))
+        notes = work()
+        environment = _renewed(environment, progress, notes)
+        after = making.versions(environment)
+    changes = making.changes(before, after)
+    touched = {c["name"] for c in changes if c["action"] == "removed"}
+    data = InstallData(
+        environment=lookup.describe(environment, None, place),
+        changes=changes,
+        restart=sorted({m for name in touched for m in modules.get(name, ())}),
+        notes=notes,
+    )
+    told = recorded or removed
+    record = start_recording(place, environment, recorded, removed) if told else None
+    data["record"] = record.data if record else None
+    problems = record.problems if record else ()
+    return Report(verb, data, changed=bool(changes), problems=problems)
+
+
+def _renewed(environment: Environment, progress: Progress, notes: list[str]) -> Environment:
+    """`environment` as it is now; conda may have put another Python there, which needs a kernel."""
+    now = lookup.environment_at(environment.prefix)
+    kernel = kernels.of_prefix(now.prefix)
+    if now.version != environment.version and kernel is not None:
+        notes += making.make_ready(now, kernel.name, making.NOTHING, progress)[1]
+        notes.append(f"Python is {now.version} now; restart the kernel.")
+    return now
+
+
+def _modules(
+    environment: Environment, installed: dict[str, tuple[str, Path]]
+) -> dict[str, set[str]]:
+    """Distribution -> those of its modules that are loaded in this very process."""
+    if not lookup.is_this_process(environment.prefix):
+        return {}
+    loaded: dict[str, set[str]] = {}
+    tops = {name.partition(".")[0] for name in sys.modules}
+    for name, (_, info) in installed.items():
+        try:
+            record = (info / "RECORD").read_text("utf-8")
+        except OSError:
+            continue
+        firsts = {line.partition("/")[0].partition(".")[0] for line in record.splitlines()}
+        if firsts & tops:
+            loaded[name] = firsts & tops
+    return loaded

@@ -1,0 +1,108 @@
+"""The environments that notebooks run in, as far as a record needs them."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from envmagic.distributions import Index, index_of
+from envmagic.errors import EnvmagicError
+from envmagic.model import Door, Environment, Place
+from envmagic.operations import notebooks
+
+__all__ = ["Installations", "Installed"]
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What is installed in one environment."""
+
+    index: Index
+    python: str
+    """`3.12`."""
+    prefix: Path | None = None
+
+    @classmethod
+    def of(cls, environment: Environment) -> Installed:
+        """That of `environment`."""
+        index = index_of(environment.site_packages, environment.prefix)
+        return cls(index, environment.short_version, environment.prefix)
+
+    @classmethod
+    def here(cls) -> Installed:
+        """That of this very process, whether or not it runs in an environment."""
+        places = [Path(p) for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
+        version = ".".join(platform.python_version_tuple()[:2])
+        return cls(index_of(places, Path(sys.prefix)), version, Path(sys.prefix))
+
+
+class Installations:
+    """Which environment each notebook runs in: one for all, or by its kernel's name."""
+
+    def __init__(
+        self, known: Mapping[Path | None, Installed | None], *, search: bool = False
+    ) -> None:
+        self._known = dict(known)
+        self._search = search
+        self._prefixes: dict[Path, Installed | None] = {}
+
+    @classmethod
+    def chosen(cls, word: str | None, place: Place) -> Installations:
+        """As `--env` says: `none`, a NAME or a PREFIX; without it, each notebook's own."""
+        if word == "none":
+            return cls({None: None})
+        if word is not None:
+            from envmagic.operations import lookup
+
+            prefix = lookup.existing(word, place).prefix
+            return cls({None: Installed.of(lookup.environment_at(prefix))})
+        own: dict[Path | None, Installed | None] = {}
+        if place.door is Door.NOTEBOOK:
+            own[place.notebook] = Installed.here()
+        return cls(own, search=True)
+
+    def of(self, notebook: Path, kernel: str | None = None) -> Installed | None:
+        """What is installed where `notebook` runs; `kernel` is its kernel's name, if known."""
+        if notebook in self._known:
+            return self._known[notebook]
+        if not self._search:
+            return self._known.get(None)
+        if kernel is None:
+            kernel = _kernel_of(notebook)
+        self._known[notebook] = self._at(notebooks.environment_of(kernel, notebook.parent))
+        return self._known[notebook]
+
+    def index_for(self, notebook: Path, kernel: str | None) -> Index | None:
+        """The index alone."""
+        installed = self.of(notebook, kernel or "")
+        return installed.index if installed is not None else None
+
+    def _at(self, prefix: Path | None) -> Installed | None:
+        if prefix is None:
+            return None
+        real = Path(os.path.realpath(prefix))
+        if real not in self._prefixes:
+            self._prefixes[real] = _inspected(prefix)
+        return self._prefixes[real]
+
+
+def _inspected(prefix: Path) -> Installed | None:
+    from envmagic.operations import lookup
+
+    try:
+        return Installed.of(lookup.environment_at(prefix))
+    except EnvmagicError:
+        return None  # gone or broken: `doctor` says so
+
+
+def _kernel_of(notebook: Path) -> str | None:
+    from envmagic import notebookfile
+
+    try:
+        return notebookfile.read(notebook).kernel
+    except EnvmagicError:
+        return None

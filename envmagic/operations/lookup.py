@@ -1,0 +1,182 @@
+"""Which environment or kernel a word means."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from envmagic import home, kernels, names, ownership, probe
+from envmagic.backends.conda import discovery
+from envmagic.errors import EnvmagicError, WordsError
+from envmagic.model import Door, Environment, Kernel, Place
+from envmagic.shapes import EnvironmentData
+
+__all__ = [
+    "Target",
+    "describe",
+    "environment_at",
+    "existing",
+    "known_prefixes",
+    "same",
+    "target",
+]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A place for an environment: where it is or would be, and what its kernel is called."""
+
+    prefix: Path
+    name: str
+
+
+def target(word: str | None, place: Place) -> Target:
+    """Where `create` works for `word`: an existing environment of that NAME, else a new place."""
+    if word is not None and word.lower().endswith(".ipynb"):
+        here = f"%env create --notebook {home.typed(word)}"
+        raise WordsError(
+            "is-a-notebook",
+            f"{word!r} is a notebook.",
+            here
+            if place.door is Door.TERMINAL
+            else "Leave it out: the notebook you type in is meant.",
+            subject=word,
+        )
+    if word is None:
+        prefix = place.directory / ".venv"
+        return Target(prefix, names.kernel_name_of(prefix))
+    if names.is_path(word):
+        prefix = _path(word, place)
+        return Target(prefix, names.kernel_name_of(prefix))
+    name = names.validate(word)
+    found = _by_name(name)
+    if found is None and kernels.find(name) is not None:
+        raise WordsError(
+            "kernel-taken",
+            f"A kernel is called {name!r} already, and envmagic did not make it.",
+            f"Choose another name, or move there: %env use {name}",
+            subject=name,
+        )
+    return found or Target(home.envs() / name, name)
+
+
+def existing(word: str, place: Place) -> Target:
+    """The environment `word` means. Raises `WordsError` when there is none, with close names."""
+    if names.is_path(word):
+        prefix = _path(word, place)
+        return Target(prefix, names.kernel_name_of(prefix))
+    found = _by_name(word.lower())
+    if found is None:
+        raise no_such(word)
+    return found
+
+
+def no_such(word: str) -> WordsError:
+    """That nothing is called `word`; the hint has the nearest names."""
+    known = {k.name for k in kernels.every() if k.ours} | set(_home_names())
+    known |= {discovery.name_of(prefix) for prefix in discovery.prefixes()}
+    near = difflib.get_close_matches(word.lower(), known, 3, 0.6)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "%env list shows those there are."
+    return WordsError("no-environment", f"No environment is called {word!r}.", hint, subject=word)
+
+
+def environment_at(prefix: Path) -> Environment:
+    """The environment at `prefix`, with whether it is ours. Raises as `probe.inspect`."""
+    return probe.inspect(prefix, owned=ownership.is_owned(prefix))
+
+
+def known_prefixes(place: Place) -> list[Path]:
+    """Every environment known: registered, made by NAME, of conda, this notebook's, `.venv`.
+
+    Registered ones are among them even when they are gone from the disk.
+    """
+    registered = [k.prefix for k in kernels.every() if k.prefix is not None]
+    others = [home.envs() / name for name in _home_names()]
+    others += [*discovery.prefixes(), place.directory / ".venv"]
+    if place.prefix is not None:
+        others.append(place.prefix)
+    found: dict[str, Path] = {}
+    for prefix in (*registered, *(p for p in others if probe.is_environment(p))):
+        found.setdefault(os.path.realpath(prefix), prefix)
+    return list(found.values())
+
+
+def same(one: Path | None, other: Path | None) -> bool:
+    """Whether two paths are the same environment."""
+    return (
+        one is not None and other is not None and os.path.realpath(one) == os.path.realpath(other)
+    )
+
+
+def describe(environment: Environment, kernel: Kernel | None, place: Place) -> EnvironmentData:
+    """`environment` as the reports show it."""
+    return EnvironmentData(
+        name=kernel.name if kernel else names.kernel_name_of(environment.prefix),
+        prefix=str(environment.prefix),
+        python=environment.version,
+        backend=environment.backend.value,
+        owned=environment.owned,
+        kernel=kernel.name if kernel else None,
+        display_name=kernel.display_name if kernel else "",
+        current=same(environment.prefix, place.prefix),
+        size=None,
+        problem="",
+    )
+
+
+def _path(word: str, place: Place) -> Path:
+    expanded = os.path.expanduser(word)
+    prefix = Path(os.path.abspath(place.directory / expanded))
+    if any(ord(c) < 32 for c in str(prefix)):
+        raise WordsError("bad-path", f"{word!r} holds a control character.", subject=word)
+    if os.pathsep in str(prefix):
+        raise WordsError(
+            "bad-path",
+            f"{word!r} holds {os.pathsep!r}, which separates the directories of PATH.",
+            "Choose another directory.",
+            subject=word,
+        )
+    return prefix
+
+
+def _by_name(name: str) -> Target | None:
+    found: dict[str, Path] = {}
+    chosen = name
+    kernel = kernels.find(name)
+    if kernel is not None and kernel.prefix is not None:
+        found[os.path.realpath(kernel.prefix)] = kernel.prefix
+    made = home.envs() / name
+    if probe.is_environment(made):
+        found.setdefault(os.path.realpath(made), made)
+    if not found:
+        found = {os.path.realpath(p): p for p in discovery.named(name)}
+        chosen = names.suggest(name)
+    if len(found) > 1:
+        listed = " and ".join(home.user_path(p) for p in found.values())
+        raise EnvmagicError(
+            "ambiguous",
+            f"{name!r} is more than one environment: {listed}.",
+            "Say which by its path.",
+            subject=name,
+        )
+    return next((Target(prefix, chosen) for prefix in found.values()), None)
+
+
+def _home_names() -> list[str]:
+    try:
+        return sorted(e.name for e in home.envs().iterdir() if not e.name.startswith("."))
+    except OSError:
+        return []
+
+
+def outside_environment(place: Place) -> bool:
+    """Whether the notebook runs in a Python that is no environment."""
+    return place.prefix is None or not probe.is_environment(place.prefix)
+
+
+def is_this_process(prefix: Path) -> bool:
+    """Whether this very process runs in the environment at `prefix`."""
+    return same(prefix, Path(sys.prefix))

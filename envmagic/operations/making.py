@@ -1,0 +1,327 @@
+"""Making an environment and making it ready: what `create`, `attach` and `%%env` share."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+import envmagic
+from envmagic import backends, home, journal, kernels, locks, ownership, payload, probe, process
+from envmagic import pythons as interpreters
+from envmagic.backends import Wanted, installers
+from envmagic.backends.conda import discovery
+from envmagic.errors import EnvmagicError
+from envmagic.model import BackendName, Environment, EnvSpec, Kernel, Progress
+from envmagic.operations import conda
+from envmagic.shapes import Change
+
+__all__ = [
+    "NOTHING",
+    "again",
+    "changes",
+    "install_checked",
+    "locked",
+    "make",
+    "make_ready",
+    "versions",
+]
+
+OLDEST_PYTHON = (3, 8)
+"""The oldest Python that an ipykernel we can talk to runs on."""
+NOTHING = Wanted()
+_RUNTIME = ("pip", "ipykernel")
+
+
+def make(
+    spec: EnvSpec, wanted: Wanted, progress: Progress, notes: list[str]
+) -> tuple[Environment, Kernel]:
+    """Make the environment `spec` with `wanted` in it and register it, whole or not at all.
+
+    `spec.prefix` must not exist or be empty. The caller holds its lock. Whatever goes wrong, an
+    interrupt included, the directory and the kernelspec are as they were before.
+    """
+    backend = backends.choose(spec.backend)
+    python = _interpreter(spec, backend.name)
+    entry = journal.begin(spec.prefix)
+    before = kernels.snapshot(spec.name)
+    try:
+        version = f" {python.version}" if python.version else ""
+        progress.step(f"Creating {spec.name} with Python{version} ({backend.name.value})")
+        backend.create(spec, python.executable, _joined(wanted, _RUNTIME), progress)
+        ownership.mark(
+            spec.prefix,
+            name=spec.name,
+            backend=backend.name.value,
+            version=envmagic.__version__,
+        )
+        environment = probe.inspect(spec.prefix, owned=True)
+        _refuse_old(environment.version, home.user_path(spec.prefix))
+        with ThreadPoolExecutor(1) as meanwhile:  # the installer is a process of its own
+            copied = meanwhile.submit(payload.ensure, environment)
+            notes += install_checked(environment, _with_runtime(environment, wanted), progress)
+        copied.result()
+        kernel = _register(environment, spec.name)
+    except BaseException:
+        kernels.restore(spec.name, before)
+        journal.undo(entry)
+        raise
+    journal.finish(entry)
+    if backend.name is BackendName.CONDA:
+        discovery.announce(spec.prefix)
+    return environment, kernel
+
+
+def make_ready(
+    environment: Environment, name: str, wanted: Wanted, progress: Progress
+) -> tuple[Kernel, list[str]]:
+    """See that the existing `environment` can run a kernel, holds `wanted`, and is registered.
+
+    What is installed there already is not changed. Returns its kernel and notes for the person.
+    Raises `EnvmagicError`; what was newly installed is taken out again then.
+    """
+    _refuse_old(environment.version, home.user_path(environment.prefix))
+    before = versions(environment)
+    notes: list[str] = []
+    try:
+        _fill(environment, wanted, progress, notes)
+        environment = probe.inspect(environment.prefix, owned=environment.owned)
+        extension = _bring_envmagic(environment, notes)
+        own = kernels.of_prefix(environment.prefix)
+        if own is None:
+            progress.step("Starting its kernel once to see that it can")
+            _try_import(environment, extension=extension)
+        return _register(environment, name, extension=extension), notes
+    except BaseException:
+        put_back(environment, before, progress)
+        raise
+
+
+def install_checked(environment: Environment, wanted: Wanted, progress: Progress) -> list[str]:
+    """Install `wanted` and see on the disk that it is whole, else put everything back.
+
+    An installer that was once cut off leaves distributions that it later takes for whole; those
+    are installed again, and it is an error when that does not mend them. In an environment that
+    is not ours only what was installed now is looked at. Returns notes for the person.
+    """
+    backend = backends.for_environment(environment)
+    before, by_pip = versions(environment), conda.by_pip(environment)
+    progress.step(f"Installing {_named(wanted)}")
+    try:
+        notes = backend.install(environment, wanted, progress)
+        if by_pip and not wanted.pip_only:
+            notes += conda.settle(by_pip, environment, progress)
+        environment = probe.inspect(environment.prefix, owned=environment.owned)
+        broken = _broken_since(environment, before)
+        if broken:
+            progress.step(f"Mending {', '.join(broken)}")
+            backend.install(environment, again(broken), progress)
+            broken = _broken_since(environment, before)
+    except BaseException:
+        put_back(environment, before, progress)
+        raise
+    if broken:
+        raise EnvmagicError(
+            "broken-distribution",
+            f"Files of {', '.join(broken)} are missing in {home.user_path(environment.prefix)}.",
+            "%env doctor says more.",
+            subject=str(environment.prefix),
+        )
+    return notes
+
+
+def put_back(environment: Environment, before: dict[str, str], progress: Progress) -> None:
+    """Undo what changed in `environment` since it held `before` (name -> version), if it can be.
+
+    Called while another error is on its way, so it raises none of its own.
+    """
+    backend = backends.for_environment(environment)
+    after = versions(environment)
+    added = sorted(set(after) - set(before))
+    lost = [f"{name}=={version}" for name, version in before.items() if after.get(name) != version]
+    hurt = [f"{name}=={before[name]}" for name in _broken_since(environment, after)]
+    with contextlib.suppress(EnvmagicError, OSError, KeyError):
+        if added:
+            backend.uninstall(environment, added, progress)
+        if lost or hurt:
+            names = tuple(_bare(line) for line in (*lost, *hurt))
+            backend.install(
+                environment, Wanted(requirements=(*lost, *hurt), reinstall=names), progress
+            )
+
+
+def _broken_since(environment: Environment, before: dict[str, str]) -> list[str]:
+    if ownership.is_owned(environment.prefix):
+        return probe.broken_distributions(environment)
+    changed = {n for n, v in versions(environment).items() if before.get(n) != v}
+    return probe.broken_distributions(environment, changed)
+
+
+def again(names: Iterable[str]) -> Wanted:
+    """Installing distributions `names` once more, although they look installed."""
+    held = tuple(names)
+    return Wanted(requirements=held, reinstall=held)
+
+
+def changes(
+    before: dict[str, str], after: dict[str, str], asked: Iterable[str] = ()
+) -> list[Change]:
+    """What was installed and removed between two looks at an environment (name -> version).
+
+    What was `asked` for comes first, then what a kernel needs, then the rest.
+    """
+    first = [probe.normalize(_bare(line)) for line in asked] + [*_RUNTIME, "envmagic"]
+    rank = {name: number for number, name in reversed(list(enumerate(first)))}
+    removed = [
+        Change(name=name, version=version, action="removed")
+        for name, version in sorted(before.items())
+        if after.get(name) != version
+    ]
+    installed = [
+        Change(name=name, version=version, action="installed")
+        for name, version in sorted(after.items(), key=lambda i: (rank.get(i[0], len(rank)), i[0]))
+        if before.get(name) != version
+    ]
+    return removed + installed
+
+
+def versions(environment: Environment) -> dict[str, str]:
+    """Normalised name -> version of what is installed in `environment`, conda's packages too."""
+    found = {name: version for name, (version, _) in probe.distributions(environment).items()}
+    return {**conda.packages(environment), **found}
+
+
+def locked(prefix: Path) -> AbstractContextManager[None]:
+    """The lock under which the environment at `prefix` is made, changed or removed."""
+    return locks.lock(prefix)
+
+
+def _fill(environment: Environment, wanted: Wanted, progress: Progress, notes: list[str]) -> None:
+    needed = _missing_runtime(environment)
+    if not needed and not wanted:
+        return
+    if not ownership.is_owned(environment.prefix) and needed:
+        # adopting must not change what is there: everything installed is held where it is
+        held = tuple(
+            f"{name}=={version}" for name, (version, _) in probe.distributions(environment).items()
+        )
+        adopt = Wanted(requirements=tuple(needed), constraints=held, pip_only=True)
+        try:
+            notes += install_checked(environment, adopt, progress)
+        except EnvmagicError as error:
+            raise EnvmagicError(
+                "cannot-attach",
+                f"ipykernel cannot be installed in {home.user_path(environment.prefix)}"
+                f" without changing what is there. {error.problem.message}",
+                subject=str(environment.prefix),
+            ) from error
+        notes.append(f"Installed {', '.join(_bare(n) for n in needed)}; nothing else was changed.")
+        needed = []
+    if needed or wanted:
+        notes += install_checked(environment, _joined(wanted, needed), progress)
+
+
+def _missing_runtime(environment: Environment) -> list[str]:
+    from packaging.requirements import Requirement
+
+    from envmagic.satisfaction import missing
+
+    installed = probe.distributions(environment)
+    asked: Iterable[str] = payload.requirements_for(environment) or ("ipykernel",)
+    if "ipykernel" in installed and not _writable(environment):
+        return []
+    if ownership.is_owned(environment.prefix):
+        asked = [*asked, "pip"]
+    lacking = missing([Requirement(line) for line in asked], installed, environment.version)
+    return [str(requirement) for requirement in lacking]
+
+
+def _bring_envmagic(environment: Environment, notes: list[str]) -> bool:
+    """Have envmagic in `environment` if that is possible; returns whether it is there."""
+    if not payload.fits(environment):
+        notes.append(
+            f"Its Python {environment.short_version} is too old for envmagic,"
+            " so %env is not there in its kernel."
+        )
+        return False
+    try:
+        payload.ensure(environment)
+    except OSError:
+        notes.append("The environment is not writable, so %env is not there in its kernel.")
+        return "envmagic" in probe.distributions(environment)
+    return True
+
+
+def _try_import(environment: Environment, *, extension: bool) -> None:
+    modules = "ipykernel.kernelapp, ipykernel_launcher" + (", envmagic" if extension else "")
+    try:
+        process.run([environment.python, "-c", f"import {modules}"], timeout=120)
+    except process.CommandFailed as error:
+        raise EnvmagicError(
+            "kernel-cannot-start",
+            f"The kernel of {home.user_path(environment.prefix)} cannot start: {error.last_line}",
+            subject=str(environment.prefix),
+        ) from error
+
+
+def _register(environment: Environment, name: str, *, extension: bool = True) -> Kernel:
+    chosen = kernels.free_name(name, environment.prefix)
+    uv = installers.find_uv()
+    return kernels.register(environment, chosen, extension=extension, uv=uv)
+
+
+def _with_runtime(environment: Environment, wanted: Wanted) -> Wanted:
+    return _joined(wanted, [*_RUNTIME, *payload.requirements_for(environment)])
+
+
+def _interpreter(spec: EnvSpec, backend: BackendName) -> interpreters.Python:
+    """The Python to make the environment from; conda brings its own."""
+    if backend is BackendName.CONDA:
+        return interpreters.Python(Path(), spec.python or "")
+    python = interpreters.find(spec.python)
+    if tuple(int(p) for p in python.version.split(".")[:2]) < payload.MINIMUM_PYTHON:
+        raise EnvmagicError(
+            "python-too-old",
+            f"Python {python.version} is too old for envmagic, which needs 3.10 or newer.",
+            "Make the environment without it and adopt that: %env attach PATH",
+            subject=python.version,
+        )
+    return python
+
+
+def _joined(wanted: Wanted, extra: Iterable[str]) -> Wanted:
+    return replace(wanted, requirements=(*extra, *wanted.requirements))
+
+
+def _named(wanted: Wanted) -> str:
+    words = [*wanted.requirements, *(home.user_path(f) for f in wanted.files)]
+    hidden = {_bare(r) for r in payload.REQUIRES} - {"ipykernel"}
+    shown = list(dict.fromkeys(_bare(w) for w in words if _bare(w) not in hidden))
+    more = f" and {len(shown) - 5} more" if len(shown) > 5 else ""
+    return ", ".join(shown[:5]) + more
+
+
+def _bare(requirement: str) -> str:
+    match = re.match(r"[A-Za-z0-9._-]+(?=$|[\s\[<>=!~;@])", requirement)
+    return match[0] if match else process.redact(requirement)
+
+
+def _writable(environment: Environment) -> bool:
+    from envmagic.files import is_writable_directory
+
+    return bool(environment.site_packages) and is_writable_directory(environment.site_packages[0])
+
+
+def _refuse_old(version: str, where: str) -> None:
+    parts = tuple(int(p) for p in version.split(".")[:2]) if version else ()
+    if parts and parts < OLDEST_PYTHON:
+        raise EnvmagicError(
+            "python-too-old",
+            f"Python {version} of {where} is too old for ipykernel;"
+            f" {'.'.join(map(str, OLDEST_PYTHON))} at least.",
+            subject=where,
+        )

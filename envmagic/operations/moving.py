@@ -1,0 +1,71 @@
+"""What follows once an environment is ready: the notebook moves there, and its record is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from envmagic.errors import Problem
+from envmagic.model import BackendName, Door, Environment, Kernel, Place, Progress
+from envmagic.operations import lookup
+from envmagic.shapes import RecordData, SwitchData
+
+__all__ = ["Recorded", "move", "start_recording"]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What became of the record."""
+
+    data: RecordData | None = None
+    problems: tuple[Problem, ...] = ()
+    changed: bool = False
+
+
+def move(
+    wanted: bool,
+    kernel: Kernel,
+    prefix: Path,
+    place: Place,
+    progress: Progress,
+    *,
+    drop: bool = False,
+    keep_saved_name: bool = False,
+) -> SwitchData:
+    """Move the notebook to `kernel`, if that is wanted and it is not there already."""
+    if lookup.same(prefix, place.prefix):
+        return SwitchData(how="already", kernel=kernel.name, message="", hint="")
+    if not wanted or place.switch is None:
+        return SwitchData(how="none", kernel=kernel.name, message="", hint="")
+    switched = place.switch.to(kernel, progress, drop=drop, keep_saved_name=keep_saved_name)
+    return SwitchData(
+        how=switched.how, kernel=switched.kernel, message=switched.message, hint=switched.hint
+    )
+
+
+def start_recording(
+    place: Place,
+    environment: Environment,
+    installed: Sequence[str] = (),
+    removed: Sequence[str] = (),
+) -> Recorded:
+    """Turn recording on for the notebook at `place`, with what was `installed` by name, and
+    without what was `removed`."""
+    from envmagic.operations.record import record_notebook
+
+    if environment.backend is BackendName.CONDA:
+        from envmagic.backends.conda import specs
+
+        installed = [specs.for_pip(text) for text in installed]  # the record reads one language
+    return Recorded(*record_notebook(place, environment, installed, removed))
+
+
+def recorded_state(place: Place) -> RecordData | None:
+    """The record beside the notebook as it stands, in a terminal that names none the one in the
+    directory; None when there is none."""
+    from envmagic.operations.record import FILE, state_of
+
+    if place.notebook is None and place.door is Door.NOTEBOOK:
+        return None
+    return state_of(place.notebook or place.directory / FILE)

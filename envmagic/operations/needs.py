@@ -1,0 +1,373 @@
+"""What one notebook needs: its cells, followed and resolved."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+from envmagic import notebookfile, requirements
+from envmagic.distributions import (
+    Evidence,
+    Index,
+    Resolution,
+    Resolver,
+    is_provided,
+    is_standard,
+)
+from envmagic.errors import EnvmagicError
+from envmagic.imports import Followed, ImportSite, Install, Scan, Where, follow, scan_cell
+from envmagic.imports.follow import tree_of
+
+__all__ = ["Need", "Needs", "Sources", "needs_of"]
+
+# What a notebook installs only to install with.
+_INSTALLERS = frozenset(
+    """
+    pip envmagic ipykernel setuptools wheel uv virtualenv pipenv poetry conda mamba pip-tools
+    condacolab build
+    """.split()
+)
+_NEVER = frozenset({"pip", "envmagic", "ipykernel"})
+_HTTP_USER = re.compile(r"(?<=https://)[^/@\s]+@|(?<=http://)[^/@\s]+@")
+
+
+@dataclass(frozen=True)
+class Need:
+    """A distribution that a notebook needs, and why."""
+
+    name: str
+    """Normalised."""
+    evidence: str
+    optional: bool = False
+    imported: bool = True
+    """False: the notebook only installs it."""
+    alternatives: tuple[str, ...] = ()
+    sites: tuple[tuple[str, Where], ...] = ()
+    """Module and place of each import."""
+    extras: frozenset[str] = frozenset()
+    specifier: str = ""
+    """As the notebook's install line has it."""
+    url: str = ""
+    named: bool = True
+    """False: the name is the last part of `url`, a guess that only an import can confirm."""
+    marker: str = ""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """All that one notebook needs."""
+
+    path: Path
+    language: str
+    needs: tuple[Need, ...] = ()
+    local: tuple[str, ...] = ()
+    provided: tuple[str, ...] = ()
+    unresolved: tuple[tuple[str, Where], ...] = ()
+    unparsed: tuple[Where, ...] = ()
+    kernel: str | None = None
+    removed: frozenset[str] = frozenset()
+    """Distributions that were taken out again; only an import brings them back."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What is known besides the notebook file."""
+
+    index_for: Callable[[str | None], Index | None] = lambda kernel: None
+    """The index of the environment it runs in, given its kernel's name."""
+    cells: tuple[str, ...] = ()
+    """Cells run in this session after it was last saved."""
+    failed: frozenset[str] = frozenset()
+    """Top-level modules whose import failed in this session."""
+    saved: bool = True
+    """Whether the saved file counts; not when there is none."""
+    installed: tuple[str, ...] = ()
+    """Requirements that `install` and `create --with` were given."""
+    removed: frozenset[str] = frozenset()
+    """Distributions that `uninstall` was given."""
+    listed: frozenset[str] = frozenset()
+    """Distributions that the requirements file names; they can answer where nothing else can."""
+    thorough: bool = True
+    """Every cell is parsed, so that each that cannot be is reported."""
+    target: Path | None = None
+    """The requirements file that is written: `-r` of it is no evidence."""
+
+
+_INSTALLING = re.compile(r"\s*[%!].*?\b(un)?install\s")
+
+
+@dataclass
+class _Taken:
+    """What was found so far, while a notebook is gone through."""
+
+    needs: dict[str, Need] = field(default_factory=dict)
+    provided: set[str] = field(default_factory=set)
+    unresolved: dict[str, Where] = field(default_factory=dict)
+    local: set[str] = field(default_factory=set)
+
+
+def needs_of(path: Path, sources: Sources) -> Needs:
+    """What the notebook `path` needs. Raises `EnvmagicError` when it cannot be read."""
+    notebook = notebookfile.read(path) if sources.saved else notebookfile.NotebookFile("python")
+    if not notebook.is_python:
+        return Needs(path, notebook.language, kernel=notebook.kernel)
+    directory = path.parent
+    cells = ((c.number, c.source) for c in notebook.cells)
+    scan = _scan(cells, str(directory), thorough=sources.thorough)
+    scan.add(_scan(((0, source) for source in sources.cells), str(directory)))
+    followed = _followed(scan, directory)
+    removed = sources.removed | _taken_out([*(c.source for c in notebook.cells), *sources.cells])
+    installs = [i for i in _installs(scan, directory, sources) if i.name not in removed]
+    installs += _told(sources.installed)
+    resolver = _resolver(installs, directory, sources, sources.index_for(notebook.kernel))
+    taken = _Taken(local=set(followed.local))
+    for site in followed.imports:
+        if site.top not in sources.failed:
+            _take(site, resolver, followed.unsure, taken)
+    for install in installs:
+        _take_install(install, taken)
+    return Needs(
+        path,
+        notebook.language,
+        tuple(sorted(taken.needs.values(), key=lambda n: n.name)),
+        tuple(sorted(taken.local)),
+        tuple(sorted(taken.provided)),
+        tuple(sorted(taken.unresolved.items())),
+        tuple(sorted(set(followed.unparsed))),
+        notebook.kernel,
+        removed,
+    )
+
+
+def _taken_out(cells: Iterable[str]) -> frozenset[str]:
+    """Distributions that an uninstall command takes out and no later one installs again."""
+    out: set[str] = set()
+    for source in cells:
+        if "install" not in source:
+            continue
+        for line in source.splitlines():
+            command = _INSTALLING.match(line)
+            if command is None:
+                continue
+            words = {_normalized(word) for word in line[command.end() :].split()}
+            out = out | words if command[1] == "un" else out - words
+    return frozenset(out)
+
+
+def _normalized(word: str) -> str:
+    return re.sub(r"[-_.]+", "-", re.split(r"[\[<>=!~;@]", word.strip("\"'"))[0]).lower()
+
+
+def _scan(cells: Iterable[tuple[int, str]], here: str, *, thorough: bool = True) -> Scan:
+    scan = Scan()
+    sources = list(cells)
+    moves = any(("sys" in s and "path" in s) or "chdir" in s for _, s in sources)
+    names: dict[str, str] | None = {} if moves else None
+    for number, source in sources:
+        where = Where("", number, 1)
+        scan.add(scan_cell(source, where, names=names, here=here, thorough=thorough))
+    return scan
+
+
+def _followed(scan: Scan, directory: Path) -> Followed:
+    if not scan.imports and not scan.runs:
+        return Followed(unparsed=scan.unparsed)
+    tree = _tree(directory)
+
+    def read(other: Path) -> Scan:
+        try:
+            notebook = notebookfile.read(other)
+        except EnvmagicError:
+            return Scan()
+        return _scan(((c.number, c.source) for c in notebook.cells), str(other.parent))
+
+    return follow(scan, directory, tree, read)
+
+
+@lru_cache(maxsize=256)
+def _tree(directory: Path) -> Path:
+    return tree_of(directory)
+
+
+def _installs(scan: Scan, directory: Path, sources: Sources) -> list[Install]:
+    """Install lines, files they name and `%%env` bodies, as one list."""
+    found: list[Install] = []
+    for install in scan.installs:
+        if install.file is None:
+            found.append(install)
+        else:
+            found += _of_file(directory / install.file, install.where, sources.target)
+    for where, body in scan.requirements:
+        found += _of_text(body, where)
+    return found
+
+
+def _told(installed: Sequence[str]) -> list[Install]:
+    return [i for text in installed for i in _of_text(text, Where())]
+
+
+def _of_file(path: Path, where: Where, target: Path | None) -> list[Install]:
+    try:
+        if target is not None and path.resolve() == target.resolve():
+            return []
+        return _of_text(requirements.decode(path.read_bytes())[0], where)
+    except (OSError, ValueError):
+        return []
+
+
+def _of_text(text: str, where: Where) -> list[Install]:
+    try:
+        lines = requirements.parse_lines(text, "")
+    except EnvmagicError:
+        lines = _as_conda(text)
+    return [
+        Install(line.text, where, line.requirement)
+        for line in lines
+        if not line.is_option and not line.is_editable
+    ]
+
+
+def _as_conda(text: str) -> tuple[requirements.RequirementLine, ...]:
+    """The lines of a body that is written as conda does, as pip would write them."""
+    from envmagic.backends.conda import specs
+
+    try:
+        meant = [specs.for_pip(line) for line in specs.lines_of(text, "")]
+        return requirements.parse_lines("\n".join(meant), "")
+    except EnvmagicError:
+        return ()
+
+
+def _resolver(
+    installs: Iterable[Install], directory: Path, sources: Sources, index: Index | None
+) -> Resolver:
+    named = {i.name for i in installs if i.name is not None}
+    urls = {i.name for i in installs if i.name and _url(i)}
+    return Resolver(index, [*named], [*urls], sources.listed, _supplied(directory))
+
+
+def _supplied(directory: Path) -> Mapping[str, str]:
+    """`[tool.envmagic.names]` of the nearest pyproject.toml that has it, up to the tree's top."""
+    return _supplied_at(str(directory), str(_tree(directory)))
+
+
+@lru_cache(maxsize=1024)
+def _supplied_at(directory: str, top: str) -> Mapping[str, str]:
+    try:
+        with open(os.path.join(directory, "pyproject.toml"), "rb") as file:
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        text = ""
+    if "tool.envmagic" in text:
+        return _names_in(text)
+    at_top = directory in (top, os.path.dirname(directory))
+    return {} if at_top else _supplied_at(os.path.dirname(directory), top)
+
+
+def _names_in(text: str) -> Mapping[str, str]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        names = tomllib.loads(text)["tool"]["envmagic"]["names"]
+    except (tomllib.TOMLDecodeError, KeyError, TypeError):
+        return {}
+    return {str(k): str(v) for k, v in names.items()} if isinstance(names, dict) else {}
+
+
+def _take(site: ImportSite, resolver: Resolver, unsure: set[str], taken: _Taken) -> None:
+    if is_standard(site.top) or site.module in ("envmagic", "") or site.top == "envmagic":
+        return
+    for dotted in _candidates(site, resolver):
+        if is_provided(dotted):
+            parts = dotted.split(".")
+            heads = (".".join(parts[: n + 1]) for n in range(len(parts)))
+            taken.provided.add(next(filter(is_provided, heads)))
+            continue
+        resolution = resolver.resolve(dotted)
+        if resolution is None:
+            _take_unknown(site, dotted, resolver, unsure, taken)
+        elif resolution.name not in _NEVER:
+            _add(taken.needs, resolution, site, dotted)
+
+
+def _candidates(site: ImportSite, resolver: Resolver) -> list[str]:
+    """The dotted modules that an import may mean: in a namespace the names decide."""
+    names = [name for name in site.names if name != "*"]
+    if not names or not resolver.is_namespace(site.module):
+        return [site.module]
+    return [f"{site.module}.{name}" for name in names]
+
+
+def _take_unknown(
+    site: ImportSite, dotted: str, resolver: Resolver, unsure: set[str], taken: _Taken
+) -> None:
+    if site.module in unsure:
+        taken.local.add(site.module)
+    elif not site.optional:
+        name = dotted if resolver.is_namespace(site.top) else site.top
+        taken.unresolved.setdefault(name, site.where)
+
+
+def _add(needs: dict[str, Need], resolution: Resolution, site: ImportSite, dotted: str) -> None:
+    held = needs.get(resolution.name)
+    module = dotted if dotted.startswith(f"{site.module}.") and site.names else site.module
+    place = (module, site.where)
+    if held is None:
+        needs[resolution.name] = Need(
+            resolution.name,
+            resolution.evidence.value,
+            site.optional,
+            alternatives=resolution.alternatives,
+            sites=(place,),
+        )
+    else:
+        needs[resolution.name] = replace(
+            held, optional=held.optional and site.optional, sites=(*held.sites, place)
+        )
+
+
+def _take_install(install: Install, taken: _Taken) -> None:
+    """An install line says extras and versions of what is imported, and names more."""
+    name = install.name
+    if name is None or install.editable:
+        return
+    held = taken.needs.get(name)
+    url = _url(install)
+    if held is None:
+        # `pip install sklearn`: the name of a module that another distribution holds
+        mistaken = any(
+            m.partition(".")[0] == name for n in taken.needs.values() for m, _ in n.sites
+        )
+        if install.conda or mistaken or name in _INSTALLERS or _is_path(install):
+            return
+        held = Need(name, Evidence.INSTALL_LINE.value, imported=False)
+    if install.requirement is not None and not install.conda:
+        held = replace(
+            held,
+            extras=held.extras | install.requirement.extras,
+            specifier=str(install.requirement.specifier) or held.specifier,
+            marker=str(install.requirement.marker or ""),
+        )
+    sites = held.sites if held.imported else (*held.sites, ("", install.where))
+    named = held.named and (not url or install.requirement is not None or "egg=" in install.text)
+    taken.needs[name] = replace(held, url=url or held.url, named=named, sites=sites)
+
+
+def _url(install: Install) -> str:
+    text = install.text
+    if install.requirement is not None:
+        text = install.requirement.url or ""
+    elif _is_path(install):
+        return ""
+    return _HTTP_USER.sub("", text) if "://" in text else ""
+
+
+def _is_path(install: Install) -> bool:
+    return install.requirement is None and "://" not in install.text

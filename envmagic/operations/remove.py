@@ -1,0 +1,156 @@
+"""`remove`: a kernel always, its environment only when it is ours."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+from envmagic import home, journal, kernels, ownership, probe
+from envmagic.errors import EnvmagicError, Problem, Severity
+from envmagic.model import Door, Kernel, Place, Progress, Report, Switch
+from envmagic.operations import lookup, making
+from envmagic.requests import RemoveRequest
+from envmagic.shapes import RemoveData
+
+__all__ = ["remove"]
+
+_LEAVING = 1.5  # seconds that a kernel which was told to end may still take
+
+
+def remove(request: RemoveRequest, place: Place, progress: Progress) -> Report:
+    """Take a kernel away, and its environment if envmagic made it. Never asks; see `--yes`."""
+    at = lookup.existing(request.target, place)
+    with making.locked(at.prefix):
+        kernel = kernels.of_prefix(at.prefix)
+        if kernel is None and not at.prefix.exists():
+            raise lookup.no_such(request.target)
+        cut_off = journal.unfinished_at(at.prefix)
+        deletes = ownership.is_owned(at.prefix) and not at.prefix.is_symlink()
+        problems = _plan_problems(at.prefix, kernel, deletes=deletes)
+        data = RemoveData(
+            kernel=kernel.name if kernel else None,
+            prefix=str(at.prefix),
+            delete=deletes,
+            size=probe.size(at.prefix) if deletes else 0,
+            done=False,
+        )
+        _refuse_running(at.prefix, kernel, place, deletes=deletes)
+        if request.dry_run:
+            return Report("remove", data, problems=problems)
+        if not request.yes:
+            again = Problem(
+                "not-confirmed",
+                "Nothing was removed.",
+                f"To do it: %env remove {home.typed(request.target)} --yes",
+                Severity.INFO,
+            )
+            return Report("remove", data, problems=(*problems, again), failed=True)
+        _carry_out(at.prefix, kernel, deletes=deletes)
+        if cut_off is not None:
+            journal.finish(cut_off)
+    data["done"] = True
+    return Report("remove", data, changed=True, problems=problems)
+
+
+def _carry_out(prefix: Path, kernel: Kernel | None, *, deletes: bool) -> None:
+    """The environment first: a kernelspec without one can be mended, one without a spec is lost."""
+    progress_reason = ownership.refusal(prefix) if deletes else ""
+    if progress_reason:
+        raise EnvmagicError(
+            "not-deleted",
+            f"{home.user_path(prefix)} is not deleted: {progress_reason}.",
+            "Move that elsewhere and try again.",
+            subject=str(prefix),
+        )
+    aside = ownership.set_aside(prefix) if deletes else None
+    try:
+        if kernel is not None:
+            kernels.unregister(kernel)
+    except BaseException:
+        if aside is not None:
+            (aside / prefix.name).rename(prefix)
+            aside.rmdir()
+        raise
+    if aside is not None:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _plan_problems(prefix: Path, kernel: Kernel | None, *, deletes: bool) -> tuple[Problem, ...]:
+    if kernel is None and not deletes:
+        raise EnvmagicError(
+            "not-ours",
+            f"{home.user_path(prefix)} was not made by envmagic and has no kernel of ours.",
+            subject=str(prefix),
+        )
+    if deletes or not prefix.exists():
+        return ()
+    return (
+        Problem(
+            "kept",
+            f"{home.user_path(prefix)} stays: envmagic did not make it.",
+            severity=Severity.INFO,
+            subject=str(prefix),
+        ),
+    )
+
+
+def _refuse_running(prefix: Path, kernel: Kernel | None, place: Place, *, deletes: bool) -> None:
+    """A kernel that runs in `prefix` would lose the files, or the spec it restarts from."""
+    here = lookup.is_this_process(prefix)
+    if here and deletes and place.door is Door.TERMINAL:
+        raise EnvmagicError(
+            "in-use",
+            f"This command itself runs from {home.user_path(prefix)}.",
+            "Use the envmagic of another environment.",
+            subject=str(prefix),
+        )
+    if here and place.door is Door.NOTEBOOK:
+        raise EnvmagicError(
+            "in-use",
+            "This notebook runs there.",
+            "Move it away first: %env use python3",
+            subject=str(prefix),
+        )
+    pids = _pids_of(prefix, kernels_only=not deletes)
+    end = time.monotonic() + _LEAVING
+    while pids and time.monotonic() < end:
+        time.sleep(0.05)
+        pids = _pids_of(prefix, kernels_only=not deletes)
+    if pids and kernel is not None and place.switch is not None:
+        _refuse_asleep(prefix, kernel, place.switch)
+    if pids:
+        raise EnvmagicError(
+            "in-use",
+            f"A process still runs in {home.user_path(prefix)} (pid {pids[0]}).",
+            "Shut its kernel down first.",
+            subject=str(prefix),
+        )
+
+
+def _refuse_asleep(prefix: Path, kernel: Kernel, switch: Switch) -> None:
+    """The notebook's own kernel that sleeps there is in no list of the front end's."""
+    for sleeping in switch.asleep():
+        if sleeping.kernel == kernel.name:
+            raise EnvmagicError(
+                "in-use",
+                f"The kernel {kernel.name} that this notebook left sleeps there with"
+                f" {sleeping.variables} variable{'' if sleeping.variables == 1 else 's'}.",
+                f"To end it: %env use {kernel.name}, then leave with %env use python3 --drop",
+                subject=str(prefix),
+            )
+
+
+def _pids_of(prefix: Path, *, kernels_only: bool) -> list[int]:
+    import psutil  # comes with ipykernel
+
+    inside = (str(prefix) + os.sep, os.path.realpath(prefix) + os.sep)
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info.get("cmdline") or [""]
+        is_kernel = any("ipykernel" in word or "envmagic" in word for word in words[1:4])
+        counts = process.pid != os.getpid() and (is_kernel or not kernels_only)
+        if counts and words[0].startswith(inside):
+            found.append(process.pid)
+    return found

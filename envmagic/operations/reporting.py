@@ -1,0 +1,51 @@
+"""A notebook's needs in the shape that `record --json` promises."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping, Sequence
+
+from envmagic.imports import Where
+from envmagic.operations.needs import Need, Needs
+from envmagic.requirements import Entry, RequirementLine
+from envmagic.shapes import RecordedNotebook, RecordedRequirement, SiteData
+
+__all__ = ["notebook_data"]
+
+
+def notebook_data(
+    needs: Needs, entries: Sequence[Entry], users: Mapping[str, RequirementLine], path: str
+) -> RecordedNotebook:
+    """What is reported of one notebook; `path` is how it is shown."""
+    texts = {entry.key.partition(";")[0]: entry.text for entry in entries}
+    return RecordedNotebook(
+        path=path,
+        language=needs.language,
+        requirements=[_requirement(need, texts, users, path) for need in needs.needs],
+        local=list(needs.local),
+        provided=list(needs.provided),
+        unresolved=[_site(module, where, path) for module, where in needs.unresolved],
+        unparsed=[_site("", where, path) for where in needs.unparsed],
+    )
+
+
+def _requirement(
+    need: Need, texts: Mapping[str, str], users: Mapping[str, RequirementLine], path: str
+) -> RecordedRequirement:
+    line = users.get(need.name)
+    text = texts.get(need.name) or (line.text if line is not None else need.name)
+    if need.url and not need.named:
+        text = need.url
+    return RecordedRequirement(
+        name=need.name,
+        requirement=text,
+        optional=need.optional,
+        evidence=need.evidence,
+        alternatives=list(need.alternatives),
+        sites=[_site(module, where, path) for module, where in need.sites],
+    )
+
+
+def _site(module: str, where: Where, path: str) -> SiteData:
+    file = posixpath.join(posixpath.dirname(path), where.file) if where.file else path
+    return SiteData(module=module, file=file, cell=where.cell, line=where.line)

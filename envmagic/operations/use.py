@@ -1,0 +1,61 @@
+"""`use`: move the notebook to an environment or to any kernel."""
+
+from __future__ import annotations
+
+import contextlib
+
+from envmagic import home, kernels, names, payload
+from envmagic.errors import EnvmagicError, WordsError
+from envmagic.model import Kernel, Place, Progress, Report
+from envmagic.operations import lookup
+from envmagic.operations.moving import move
+from envmagic.requests import UseRequest
+from envmagic.shapes import SwitchData, UseData
+
+__all__ = ["use"]
+
+
+def use(request: UseRequest, place: Place, progress: Progress) -> Report:
+    """Move the notebook to the environment or kernel that the word means."""
+    if place.switch is None:
+        raise WordsError(
+            "no-notebook",
+            "use moves a running notebook, and there is none in a terminal.",
+            "Type %env use NAME in the notebook.",
+        )
+    kernel = _kernel(request.target, place)
+    place.switch.check()
+    if kernel.prefix is None:
+        switched = place.switch.to(kernel, progress, drop=request.drop, keep_saved_name=False)
+        switch = SwitchData(
+            how=switched.how, kernel=switched.kernel, message=switched.message, hint=switched.hint
+        )
+        return Report("use", UseData(environment=None, switch=switch), changed=True)
+    environment = lookup.environment_at(kernel.prefix)
+    if payload.fits(environment):
+        with contextlib.suppress(OSError):  # not writable: the copy that is there has to do
+            payload.ensure(environment)
+    switch = move(True, kernel, kernel.prefix, place, progress, drop=request.drop)
+    data = UseData(environment=lookup.describe(environment, kernel, place), switch=switch)
+    return Report("use", data, changed=switch["how"] != "already")
+
+
+def _kernel(word: str, place: Place) -> Kernel:
+    """The kernel for `word`. Raises when there is none, or an environment that has none yet."""
+    named = None
+    if not names.is_path(word):
+        special = place.switch.named(word.lower()) if place.switch is not None else None
+        named = special or kernels.find(word)
+    if named is not None:
+        return named
+    at = lookup.existing(word, place)
+    kernel = kernels.of_prefix(at.prefix)
+    if kernel is not None:
+        return kernel
+    environment = lookup.environment_at(at.prefix)
+    raise EnvmagicError(
+        "not-registered",
+        f"{home.user_path(environment.prefix)} is no kernel yet.",
+        f"%env attach {home.typed(word)}",
+        subject=word,
+    )
