@@ -1,0 +1,127 @@
+"""The terminal's door: `envmagic VERB`, `jupyter env VERB`, `python -m envmagic VERB`.
+
+`envmagic --help` is to be quick, so what it does not need is imported late.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from envmagic.errors import EnvmagicError, Problem
+    from envmagic.grammar import Asked, Help
+    from envmagic.model import Report
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what `argv` says (the command's own words without it) and return the exit code.
+
+    0: done, warnings included. 1: it failed, or `--check` differs. 2: the words were wrong.
+    """
+    words = sys.argv[1:] if argv is None else list(argv)
+    _show_what_can_be_shown()
+    try:
+        code = _about(words) if not words or words[0] in _ABOUT else _verb(words)
+        sys.stdout.flush()  # here, where a closed pipe is not a traceback
+        return code
+    except BrokenPipeError:  # `envmagic list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+_ABOUT = ("-h", "--help", "--version")
+
+
+def _about(words: Sequence[str]) -> int:
+    if words[:1] == ["--version"]:
+        from envmagic import __version__
+
+        print(f"envmagic {__version__}")
+        return 0
+    from envmagic.grammar import Help
+
+    print(_help(Help()), end="", file=sys.stdout if words else sys.stderr)
+    return 0 if words else 2
+
+
+def _verb(words: Sequence[str]) -> int:
+    from envmagic import grammar
+    from envmagic.errors import EnvmagicError
+    from envmagic.model import Door
+
+    try:
+        asked = grammar.parse(words, Door.TERMINAL)
+        if isinstance(asked, grammar.Help):
+            print(_help(asked), end="")
+            return 0
+        report = _run(asked)
+    except EnvmagicError as error:
+        _say_error(error, words)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("Interrupted; nothing was changed.", file=sys.stderr)
+        return 1
+    _say(report, as_json=asked.json)
+    return report.exit_code
+
+
+def _help(asked: Help) -> str:
+    from envmagic.grammar import help
+
+    return help.text(asked, terminal=True)
+
+
+def _run(asked: Asked) -> Report:
+    from envmagic import operations, place
+    from envmagic.model import Silent
+    from envmagic.progress import Milestones
+
+    progress = Silent() if asked.json else Milestones()
+    return operations.run(place.from_here(asked), place.of_terminal(asked), progress)
+
+
+def _say(report: Report, *, as_json: bool) -> None:
+    from envmagic import render
+    from envmagic.model import Door
+    from envmagic.render.recorded import lines
+
+    printed = lines(report)
+    if as_json:
+        print(render.json(report))
+    elif printed is not None:  # into a pipe or a file: nothing else may be among them
+        print(printed, end="\n" if printed else "")
+        for problem in report.problems:
+            _say_problem(problem)
+    else:
+        print(render.text(report, Door.TERMINAL))
+
+
+def _say_error(error: EnvmagicError, words: Sequence[str]) -> None:
+    """One line on standard error; with `--json` the envelope on standard output as well."""
+    from envmagic.model import Report
+
+    if "--json" in words:
+        verb = next((word for word in words if not word.startswith("-")), "")
+        _say(Report(verb, {}, problems=(error.problem,)), as_json=True)
+    _say_problem(error.problem)
+
+
+def _say_problem(problem: Problem) -> None:
+    from envmagic.model import Door
+    from envmagic.render import hint_at
+
+    hint = hint_at(problem.hint, Door.TERMINAL)
+    print(f"envmagic: {problem.message} {hint}".rstrip(), file=sys.stderr)
+
+
+def _show_what_can_be_shown() -> None:
+    """A terminal that cannot show a character shows a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)  # a program may have replaced the stream
+        if reconfigure is not None:
+            reconfigure(errors="replace")

@@ -1,0 +1,209 @@
+"""Words to requests, and what is wrong with them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from envmagic.errors import WordsError
+from envmagic.grammar import Asked, Help, meant, nearest, prefix
+from envmagic.grammar.meaning import Values, create, request
+from envmagic.grammar.table import TERMINAL, VERBS, Option, Positional, Verb, options_of
+from envmagic.model import Door
+from envmagic.names import RESERVED_VERBS
+from envmagic.requests import CellRequest
+
+__all__ = ["parse", "parse_cell"]
+
+_OPERATOR = re.compile(r"[<>=!~]=|[<>](?=[\s\d]|$)|,")  # not ~/a/path
+_OPEN = re.compile(r"(?:[<>=!~]=|[<>,])$")
+
+
+def parse(words: Sequence[str], door: Door) -> Asked | Help:
+    """The request that `words` make, the verb first. Raises `WordsError` naming what is wrong."""
+    if not words or words[0] in ("-h", "--help"):
+        return Help()
+    name, rest = words[0], words[1:]
+    if name == "help":
+        if rest and rest[0] not in VERBS:
+            raise _unknown(rest[0], door)
+        return Help(rest[0] if rest else "")
+    verb = VERBS.get(name)
+    if verb is None:
+        raise _unknown(name, door)
+    return _parse(verb, rest, door)
+
+
+def parse_cell(words: Sequence[str], body: str) -> Asked | Help:
+    """The request of a `%%env` cell: create's words in the line, requirement lines as `body`."""
+    verb = VERBS["create"]
+    values = _sort(verb, words, Door.NOTEBOOK)
+    if values.has("--help"):
+        return Help(cell=True)
+    _count(verb, values, Door.NOTEBOOK)
+    return Asked(CellRequest(create(values), body), values.has("--json"))
+
+
+def _parse(verb: Verb, words: Sequence[str], door: Door) -> Asked | Help:
+    values = _sort(verb, words, door)
+    if values.has("--help"):
+        return Help(verb.name)
+    _count(verb, values, door)
+    return Asked(
+        request(verb.name, values),
+        json=values.has("--json"),
+        notebook=values.last("--notebook"),
+        env=None if verb.name == "record" else values.last("--env"),
+    )
+
+
+def _sort(verb: Verb, words: Sequence[str], door: Door) -> Values:
+    """The words of `verb` by option; help is looked for first, so that it always answers."""
+    if any(word in ("-h", "--help") for word in words):
+        return Values((), (("--help", ()),))
+    options = {
+        flag: option
+        for option in options_of(verb, terminal=door is Door.TERMINAL)
+        for flag in option.flags
+    }
+    free: list[str] = []
+    given: list[tuple[str, tuple[str, ...]]] = []
+    rest = list(words)
+    again = f"Type {_typed(door)} {verb.name} -h for help."
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            free += rest
+            break
+        if not word.startswith("-") or word == "-":
+            free.append(word)
+            continue
+        flag, equals, value = word.partition("=")
+        option = options.get(flag)
+        if option is None:
+            raise _unknown_option(verb, flag, options, door)
+        given.append((option.key, _taken(option, flag, value if equals else None, rest, again)))
+    return Values(tuple(free), tuple(given))
+
+
+def _taken(
+    option: Option, flag: str, value: str | None, rest: list[str], again: str
+) -> tuple[str, ...]:
+    """The words that `option` takes, removed from `rest`; `again` is the hint of a mistake."""
+    if not option.metavar:
+        if value is not None:
+            raise WordsError("option-value", f"{flag} takes no value.", f"Write {flag} alone.")
+        return ()
+    taken = [] if value is None else [value]
+    while rest and (option.many or not taken) and not _is_option(rest[0]):
+        taken.append(rest.pop(0))
+    if not taken or taken == [""]:
+        raise WordsError(
+            "option-value",
+            f"{flag} needs {option.metavar}: {option.help}.",
+            _choices(option) or again,
+        )
+    for word in taken:
+        if option.choices and word not in option.choices:
+            raise WordsError(
+                "option-value", f"{flag} does not know {word!r}.", _choices(option), subject=word
+            )
+    return tuple(taken)
+
+
+def _is_option(word: str) -> bool:
+    return word.startswith("-") and word != "-"
+
+
+def _choices(option: Option) -> str:
+    if option.choices:
+        return f"One of: {', '.join(option.choices)}."
+    return ""
+
+
+def _count(verb: Verb, values: Values, door: Door) -> None:
+    """Raise `WordsError` when there are too few or too many words."""
+    expected = verb.positional or Positional("", "", most=0)
+    given = values.words
+    if verb.name == "install":
+        _refuse_spaces(given, f"{_typed(door)} install")
+    _refuse_spaces(values.all("--with"), "--with")
+    if len(given) < expected.least:
+        raise WordsError(
+            "missing-word",
+            f"{verb.name} needs {expected.metavar}.",
+            f"For example: {_typed(door)} {verb.examples[0]}",
+        )
+    if verb.name == "install" and not given and not values.has("--requirement"):
+        raise WordsError(
+            "missing-word",
+            "install needs a requirement or -r FILE.",
+            f"For example: {_typed(door)} {verb.examples[0]}",
+        )
+    if expected.most is not None and len(given) > expected.most:
+        extra = given[expected.most]
+        raise WordsError("extra-word", _too_many(verb, extra), _instead(verb, given, door))
+
+
+def _refuse_spaces(words: tuple[str, ...], before: str) -> None:
+    """Raise `WordsError` when a requirement was written with spaces: `pandas >= 2`."""
+    whole: list[str] = []
+    for word in words:
+        if whole and (_OPERATOR.match(word) or _OPEN.search(whole[-1])):
+            whole[-1] += word
+        else:
+            whole.append(word)
+    meant = [word for word in whole if word not in words]
+    if meant:
+        quoted = " ".join(f'"{word}"' for word in meant)
+        raise WordsError(
+            "spaced-requirement",
+            "A space ends a requirement here.",
+            f"Quote it: {before} {quoted}",
+            subject=meant[0],
+        )
+
+
+def _too_many(verb: Verb, extra: str) -> str:
+    if verb.positional is None:
+        return f"{verb.name} takes no words, only options; it was given {extra!r}."
+    return f"{verb.name} takes one {verb.positional.metavar}; {extra!r} is one too many."
+
+
+def _instead(verb: Verb, given: tuple[str, ...], door: Door) -> str:
+    if verb.name == "create":
+        words = (given[0], "--with", *given[1:])
+        return f"To install packages: {_typed(door)} create {shlex.join(words)}"
+    return f"Type {_typed(door)} {verb.name} -h for help."
+
+
+def _unknown(word: str, door: Door) -> WordsError:
+    if word in RESERVED_VERBS:
+        return WordsError(
+            "not-yet",
+            f"{word!r} is reserved for a later version and does nothing yet.",
+            f"Type {_all(door)} to see the verbs there are.",
+            subject=word,
+        )
+    near = meant(word)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"The verbs: {', '.join(VERBS)}."
+    return WordsError("unknown-verb", f"There is no verb {word!r}.", hint, subject=word)
+
+
+def _all(door: Door) -> str:
+    return "%envmagic --help" if door is Door.NOTEBOOK else "envmagic --help"
+
+
+def _unknown_option(verb: Verb, flag: str, options: dict[str, Option], door: Door) -> WordsError:
+    terminal = {o.key for o in TERMINAL}
+    if door is Door.NOTEBOOK and flag in terminal:
+        message = f"{flag} is for a terminal; here {verb.name} means the notebook it is typed in."
+        return WordsError("unknown-option", message, f"Leave {flag} out.", subject=flag)
+    near = nearest(flag, [o for o in options if o.startswith("--")])
+    hint = f"Did you mean {near[0]}?" if near else f"Type {_typed(door)} {verb.name} -h for help."
+    return WordsError("unknown-option", f"{verb.name} has no option {flag}.", hint, subject=flag)
+
+
+def _typed(door: Door) -> str:
+    return prefix(terminal=door is Door.TERMINAL)

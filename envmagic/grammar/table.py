@@ -1,0 +1,230 @@
+"""The verbs as one table: what parsing, help and completion all read.
+
+Imports next to nothing: `envmagic --help` is to be quick.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = [
+    "COMMON",
+    "TERMINAL",
+    "TERMINAL_VERBS",
+    "VERBS",
+    "Option",
+    "Positional",
+    "Verb",
+    "options_of",
+]
+
+
+class Option(NamedTuple):
+    """An option: its spellings, and what it takes (nothing without a `metavar`)."""
+
+    flags: tuple[str, ...]
+    help: str
+    metavar: str = ""
+    many: bool = False
+    """Takes every word up to the next option, at least one."""
+    choices: tuple[str, ...] = ()
+    kind: str = ""
+    """What completes its value: `path`, `environment`, `kernel` or nothing."""
+    in_terminal: bool = True
+    """A terminal's help shows it; it is understood there in any case."""
+
+    @property
+    def key(self) -> str:
+        """Its longest spelling, which names it in `Values`."""
+        return max(self.flags, key=len)
+
+
+class Positional(NamedTuple):
+    """The words that belong to no option: how they are called and how many there may be."""
+
+    metavar: str
+    help: str
+    least: int = 0
+    most: int | None = None
+    """None: any number."""
+    kind: str = ""
+
+    @property
+    def usage(self) -> str:
+        shown = self.metavar + ("" if self.most == 1 else "…")
+        return shown if self.least else f"[{shown}]"
+
+
+class Verb(NamedTuple):
+    name: str
+    summary: str
+    positional: Positional | None = None
+    options: tuple[Option, ...] = ()
+    examples: tuple[str, ...] = ()
+    """Without the door's prefix."""
+    notes: str = ""
+    terminal: str = ""
+    """The summary in a terminal, where it is another."""
+
+
+_USE = Option(("--use",), "move the notebook there (the default)", in_terminal=False)
+_NO_USE = Option(("--no-use",), "leave the notebook where it is", in_terminal=False)
+_FILE = Option(("-r", "--requirement"), "a requirements file", "FILE", kind="path")
+_UPGRADE = Option(("-U", "--upgrade"), "take newer versions than those recorded or installed")
+_TARGET = Positional(
+    "NAME|PATH", "a word with a separator or a leading '.' or '~' is a PATH", 1, 1, "environment"
+)
+
+CREATE_OPTIONS = (
+    Option(("--with",), "requirements to install", "REQ", many=True),
+    _FILE,
+    Option(("--bare",), "do not install the requirements.txt beside the notebook"),
+    Option(("--python",), "a version (3.12), a specifier (>=3.11) or an interpreter", "V"),
+    Option(("--backend",), "what makes it", "B", choices=("uv", "venv", "virtualenv", "conda")),
+    Option(("--channel",), "conda channels", "C", many=True),
+    _UPGRADE,
+    _USE,
+    _NO_USE,
+)
+
+
+VERBS = {
+    verb.name: verb
+    for verb in (
+        Verb(
+            "create",
+            "make an environment, register it as a kernel, move the notebook to it",
+            Positional("NAME|PATH", ".venv beside the notebook if not given", 0, 1, "environment"),
+            CREATE_OPTIONS,
+            ("create churn --python 3.12 --with pandas scikit-learn", "create"),
+            "Without --with and -r it installs the requirements.txt beside the notebook, if any.",
+            "make an environment and register it as a kernel",
+        ),
+        Verb(
+            "attach",
+            "adopt an environment that exists; nothing in it is changed or ever deleted",
+            _TARGET,
+            (_USE, _NO_USE),
+            ("attach ../venv", "attach base-ml"),
+        ),
+        Verb(
+            "use",
+            "move this notebook to an environment or kernel; its variables stay where they are",
+            Positional("NAME|PATH|KERNEL", "'python3' is the kernel it began on", 1, 1, "kernel"),
+            (Option(("--drop",), "end the kernel left behind, with its variables"),),
+            ("use churn", "use python3"),
+            terminal="move a notebook to an environment or kernel: only in the notebook itself",
+        ),
+        Verb(
+            "install",
+            "install into the environment this notebook runs in, and record it",
+            Positional("REQ", "requirements, quoted if they hold spaces"),
+            (_FILE, _UPGRADE),
+            ("install pandas 'numpy>=2'", "install -r dev.txt"),
+            terminal="install into the environment here, and record it",
+        ),
+        Verb(
+            "uninstall",
+            "take packages out of the environment this notebook runs in, and of the record",
+            Positional("PKG", "names of distributions", 1),
+            (),
+            ("uninstall pandas",),
+            terminal="take packages out of the environment here, and of the record",
+        ),
+        Verb(
+            "sync",
+            "install what the requirements beside the notebook ask for and the environment lacks",
+            None,
+            (),
+            ("sync",),
+            "Nothing is uninstalled and no file is changed.",
+        ),
+        Verb(
+            "record",
+            "write what the notebook imports to the requirements.txt beside it, or check it",
+            Positional("[on|off] NOTEBOOK|DIR", "this notebook if not given", kind="record"),
+            (
+                Option(("--to",), "another file; '-' prints the lines", "FILE", kind="path"),
+                Option(
+                    ("--pin",),
+                    "how versions are written",
+                    "STYLE",
+                    choices=("exact", "compatible", "minimum", "none"),
+                ),
+                Option(
+                    ("--env",),
+                    "whose versions: an environment or 'none'",
+                    "NAME|PREFIX",
+                    kind="environment",
+                ),
+                Option(("--check",), "write nothing; exit 1 and show what differs"),
+                Option(("--online",), "ask the package index about unknown import names"),
+            ),
+            ("record", "record on", "record --check"),
+            "'on' keeps it true after every cell, 'off' stops that.",
+        ),
+        Verb(
+            "list",
+            "all environments and kernels",
+            None,
+            (Option(("--size",), "measure how much disk each one takes"),),
+            ("list",),
+        ),
+        Verb(
+            "status",
+            "this notebook's environment, kernel and record",
+            None,
+            (),
+            ("status",),
+            terminal="the environment, kernel and record here, or of a notebook",
+        ),
+        Verb(
+            "remove",
+            "take away the kernel, and the environment if envmagic made it",
+            _TARGET,
+            (
+                Option(("-y", "--yes"), "do it; without it the plan is shown"),
+                Option(("-n", "--dry-run"), "show the plan, exit 0"),
+            ),
+            ("remove churn", "remove churn --yes"),
+        ),
+        Verb(
+            "doctor",
+            "everything that is broken or about to be, each with its remedy",
+            None,
+            (Option(("--fix",), "mend what is ours"),),
+            ("doctor", "doctor --fix"),
+        ),
+    )
+}
+
+COMMON = (
+    Option(("-h", "--help"), "show this"),
+    Option(("--json",), "the answer as JSON"),
+)
+TERMINAL = (
+    Option(("--notebook",), "which notebook is meant", "FILE", kind="path"),
+    Option(
+        ("--env",),
+        "which environment is meant; .venv here if not given",
+        "NAME|PREFIX",
+        kind="environment",
+    ),
+)
+# The verbs about "this notebook", which a terminal has to name. `record` has both as words of its
+# own; `create` and `attach` need no environment.
+TERMINAL_VERBS = {
+    "create": ("--notebook",),
+    "attach": ("--notebook",),
+    "use": ("--notebook",),
+    "install": ("--notebook", "--env"),
+    "uninstall": ("--notebook", "--env"),
+    "sync": ("--notebook", "--env"),
+    "status": ("--notebook", "--env"),
+}
+
+
+def options_of(verb: Verb, *, terminal: bool) -> tuple[Option, ...]:
+    """Every option that `verb` takes in a terminal or a notebook, its own first."""
+    here = TERMINAL_VERBS.get(verb.name, ()) if terminal else ()
+    return (*verb.options, *(o for o in TERMINAL if o.key in here), *COMMON)

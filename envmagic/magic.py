@@ -1,0 +1,289 @@
+"""The notebook's door: `%env`, `%%env` and `%envmagic`, put over IPython's own `%env`.
+
+Loaded into running kernels, so importing this imports next to nothing; the rest waits for a verb.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import weakref
+from collections.abc import Callable, Mapping
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any
+
+from envmagic import recorder
+from envmagic.errors import EnvmagicError
+from envmagic.names import RESERVED_VERBS, VERBS
+
+if TYPE_CHECKING:
+    from IPython.core.completer import CompletionContext, SimpleMatcherResult
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from envmagic.grammar import Asked, Help
+    from envmagic.model import Report
+
+__all__ = ["load", "unload"]
+
+_OURS = frozenset((*VERBS, *RESERVED_VERBS))
+# `%env create=1` and `%env create = 1` set a variable
+_FIRST_WORD = re.compile(r"\s*([^\s=]+)(?!\s*=)(?=\s|$)")
+_CELL = re.compile(r"%%env(?:magic)?(?=\s|$)")
+_NAME = "envmagic"
+_REPORT = "envmagic.model.Report"
+_SHOWN = "envmagic.answer.Shown"
+
+
+def load(shell: InteractiveShell) -> None:
+    """Put the magics, the completion and the recording into `shell`; twice is once."""
+    if shell not in _loaded:
+        _loaded[shell] = _Loaded(shell)
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take out of `shell` what `load` put in; IPython's `%env` is back as it was."""
+    loaded = _loaded.pop(shell, None)
+    if loaded is not None:
+        loaded.undo()
+
+
+class Env:
+    """`%env VERB` and `%%env NAME` for environments; IPython's own %env for everything else.
+
+    Type `%env help` for the verbs, `%env VERB -h` for one of them.
+    """
+
+    def __init__(self, shell: InteractiveShell, builtin: Callable[[str], Any] | None) -> None:
+        self._shell = shell
+        self._builtin = builtin
+
+    def __call__(self, line: str, cell: str | None = None) -> object:
+        if cell is not None:
+            return _cell(self._shell, line, cell)
+        first = _FIRST_WORD.match(line)
+        if self._builtin is None or (first is not None and first[1] in _OURS):
+            return _line(self._shell, line)
+        return self._built_in(line, first[1] if first else "")
+
+    def getdoc(self) -> str:
+        """What `%env?` shows; IPython asks for it by this name."""
+        from envmagic.grammar import Help, help
+
+        text = help.text(Help(), terminal=False)
+        own = getattr(self._builtin, "__doc__", None)
+        return f"{text}\nIPython's own %env\n{own}" if own else text
+
+    def _built_in(self, line: str, word: str) -> object:
+        """IPython's answer; after it, what may have been meant."""
+        from IPython.core.error import UsageError
+
+        assert self._builtin is not None
+        meant = _meant(word)
+        try:
+            result = self._builtin(line)
+        except UsageError as error:
+            if not meant:
+                raise
+            raise UsageError(f"{error}\nDid you mean %env {meant}?") from None
+        if meant and line.strip() != word:
+            print(f"{word!r} is an environment variable now. Did you mean %env {meant}?")
+        return result
+
+
+class _Loaded:
+    """What was put into one shell, and how to take it out again."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+        self._undo: list[Callable[[], object]] = []
+        tables = shell.magics_manager.magics
+        env = Env(shell, shell.find_line_magic("env"))  # loads it where IPython has not yet
+        own = Env(shell, None)
+        for kind in ("line", "cell"):
+            self._put(tables[kind], "env", env)
+            self._put(tables[kind], "envmagic", own)
+        for name in ("env", "envmagic"):
+            self._put(tables["line"], f"%{name}", partial(_not_first, name))
+        self._put(tables["line"], "load_ext", _quiet(shell))
+        self._append(shell.input_transformers_cleanup, _comments_below)
+        self._append(shell.input_transformers_cleanup, _give_body)
+        self._packaging(tables["line"])
+        self._append(shell.Completer.custom_matchers, _matcher(shell))
+        recorder.install(shell)
+        self._undo.append(lambda: recorder.uninstall(shell))
+        self._format()
+
+    def undo(self) -> None:
+        while self._undo:
+            self._undo.pop()()
+
+    def _put(self, table: dict[str, Any], name: str, value: object) -> None:
+        if name in table:
+            old = table[name]
+            self._undo.append(lambda: table.__setitem__(name, old))
+        else:
+            self._undo.append(lambda: table.pop(name, None))
+        table[name] = value
+
+    def _append(self, items: list[Any], item: object) -> None:
+        items.append(item)
+        self._undo.append(lambda: items.remove(item) if item in items else None)
+
+    def _packaging(self, table: dict[str, Any]) -> None:
+        """In an environment without pip or uv, `%pip`, `!pip` and `%uv` mean it all the same."""
+        if not (os.environ.get("VIRTUAL_ENV") or os.environ.get("CONDA_PREFIX")):
+            return
+        from envmagic import pip_magic
+
+        lacks_pip, uv = pip_magic.here()
+        if lacks_pip:
+            self._put(table, "pip", pip_magic.pip(self._shell, partial(_words, self._shell)))
+            self._append(self._shell.input_transformers_cleanup, pip_magic.as_magic)
+        if uv is not None:
+            self._put(table, "uv", pip_magic.uv(self._shell, uv))
+
+    def _format(self) -> None:
+        """Reports show themselves; by name, so that nothing is imported for it now."""
+        formatter = self._shell.display_formatter
+        bundles, displays = formatter.mimebundle_formatter, formatter.ipython_display_formatter
+        bundles.for_type_by_name(*_REPORT.rsplit(".", 1), _bundle)
+        displays.for_type_by_name(*_SHOWN.rsplit(".", 1), self._display)
+        self._undo.append(lambda: bundles.pop(_REPORT, None))
+        self._undo.append(lambda: displays.pop(_SHOWN, None))
+
+    def _display(self, shown: Any) -> None:
+        shown.display(self._shell)
+
+
+_loaded: weakref.WeakKeyDictionary[InteractiveShell, _Loaded] = weakref.WeakKeyDictionary()
+
+
+def _line(shell: InteractiveShell, line: str) -> object:
+    def ask() -> Asked | Help:
+        from envmagic import grammar
+        from envmagic.model import Door
+
+        return grammar.parse(grammar.split(line), Door.NOTEBOOK)
+
+    return _answer(shell, ask, line)
+
+
+def _words(shell: InteractiveShell, words: Callable[[], tuple[str, ...]]) -> object:
+    """The verb that `words` gives; it may raise `EnvmagicError` itself."""
+
+    def ask() -> Asked | Help:
+        from envmagic import grammar
+        from envmagic.model import Door
+
+        return grammar.parse(words(), Door.NOTEBOOK)
+
+    return _answer(shell, ask, "")
+
+
+def _cell(shell: InteractiveShell, line: str, body: str) -> object:
+    def ask() -> Asked | Help:
+        from envmagic import grammar
+
+        return grammar.parse_cell(grammar.split(line), body)
+
+    return _answer(shell, ask, f"%%env {line}")
+
+
+def _answer(shell: InteractiveShell, ask: Callable[[], Asked | Help], said: str) -> object:
+    """What the verb returns; `said` are its words, the verb first.
+
+    A user's mistake is IPython's own `UsageError`: one line.
+    """
+    from IPython.core.error import UsageError
+
+    from envmagic import answer, switching
+
+    try:
+        given = answer.give(shell, ask())
+    except EnvmagicError as error:
+        if "--json" in said.split():
+            print(answer.error_json(said.split()[0], error))
+        raise UsageError(error.problem.line()) from None
+    except KeyboardInterrupt:
+        raise UsageError("Interrupted; nothing was changed.") from None
+    if switching.leaves_cell(shell):
+        answer.show(shell, given)
+        switching.leave_cell(shell)
+    return given
+
+
+def _meant(word: str) -> str:
+    """The verb that `word` may have been meant to be; variables are mostly in capitals."""
+    if not word or word in _OURS:
+        return ""
+    if word.lower() in VERBS:
+        return word.lower()
+    if not (word.islower() or word.istitle()):
+        return ""
+    from envmagic.grammar import meant
+
+    near = meant(word, closeness=0.75)
+    return near[0] if near else ""
+
+
+def _not_first(name: str, line: str) -> None:
+    """`%%env` below other code: to IPython a line magic with the name `%env`."""
+    from IPython.core.error import UsageError
+
+    raise UsageError(f"%%{name} must be the first line of its cell; comments may stand above it.")
+
+
+def _quiet(shell: InteractiveShell) -> Callable[[str], object]:
+    """`%load_ext` that says nothing where envmagic is loaded: our kernels load it as they start,
+    and a notebook that says so for all others is right."""
+    load_ext: Callable[[str], object] = shell.find_line_magic("load_ext")
+
+    @wraps(load_ext)
+    def quiet(line: str) -> object:
+        if line.strip() == _NAME and _NAME in shell.extension_manager.loaded:
+            return None
+        return load_ext(line)
+
+    return quiet
+
+
+def _comments_below(lines: list[str]) -> list[str]:
+    """Comments and blank lines above `%%env` go into its body, so that it is a cell magic.
+
+    Turned round like that, each line of the body keeps its number.
+    """
+    for above, line in enumerate(lines):
+        if _CELL.match(line):
+            return [line.rstrip("\n") + "\n", *lines[:above], *lines[above + 1 :]]
+        if line.strip() and not line.lstrip().startswith("#"):
+            break
+    return lines
+
+
+def _give_body(lines: list[str]) -> list[str]:
+    """An empty `%%env` cell gets a blank line; IPython refuses a cell magic without a body."""
+    if lines and _CELL.match(lines[0]) and not any(line.strip() for line in lines[1:]):
+        return [lines[0].rstrip("\n") + "\n", "\n"]
+    return lines
+
+
+# Not when IPython asks whether a cell is complete: a body may be about to be typed.
+_give_body.has_side_effects = True  # type: ignore[attr-defined]
+
+
+def _matcher(shell: InteractiveShell) -> Callable[[CompletionContext], SimpleMatcherResult]:
+    from IPython.core.completer import context_matcher
+
+    @context_matcher(identifier="envmagic")  # type: ignore[untyped-decorator]
+    def envmagic_matcher(context: CompletionContext) -> SimpleMatcherResult:
+        from envmagic import completion
+
+        return completion.match(shell, context)
+
+    return envmagic_matcher  # type: ignore[no-any-return]
+
+
+def _bundle(report: Report) -> Mapping[str, str]:
+    from envmagic import render
+
+    return render.bundle(report)

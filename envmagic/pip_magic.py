@@ -1,0 +1,118 @@
+"""`%pip`, `!pip` and `%uv` in the kernel of an environment that has no pip or uv of its own.
+
+IPython's `%pip` fails there, and `!pip` finds, along PATH, the pip of another Python, which then
+installs into that one without a word.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envmagic.errors import WordsError
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+__all__ = ["as_magic", "here", "pip", "uv", "words"]
+
+_SHELL_PIP = re.compile(r"^(\s*)!{1,2}\s*(?:python3?\s+-m\s+)?pip3?(?=\s|$)")
+_IGNORED = {
+    *("-q", "-qq", "--quiet", "-v", "-vv", "--verbose", "-y", "--yes", "--no-input", "--no-color"),
+    *("--no-cache-dir", "--disable-pip-version-check", "--no-warn-script-location"),
+}
+_TAKEN = {"-r": 1, "--requirement": 1, "-U": 0, "--upgrade": 0}
+
+
+def here() -> tuple[bool, Path | None]:
+    """Whether this process is the kernel of an environment without pip, and the uv to use there.
+
+    The environment is the one that `VIRTUAL_ENV` or `CONDA_PREFIX` names, which our kernelspecs
+    set; in any other kernel nothing is changed.
+    """
+    named = os.environ.get("VIRTUAL_ENV") or os.environ.get("CONDA_PREFIX")
+    if not named or os.path.realpath(named) != os.path.realpath(sys.prefix):
+        return False, None
+    found = os.environ.get("ENVMAGIC_UV")
+    uv = Path(found) if found and not _has("uv") and Path(found).is_file() else None
+    return not _has("pip"), uv
+
+
+def pip(
+    shell: InteractiveShell, verb: Callable[[Callable[[], tuple[str, ...]]], object]
+) -> Callable[[str], object]:
+    """The `%pip` for `shell`: `verb` says the words of `%env` that the line means."""
+
+    def run_pip(line: str) -> object:
+        """Install with `%env install`: this environment has no pip."""
+        if _has("pip"):  # it came later
+            return shell.system(f"{_quoted(sys.executable)} -m pip {line}")
+        return verb(lambda: words(line))
+
+    return run_pip
+
+
+def uv(shell: InteractiveShell, command: Path) -> Callable[[str], object]:
+    """The `%uv` for `shell`: runs the uv that envmagic found, on this environment."""
+
+    def run_uv(line: str) -> object:
+        """Run uv on the environment this notebook runs in."""
+        return shell.system(f"{_quoted(str(command))} {line}")
+
+    return run_uv
+
+
+def as_magic(lines: list[str]) -> list[str]:
+    """The lines of a cell with `!pip …` as `%pip …`; cells of other magics are left alone."""
+    if lines and lines[0].startswith("%%"):
+        return lines
+    return [_SHELL_PIP.sub(r"\1%pip", line, count=1) if "pip" in line else line for line in lines]
+
+
+def words(line: str) -> tuple[str, ...]:
+    """The words of `%env` for pip's `line`. Raises `WordsError` for what only pip can do."""
+    from envmagic.grammar import split
+
+    said = list(split(line))
+    command = said.pop(0) if said else ""
+    if command not in ("install", "uninstall"):
+        raise _needs_pip(f"pip {command}".strip())
+    meant = [command]
+    while said:
+        word = said.pop(0)
+        if word in _IGNORED:
+            continue
+        if word.startswith("-") and word.partition("=")[0] not in _TAKEN:
+            raise _needs_pip(f"pip {command} {word}")
+        meant.append(word)
+        for _ in range(_TAKEN.get(word, 0)):
+            meant += said[:1]
+            del said[:1]
+    return tuple(meant)
+
+
+def _needs_pip(what: str) -> WordsError:
+    return WordsError(
+        "no-pip",
+        f"This environment has no pip, which {what!r} needs.",
+        "To put it there: %env install pip",
+        subject="pip",
+    )
+
+
+def _has(module: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(module) is not None
+
+
+def _quoted(path: str) -> str:
+    if os.name == "nt":
+        return f'"{path}"'
+    from shlex import quote
+
+    return quote(path)

@@ -1,0 +1,111 @@
+"""Where a verb was said: what "here" and "this notebook" mean at each door."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envmagic import names
+from envmagic.errors import WordsError
+from envmagic.model import Door, Place
+from envmagic.requests import (
+    AttachRequest,
+    CreateRequest,
+    InstallRequest,
+    Request,
+)
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from envmagic.grammar import Asked
+
+__all__ = ["from_here", "of_notebook", "of_terminal"]
+
+
+def of_notebook(shell: InteractiveShell) -> Place:
+    """The place of a magic said in `shell`.
+
+    Without a notebook, relative paths count from where the session started: `os.chdir` in a cell
+    does not move it.
+    """
+    from envmagic import notebook, recorder, switching
+
+    located = notebook.find(shell)
+    session = located.session
+    ran = recorder.session(shell, located.path)
+    return Place(
+        door=Door.NOTEBOOK,
+        directory=located.path.parent if located.path else located.directory,
+        notebook=located.path,
+        prefix=Path(sys.prefix),
+        kernel=switching.kernel_name(shell) or (session.kernel_name if session else None),
+        switch=switching.strategy(shell),
+        cells=ran.cells,
+        saved_since_start=ran.saved_since_start,
+        failed=ran.failed,
+        executing=located.executing,
+    )
+
+
+def of_terminal(asked: Asked) -> Place:
+    """The place of words said in a terminal. Raises `EnvmagicError` when a name means nothing.
+
+    Without `--env`, the environment is that of the notebook's kernel, else `.venv` beside the
+    notebook; without a notebook, `.venv` in the working directory.
+    """
+    here = Path.cwd()
+    if asked.notebook is None:
+        return Place(Door.TERMINAL, here, prefix=_named(asked.env, here) or _venv(here))
+    path = here / Path(asked.notebook).expanduser()
+    if not path.is_file():
+        raise WordsError(
+            "no-notebook", f"There is no notebook {asked.notebook}.", subject=str(path)
+        )
+    return _of_file(path, _named(asked.env, here))
+
+
+def from_here(asked: Asked) -> Request:
+    """The request with its relative paths made absolute, where `--notebook` would move them.
+
+    In a terminal they count from the working directory, whichever notebook is meant.
+    """
+    request = asked.request
+    if asked.notebook is None:
+        return request
+    here = Path.cwd()
+    if isinstance(request, CreateRequest | AttachRequest):
+        target = request.target
+        if target is not None and names.is_path(target):
+            request = replace(request, target=str(here / Path(target).expanduser()))
+    if isinstance(request, CreateRequest | InstallRequest):
+        files = tuple(str(here / Path(file).expanduser()) for file in request.files)
+        request = replace(request, files=files)
+    return request
+
+
+def _of_file(path: Path, prefix: Path | None) -> Place:
+    from envmagic import notebookfile
+    from envmagic.operations import notebooks
+
+    kernel = notebookfile.read(path).kernel
+    if prefix is None:
+        prefix = notebooks.environment_of(kernel, path.parent) or _venv(path.parent)
+    return Place(Door.TERMINAL, path.parent, path, prefix, kernel)
+
+
+def _named(word: str | None, here: Path) -> Path | None:
+    if word is None:
+        return None
+    from envmagic.operations import lookup
+
+    return lookup.existing(word, Place(Door.TERMINAL, here)).prefix
+
+
+def _venv(directory: Path) -> Path | None:
+    from envmagic import probe
+
+    prefix = directory / ".venv"
+    return prefix if probe.is_environment(prefix) else None

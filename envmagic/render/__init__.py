@@ -1,0 +1,61 @@
+"""How a report looks: text, HTML and JSON from one description of its parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from envmagic.model import Door, Report
+    from envmagic.render.parts import Part
+
+__all__ = ["bundle", "hint_at", "html", "json", "text"]
+
+
+def text(report: Report, door: Door | None = None) -> str:
+    """`report` as plain text, without a newline at its end; hints are those of `door`."""
+    from envmagic.render import plain, verbs
+
+    return plain.write([_at(part, door) for part in verbs.parts(report, door)])
+
+
+def html(report: Report) -> str:
+    """`report` as an HTML fragment that takes its colours from the theme; no scripts."""
+    from envmagic.render import markup, verbs
+
+    return markup.write(verbs.parts(report))
+
+
+def json(report: Report) -> str:
+    """`report` as the versioned JSON envelope."""
+    from json import dumps
+
+    return dumps(report.as_json(), indent=2, ensure_ascii=False)
+
+
+def bundle(report: Report) -> dict[str, str]:
+    """The MIME bundle that a notebook shows for `report`."""
+    return {"text/plain": text(report), "text/html": html(report)}
+
+
+def hint_at(hint: str, door: Door | None) -> str:
+    """`hint` as it is typed at `door`; the verbs write theirs for a notebook.
+
+    A terminal can move no notebook, so there `use` is said to be for the notebook.
+    """
+    from envmagic.model import Door
+
+    if door is not Door.TERMINAL or "in the notebook" in hint:
+        return hint
+    if "%env use " in hint:
+        return f"{hint.rstrip('.')} in the notebook"
+    return hint.replace("%env ", "envmagic ")
+
+
+def _at(part: Part, door: Door | None) -> Part:
+    from dataclasses import replace
+
+    from envmagic.render.parts import Line
+
+    if isinstance(part, Line):
+        return replace(part, hint=hint_at(part.hint, door))
+    return part

@@ -1,0 +1,114 @@
+"""What `list`, `status` and `doctor` say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from envmagic.errors import Severity
+from envmagic.model import Report
+from envmagic.render.parts import Fact, Facts, Line, Part, Row, Table, Tone
+from envmagic.render.recorded import record_fact
+from envmagic.render.said import count, file_size, joined, made_of, path
+
+__all__ = ["doctor", "listing", "status"]
+
+
+def listing(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
+    """All environments in one table, the other kernels in another."""
+    environments, kernels = data["environments"], data["kernels"]
+    said: list[Part] = []
+    if environments:
+        said.append(_environments(environments))
+        said += [
+            Line(f"{e['name']}: {e['problem']}", tone=Tone.WARN)
+            for e in environments
+            if e.get("problem")
+        ]
+    else:
+        said.append(Line("There are no environments yet.", "%env create makes one.", Tone.INFO))
+    if kernels:
+        rows = tuple(
+            Row((k["name"], k["display_name"], k["language"], path(k["directory"])))
+            for k in kernels
+        )
+        head = ("Name", "Shown as", "Language", "Where")
+        said.append(Table(head, rows, "Other kernels", code=(3,)))
+    return tuple(said)
+
+
+def _environments(environments: list[Mapping[str, Any]]) -> Table:
+    sized = any(e.get("size") is not None for e in environments)
+    head = ("Name", "Python", "Made by", "Kernel", *(("Size",) if sized else ()), "Where")
+    rows = []
+    for environment in environments:
+        size = environment.get("size")
+        cells = (
+            environment["name"],
+            environment.get("python") or "?",
+            _made_by(environment),
+            environment.get("kernel") or "–",
+            *((file_size(size) if size is not None else "–",) if sized else ()),
+            path(environment["prefix"]),
+        )
+        rows.append(Row(cells, bool(environment.get("current")), dim=not environment.get("kernel")))
+    where = len(head) - 1
+    return Table(head, tuple(rows), "Environments", (where,), (4,) if sized else ())
+
+
+def _made_by(environment: Mapping[str, Any]) -> str:
+    backend = str(environment.get("backend") or "?")
+    attached = environment.get("kernel") and not environment.get("owned")
+    return f"{backend}, attached" if attached else backend
+
+
+def status(data: Mapping[str, Any], *, terminal: bool = False) -> tuple[Part, ...]:
+    """This notebook at a glance; in a terminal that names none, the directory."""
+    notebook, environment, record = (data.get(k) for k in ("notebook", "environment", "record"))
+    unknown = "none" if terminal else "not known"
+    rows = [] if terminal and not notebook else [Fact("Notebook", path(notebook or unknown))]
+    if environment:
+        packages = environment.get("packages")
+        known = f", {count(packages, 'package')}" if packages is not None else ""
+        what = f"{environment['name']} ({made_of(environment)}{known})"
+        rows.append(Fact("Environment", what, below=path(environment["prefix"])))
+    rows.append(Fact("Kernel", data.get("kernel") or unknown))
+    rows.append(Fact("Record", record_fact(record) if record else "none"))
+    rows += [_sleeper(sleeper) for sleeper in data.get("asleep", [])]
+    return (_status_line(data, terminal=terminal), Facts(tuple(rows)))
+
+
+def _status_line(data: Mapping[str, Any], *, terminal: bool) -> Line:
+    environment = data.get("environment")
+    what = PurePath(data["notebook"]).name if data.get("notebook") else "This session"
+    if environment is None:
+        return Line(
+            f"{what} runs in no environment of its own.", "%env create makes one.", Tone.INFO
+        )
+    if environment.get("problem"):
+        return Line(f"{environment['name']}: {environment['problem']}", tone=Tone.BAD)
+    if terminal and not data.get("notebook"):
+        return Line(f"The environment is {environment['name']}", tone=Tone.GOOD)
+    return Line(f"{what} runs in {environment['name']}", tone=Tone.GOOD)
+
+
+def _sleeper(sleeper: Mapping[str, Any]) -> Fact:
+    variables = count(sleeper["variables"], "variable")
+    memory = file_size(sleeper["memory"])
+    name = sleeper["kernel"]
+    return Fact("Asleep", f"{name}: {variables}, {memory}", below=f"%env use {name}")
+
+
+def doctor(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
+    """How much was looked at and what was mended; the problems follow by themselves."""
+    looked = joined(
+        [count(data["kernels"], "kernel"), count(data["environments"], "environment")], 2
+    )
+    fixed = [Line(f"Mended: {what}", tone=Tone.GOOD) for what in data["fixed"]]
+    broken = [p for p in report.problems if p.severity is not Severity.INFO]
+    if not broken:
+        return (Line(f"All is well: {looked} looked at", tone=Tone.GOOD), *fixed)
+    number = count(len(broken), "problem")
+    tone = Tone.BAD if any(p.severity is Severity.ERROR for p in broken) else Tone.WARN
+    return (Line(f"{number} in {looked}:", tone=tone), *fixed)

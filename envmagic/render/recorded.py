@@ -1,0 +1,182 @@
+"""What `record` says, and the one line other verbs say about the record."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import PurePath
+from typing import Any
+
+from envmagic.model import Report
+from envmagic.render.parts import Code, Line, Part, Row, Table, Tone
+from envmagic.render.said import count, near
+
+__all__ = ["lines", "record", "record_fact"]
+
+_ROWS = 40
+_NAMED = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?(?=$|[\s=<>!~;@])")
+_EVIDENCE = {
+    "environment": "installed",
+    "import-name": "installed, by its metadata",
+    "install-line": "install line",
+    "table": "known name",
+    "identity": "same name",
+}
+
+
+def record_fact(data: Mapping[str, Any]) -> str:
+    """The record in one line: `requirements.txt · 5 requirements · recording on`."""
+    said = [_files(data)] if _files(data) else []
+    said += [count(len(data["lines"]), "requirement")] if "lines" in data else []
+    said += [f"recording {data['state']}"] if data.get("state") else []
+    return " · ".join(said)
+
+
+def lines(report: Report) -> str | None:
+    """The requirement lines alone, when that is what was asked for (`record --to -`), else None."""
+    to_screen = report.verb == "record" and not _files(report.data)
+    return "\n".join(report.data.get("lines", [])) if to_screen else None
+
+
+def record(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
+    """The parts of a `record` report."""
+    if data.get("diff"):
+        return (
+            Line(f"{_files(data)} is not what the notebooks need.", tone=Tone.BAD),
+            Code(data["diff"].rstrip()),
+        )
+    printed = lines(report)
+    if printed:
+        return (Code(printed),)
+    return (Line(_headline(report, data), tone=Tone.GOOD), *_requirements(data), *_others(data))
+
+
+def _written(data: Mapping[str, Any]) -> frozenset[str]:
+    """The lines of the record, and the distributions they name."""
+    lines = data.get("lines", [])
+    return frozenset(name for line in lines for name in (line, _key(line)))
+
+
+def _key(requirement: str) -> str:
+    named = _NAMED.match(requirement)
+    return re.sub(r"[-_.]+", "-", named["name"]).lower() if named else requirement
+
+
+def _own(data: Mapping[str, Any]) -> set[str]:
+    """What the user's own lines ask for: needed, and not written once more."""
+    if _in_conda(data):
+        return set()
+    written = _written(data)
+    return {
+        _key(requirement["name"])
+        for notebook in data.get("notebooks", [])
+        for requirement in notebook["requirements"]
+        if not requirement["optional"] and not written & {*_keys(requirement)}
+    }
+
+
+def _in_conda(data: Mapping[str, Any]) -> bool:
+    """Whether some lines are in conda's words, so that names do not tell which is which."""
+    return any(file.endswith(".yml") for file in data.get("files") or ())
+
+
+def _keys(requirement: Mapping[str, Any]) -> tuple[str, str]:
+    return _key(requirement["name"]), requirement["requirement"]
+
+
+def _headline(report: Report, data: Mapping[str, Any]) -> str:
+    files = _files(data) or "Nothing was written"
+    own = len(_own(data))
+    what = count(len(data.get("lines", [])) + own, "requirement")
+    what += f", {own} of them in lines of your own" if own else ""
+    done = "written" if report.changed else "up to date"
+    state = f", recording {data['state']}" if data.get("state") else ""
+    return f"{files}: {what}, {done}{state}"
+
+
+def _files(data: Mapping[str, Any]) -> str:
+    """The files of the record: requirements.txt, with environment.yml where conda is."""
+    files = data.get("files") or ([data["file"]] if data.get("file") else [])
+    if len(files) <= 2:
+        return " and ".join(near(file) for file in files)
+    return count(len(files), "file")
+
+
+def _requirements(data: Mapping[str, Any]) -> tuple[Part, ...]:
+    """A row for each requirement: what is imported, what holds it, who says so, who needs it."""
+    found: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+    for notebook in data.get("notebooks", []):
+        for requirement in notebook["requirements"]:
+            same = found.setdefault(requirement["requirement"], [])
+            same.append((notebook["path"], requirement))
+    if not found:
+        return ()
+    written, own = _written(data), _own(data)
+    rows = [_row(text, users, written, own) for text, users in sorted(found.items())[:_ROWS]]
+    more = len(found) - len(rows)
+    head = ("Import", "Distribution", "Version", "From", "Used in")
+    table = Table(head, tuple(rows), code=(0, 1, 2))
+    keys = {key for users in found.values() for _, need in users for key in _keys(need)}
+    lines = [] if _in_conda(data) else data.get("lines", [])
+    others = sum(not keys & {line, _key(line)} for line in lines)
+    said = [f"and {more} more"] if more > 0 else []
+    said += [f"and {others} more in the file"] if others else []
+    return (table, *(Line(line) for line in said))
+
+
+def _row(
+    text: str,
+    users: list[tuple[str, Mapping[str, Any]]],
+    written: frozenset[str],
+    own: set[str],
+) -> Row:
+    first = users[0][1]
+    optional = all(requirement["optional"] for _, requirement in users)
+    where = "; ".join(_sites(path, requirement["sites"]) for path, requirement in users)
+    named = _NAMED.match(text)
+    distribution = named[0] if named else first["name"]
+    version = text[named.end() :].strip() if named else text
+    modules = {s["module"] for _, requirement in users for s in requirement["sites"]}
+    imports = _shortest(m for m in modules if m)
+    evidence = _EVIDENCE.get(first["evidence"], first["evidence"])
+    if _key(first["name"]) in own:
+        evidence = "your own line"
+    if optional:
+        evidence += ", optional"
+        evidence = evidence if written & {*_keys(first)} else "optional, a comment"
+    return Row((imports, distribution, version.removeprefix("=="), evidence, where), dim=optional)
+
+
+def _shortest(modules: Iterable[str]) -> str:
+    """The modules without those below another of them: `numpy` for numpy and numpy.linalg."""
+    kept: list[str] = []
+    for module in sorted(modules):
+        if not any(module.startswith(f"{other}.") for other in kept):
+            kept.append(module)
+    if len(kept) <= 2:
+        return ", ".join(kept)
+    parts = [module.split(".") for module in kept]
+    shared = os.path.commonprefix(parts)  # noqa: RUF071 - of lists, part by part
+    return ".".join(shared) + ".…" if shared else f"{kept[0]}, {kept[1]}…"
+
+
+def _sites(notebook: str, sites: Iterable[Mapping[str, Any]]) -> str:
+    cells = sorted({site["cell"] for site in sites if site["cell"]})
+    name = PurePath(notebook).name
+    if not cells:
+        return name
+    shown = ", ".join(str(cell) for cell in cells[:4]) + ("…" if len(cells) > 4 else "")
+    return f"{name}, cell {shown}" if len(cells) == 1 else f"{name}, cells {shown}"
+
+
+def _others(data: Mapping[str, Any]) -> tuple[Part, ...]:
+    """What a reader may miss in the list, and why it is not there."""
+    local = sorted({name for nb in data.get("notebooks", []) for name in nb["local"]})
+    provided = sorted({name for nb in data.get("notebooks", []) for name in nb["provided"]})
+    said = [("Local modules", local), ("Provided by the platform", provided)]
+    return tuple(
+        Line(f"{label}, so not required: {', '.join(names)}", tone=Tone.INFO)
+        for label, names in said
+        if names
+    )

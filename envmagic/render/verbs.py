@@ -1,0 +1,142 @@
+"""What each verb's report says, as parts; pure functions of the verb's `data`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from envmagic.errors import Problem, Severity
+from envmagic.model import Door, Report
+from envmagic.render.overview import doctor, listing, status
+from envmagic.render.parts import Fact, Facts, Line, Part, Tone
+from envmagic.render.recorded import record, record_fact
+from envmagic.render.said import changes_line, file_size, joined, made_of, packages_fact, path
+
+__all__ = ["parts"]
+
+_TONES = {Severity.ERROR: Tone.BAD, Severity.WARNING: Tone.WARN, Severity.INFO: Tone.INFO}
+
+
+def parts(report: Report, door: Door | None = None) -> tuple[Part, ...]:
+    """Everything `report` has to say: what its verb says, then its problems."""
+    if report.verb == "status":
+        said = status(report.data, terminal=door is Door.TERMINAL)
+    else:
+        said = _VERBS[report.verb](report, report.data)
+    return (*said, *(_problem(p) for p in report.problems))
+
+
+def _problem(problem: Problem) -> Line:
+    return Line(problem.message, problem.hint, _TONES[problem.severity])
+
+
+def _create(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
+    environment = data["environment"]
+    rows = [Fact("Where", path(environment["prefix"]))]
+    rows += [packages_fact(data["changes"])] if data.get("changes") else []
+    rows += [Fact("Kernel", environment["kernel"])] if environment.get("kernel") else []
+    record = data.get("record")
+    rows += [Fact("Record", record_fact(record))] if record else []
+    return (
+        Line(_headline(report, data), tone=Tone.GOOD),
+        Facts(tuple(rows)),
+        *(Line(note, tone=Tone.INFO) for note in data.get("notes", [])),
+        *_switch(data.get("switch")),
+    )
+
+
+def _headline(report: Report, data: Mapping[str, Any]) -> str:
+    environment = data["environment"]
+    name, of = environment["name"], made_of(environment)
+    has_all = f"{name} has everything that is asked for ({of})"
+    if not report.changed:
+        return has_all
+    if data["action"] == "reused" and not data.get("changes"):
+        return f"{has_all}; the record was written"
+    verb = {"created": "Created", "attached": "Attached", "reused": "Updated"}[data["action"]]
+    seconds = data.get("seconds")
+    return f"{verb} {name} ({of})" + (f" in {seconds:.1f} s" if seconds else "")
+
+
+def _switch(switch: Mapping[str, str] | None) -> tuple[Line, ...]:
+    """What became of the notebook; nothing when it was not to move."""
+    if switch is None or switch["how"] == "none":
+        return ()
+    kernel = switch["kernel"]
+    if switch["how"] == "already":
+        return (Line(f"This notebook runs in {kernel}.", switch["hint"], Tone.INFO),)
+    if switch["how"] == "pick":
+        return (Line(switch["message"], switch["hint"], Tone.WARN),)
+    here = f"This notebook runs in {kernel} now."
+    if switch["how"] == "session":
+        here = f"This notebook is moving to {kernel}."
+    rest = f"{switch['message']} {switch['hint']}".strip()
+    return (Line(here, rest, Tone.GOOD),)
+
+
+def _use(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
+    lines = _switch(data["switch"])
+    environment = data.get("environment")
+    if environment is None or data["switch"]["how"] == "pick":
+        return lines
+    return (
+        *lines,
+        Facts((Fact("Where", path(environment["prefix"]), below=made_of(environment)),)),
+    )
+
+
+def _install(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
+    name = data["environment"]["name"]
+    changes = data.get("changes", [])
+    nothing = {
+        "install": f"{name} has all of that already",
+        "uninstall": f"{name} has none of that",
+        "sync": f"{name} has everything the requirements ask for",
+    }
+    if not changes:
+        head = Line(nothing[report.verb], tone=Tone.GOOD)
+    else:
+        done = "Removed from" if report.verb == "uninstall" else "Installed into"
+        head = Line(f"{done} {name}: {changes_line(changes)}", tone=Tone.GOOD)
+    record = data.get("record")
+    return (
+        head,
+        *((Facts((Fact("Record", record_fact(record)),)),) if record else ()),
+        *(Line(note, tone=Tone.INFO) for note in data.get("notes", [])),
+        *_restart(data.get("restart", [])),
+    )
+
+
+def _restart(modules: list[str]) -> tuple[Line, ...]:
+    if not modules:
+        return ()
+    was = "was" if len(modules) == 1 else "were"
+    text = f"{joined(modules, 6)} {was} imported before and changed on disk."
+    return (Line(text, "Restart the kernel to use what is installed now.", Tone.WARN),)
+
+
+def _remove(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
+    done, kernel, prefix = data.get("done"), data.get("kernel"), data.get("prefix")
+    head = Line("Removed", tone=Tone.GOOD) if done else Line("This would go:", tone=Tone.INFO)
+    rows = [Fact("Kernel", kernel)] if kernel else []
+    if prefix and data.get("delete"):
+        size = f" ({file_size(data['size'])})" if data.get("size") else ""
+        rows.append(Fact("Environment", f"{path(prefix)}{size}"))
+    elif prefix:
+        rows.append(Fact("Stays", path(prefix)))
+    return (head, Facts(tuple(rows)))
+
+
+_VERBS: dict[str, Callable[[Report, Mapping[str, Any]], tuple[Part, ...]]] = {
+    "create": _create,
+    "attach": _create,
+    "%%env": _create,
+    "use": _use,
+    "install": _install,
+    "uninstall": _install,
+    "sync": _install,
+    "record": record,
+    "list": listing,
+    "remove": _remove,
+    "doctor": doctor,
+}
