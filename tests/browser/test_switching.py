@@ -1,0 +1,107 @@
+"""Live switching as a person sees it: Run All over a `%%env` cell, interrupt, restart, reload."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.lab import Page
+
+REPOSITORY = Path(__file__).parents[2]
+SETTING = Path("etc", "jupyter", "jupyter_server_config.d", "envmagic.json")
+PREFIX = "import sys; print(sys.prefix)"
+
+
+@pytest.fixture(autouse=True)
+def extension(isolated: Any) -> None:
+    """The server extension, as installing envmagic beside the server enables it."""
+    place = Path(os.environ["JUPYTER_CONFIG_DIR"], "jupyter_server_config.d")
+    place.mkdir(parents=True, exist_ok=True)
+    shutil.copy(REPOSITORY / SETTING, place)
+
+
+def restart(page: Page) -> None:
+    """As the toolbar's button does; the page's state is `unknown` until something is run."""
+    page._kernel("restart()")
+    page.page.wait_for_timeout(1000)
+
+
+@pytest.mark.parametrize("app", ["lab", "notebook"])
+def test_run_all_over_a_first_cell_that_moves(
+    extension: None, open_notebook: Callable[..., Page], isolated: Any, app: str
+) -> None:
+    """Everything right at once, after a restart, and after closing and opening again."""
+    cells = [
+        "%load_ext envmagic\nx = 5",
+        "%%env churn",
+        PREFIX,
+        *[f"n{i} = {i}; print(n{i})" for i in range(5)],
+        "import time\nprint('go', flush=True)\ntime.sleep(60)",
+    ]
+    page = open_notebook(cells, app=app)
+    prefix = str(isolated.envmagic / "envs" / "churn")
+
+    def all_right() -> None:
+        page.run_all()
+        assert page.done(2).strip() == prefix
+        assert [page.done(3 + i).strip() for i in range(5)] == [str(i) for i in range(5)]
+        page.wait(lambda s: "go" in s.cells[8].output, "the long cell runs")
+        page.interrupt()
+        assert "KeyboardInterrupt" in page.done(8)
+        prompts = [int(cell.prompt.strip("[]:")) for cell in page.state().cells]
+        assert prompts == list(range(prompts[0], prompts[0] + len(cells)))
+
+    all_right()
+    restart(page)
+    all_right()
+    assert page.metadata()["kernelspec"]["name"] == "python3"
+    page.save()
+    page.open("a.ipynb")
+    all_right()
+    assert not page.state().dialogs
+
+
+def test_use_is_what_the_notebook_says_after_a_reload(
+    extension: None, open_notebook: Callable[..., Page], isolated: Any
+) -> None:
+    """The server's name is right at once; the toolbar and the file after a reload."""
+    page = open_notebook(["%load_ext envmagic", "%env create churn", PREFIX])
+    page.run(0)
+    page.run(1)
+    prefix = str(isolated.envmagic / "envs" / "churn")
+    assert page.run(2).strip() == prefix
+    (session,) = page.server.api("api/sessions")
+    assert session["kernel"]["name"] == "churn"
+    page.open("a.ipynb")
+    assert page.state().kernel.startswith("churn")
+    restart(page)
+    assert page.run(2).strip() == prefix
+    page.save()
+    assert page.metadata()["kernelspec"]["name"] == "churn"
+
+
+def test_there_and_back_with_variables_and_questions(
+    extension: None, open_notebook: Callable[..., Page], specs: Any
+) -> None:
+    specs("alpha")
+    cells = [
+        "%load_ext envmagic\nx = 5",
+        "%env use alpha",
+        "print('got', input('name? '))",
+        "1 / 0",
+        "%env use python3\nprint(x)",
+    ]
+    page = open_notebook(cells)
+    for index in (0, 1):
+        page.run(index)
+    page.start(2)
+    page.page.wait_for_selector(".jp-Stdin-input", timeout=20000)
+    page.page.fill(".jp-Stdin-input", "Ada")
+    page.page.keyboard.press("Enter")
+    page.wait(lambda s: "got Ada" in s.cells[2].output, "the question is answered")
+    assert "ZeroDivisionError" in page.run(3)
+    assert "5" in page.run(4).splitlines()

@@ -1,0 +1,231 @@
+"""`create`, `attach` and `%%env` where something is there already, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import cache_from_source
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.operate import Operator, prefix_of
+
+from envmagic import home, kernels, locks, ownership, payload, probe
+from envmagic.errors import EnvmagicError, WordsError
+from envmagic.model import BackendName
+from envmagic.requests import AttachRequest, UninstallRequest
+
+Snapshot = Callable[[], dict[str, bytes]]
+
+
+def test_without_a_name_it_is_dot_venv_beside_the_notebook(operate: Operator) -> None:
+    report = operate.create(None)
+    assert prefix_of(report) == operate.work / ".venv"
+    assert report.data["environment"]["kernel"] == operate.work.name
+
+
+def test_a_requirements_file_beside_the_notebook_is_installed_and_said(operate: Operator) -> None:
+    (operate.work / "requirements.txt").write_bytes("six\r\n".encode("utf-16"))
+    report = operate.create("cloned")
+    assert "six" in probe.distributions(probe.inspect(prefix_of(report)))
+    assert "requirements.txt" in report.data["notes"][0]
+    bare = operate.create("bare", bare=True)
+    assert "six" not in probe.distributions(probe.inspect(prefix_of(bare)))
+
+
+def test_recorded_pins_hold_and_a_contradicting_one_is_dropped_and_said(
+    operate: Operator, make_wheel: Callable[..., Path]
+) -> None:
+    for version in ("1.0", "2.0"):
+        make_wheel("tidy-tools", version)
+        make_wheel("neat-things", version)
+    (operate.work / "requirements.txt").write_text("tidy-tools==1.0\nneat-things==1.0\n")
+    report = operate.cell("pinned", "tidy-tools\nneat-things>=2\n")
+    found = probe.distributions(probe.inspect(prefix_of(report)))
+    assert (found["tidy-tools"][0], found["neat-things"][0]) == ("1.0", "2.0")
+    assert [(p.code, p.subject) for p in report.problems] == [("pin-dropped", "neat-things")]
+    upgraded = operate.cell("pinned", "tidy-tools\n", upgrade=True)
+    assert [c["version"] for c in upgraded.data["changes"]] == ["1.0", "2.0"]
+
+
+def test_an_existing_environment_is_attached_and_keeps_what_it_has(
+    operate: Operator, bare_venv: Callable[..., Path], make_wheel: Callable[..., Path]
+) -> None:
+    make_wheel("tidy-tools", "1.0")
+    prefix = operate.work / "theirs"
+    bare_venv(prefix, "tidy-tools", "six")
+    make_wheel("tidy-tools", "2.0")
+    before = probe.distributions(probe.inspect(prefix))
+    report = operate.create("./theirs")
+    after = probe.distributions(probe.inspect(prefix))
+    assert report.data["action"] == "attached" and "was there already" in report.data["notes"][0]
+    assert {n: v for n, v in after.items() if n in before} == before
+    assert {"ipykernel", "envmagic"} <= set(after)
+    assert not ownership.is_owned(prefix)
+
+
+def test_an_attached_kernel_starts_and_has_env(
+    operate: Operator, bare_venv: Callable[..., Path], kernel: Callable[..., Any]
+) -> None:
+    prefix = operate.work / "with space"
+    bare_venv(prefix)
+    report = operate(AttachRequest("./with space"))
+    running = kernel(report.data["environment"]["kernel"])
+    assert running.run("import sys; sys.prefix").result == repr(str(prefix))
+    assert running.run("%env VIRTUAL_ENV").result == repr(str(prefix))
+    assert "envmagic" in running.run("list(get_ipython().extension_manager.loaded)").result
+
+
+def test_attaching_that_fails_takes_out_what_it_installed(
+    operate: Operator, bare_venv: Callable[..., Path], make_wheel: Callable[..., Path]
+) -> None:
+    """An ipykernel that cannot be imported: nothing is registered, nothing stays installed."""
+    make_wheel("traitlets", "99", files={"traitlets/__init__.py": "raise ImportError('broken')"})
+    prefix = operate.work / "theirs"
+    bare_venv(prefix, "traitlets==99")
+    before = set(probe.distributions(probe.inspect(prefix)))
+    with pytest.raises(EnvmagicError, match=r"cannot start|without changing"):
+        operate(AttachRequest("./theirs"))
+    assert set(probe.distributions(probe.inspect(prefix))) == before
+    assert kernels.of_prefix(prefix) is None
+
+
+def test_a_read_only_environment_with_ipykernel_is_registered_without_us(
+    operate: Operator,
+    bare_venv: Callable[..., Path],
+    terminal: Callable[..., Any],
+    without_privileges: list[str],
+) -> None:
+    prefix = operate.work / "theirs"
+    bare_venv(prefix, "ipykernel")
+    _freeze(prefix)
+    said = terminal("attach", "./theirs", "--json", through=without_privileges)
+    assert any("not writable" in note for note in said.json["data"]["notes"])
+    kernel = kernels.of_prefix(prefix)
+    assert kernel is not None and "--ext" not in kernel.argv
+
+
+def test_another_python_or_backend_than_it_has_is_refused(
+    operate: Operator, pythons: dict[str, Path], snapshot: Snapshot
+) -> None:
+    operate.create("churn", backend=BackendName.VENV)
+    before = snapshot()
+    with pytest.raises(EnvmagicError, match=r"was made with venv, not uv.*remove churn --yes"):
+        operate.create("churn", backend=BackendName.UV)
+    current = probe.inspect(prefix_of(operate.create("churn"))).short_version
+    other = next((v for v in pythons if v != current), None)
+    if other:
+        with pytest.raises(EnvmagicError, match=f"not {other}"):
+            operate.create("churn", python=other)
+    assert snapshot() == before
+
+
+def test_one_prefix_keeps_one_kernel_and_a_taken_name_gets_a_suffix(
+    operate: Operator, isolated: Any
+) -> None:
+    foreign = isolated.kernels / "churn"
+    foreign.mkdir(parents=True)
+    (foreign / "kernel.json").write_text('{"argv": ["x"], "display_name": "Mine"}')
+    with pytest.raises(WordsError, match="envmagic did not make it"):
+        operate.create("churn")
+    report = operate.create("./churn")
+    name = report.data["environment"]["kernel"]
+    assert name.startswith("churn-") and len(name) == len("churn-") + 4
+    assert operate(AttachRequest("./churn")).data["environment"]["kernel"] == name
+    assert json.loads((foreign / "kernel.json").read_text())["display_name"] == "Mine"
+
+
+def test_without_uv_pip_fills_it_from_outside_and_a_tip_says_what_is_faster(
+    operate: Operator,
+) -> None:
+    """Said by an envmagic in an environment that has no uv, with none on PATH either."""
+    outer = prefix_of(operate.create("outer"))
+    ran = subprocess.run(
+        [outer / "bin" / "python", "-m", "envmagic", "create", "churn", "--with", "six", "--json"],
+        env={**os.environ, "PATH": "/usr/bin:/bin", "PYTHONPATH": ""},
+        cwd=operate.work,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    data = json.loads(ran.stdout)["data"]
+    assert data["environment"]["backend"] == "venv"
+    assert any("pip install uv" in note for note in data["notes"])
+    made = probe.inspect(Path(data["environment"]["prefix"]))
+    assert {"six", "pip", "ipykernel", "envmagic"} <= set(probe.distributions(made))
+    assert (home.cache() / "said-uv-is-faster").exists()
+
+
+def test_two_processes_that_create_the_same_name_make_one_environment(
+    operate: Operator, terminal: Callable[..., Any]
+) -> None:
+    words = ["create", "churn", "--with", "six", "--json"]
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-m", "envmagic", *words],
+            stdout=subprocess.PIPE,
+            cwd=operate.work,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = [json.loads(p.communicate(timeout=120)[0]) for p in both]
+    assert sorted(s["data"]["action"] for s in said) == ["created", "reused"]
+    prefix = Path(said[0]["data"]["environment"]["prefix"])
+    assert probe.broken_distributions(probe.inspect(prefix)) == []
+
+
+def test_an_older_copy_of_envmagic_is_refreshed_and_a_newer_one_left_alone(
+    operate: Operator,
+) -> None:
+    prefix = prefix_of(operate.create("churn"))
+    environment = probe.inspect(prefix)
+    site = environment.site_packages[0]
+    (site / "envmagic" / "names.py").write_text("# from another day\n")
+    info = next(site.glob("envmagic-*.dist-info"))
+    (info / "FILES").write_text("other")
+    operate.create("churn")
+    assert "Reserved" not in (site / "envmagic" / "names.py").read_text()
+    assert "def validate" in (site / "envmagic" / "names.py").read_text()
+    newer = info.with_name("envmagic-99.0.dist-info")
+    info.rename(newer)
+    assert not payload.ensure(environment) and newer.exists()
+
+
+def test_the_copy_of_envmagic_is_compiled_already_where_this_python_is(operate: Operator) -> None:
+    prefix = prefix_of(operate.create("churn"))
+    copy = probe.inspect(prefix).site_packages[0] / "envmagic" / "errors.py"
+    compiled = Path(cache_from_source(copy))
+    before = compiled.read_bytes()
+    python = str(prefix / "bin" / "python")
+    code = "import envmagic.errors as e; print(e.EnvmagicError.__init__.__code__.co_filename)"
+    said = subprocess.run(
+        [python, "-I", "-c", code], capture_output=True, text=True, cwd="/", check=True
+    )
+    assert said.stdout.strip() == str(copy)
+    assert compiled.read_bytes() == before  # it was taken as it is
+
+
+def test_what_the_kernel_needs_cannot_be_uninstalled(operate: Operator) -> None:
+    prefix = prefix_of(operate.create("churn"))
+    for package in ("ipykernel", "envmagic", "pyzmq", "IPython"):
+        with pytest.raises(EnvmagicError, match="kernel needs it"):
+            operate(UninstallRequest((package,)), prefix)
+    with pytest.raises(WordsError, match="not installed"):
+        operate(UninstallRequest(("nothing-such",)), prefix)
+
+
+def test_a_lock_that_is_held_makes_the_other_wait_and_then_say_so(operate: Operator) -> None:
+    waiting = locks.lock(operate.work, timeout=0.1)
+    with locks.lock(operate.work), pytest.raises(EnvmagicError, match="Another envmagic"), waiting:
+        pass
+
+
+def _freeze(prefix: Path) -> None:
+    for path in [prefix, *prefix.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode & ~0o222 | 0o444 | (0o111 if path.is_dir() else 0))

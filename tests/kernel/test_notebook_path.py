@@ -1,0 +1,149 @@
+"""The notebook of a kernel is found by every way there is, and by none that would be wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+from support.kernels import wait_until_ready
+from support.lab import Server, write_notebook
+
+ASK = """
+from envmagic import notebook as _n
+_f = _n.find(fresh=True)
+print(_f.path, _f.how, _f.executing, _f.directory, sep="|")
+"""
+
+
+class Opened:
+    """A notebook opened through a server, as a front end does; `find` asks in its kernel."""
+
+    def __init__(self, server: Server, runtime: Path, path: str) -> None:
+        self.server = server
+        body = {"path": path, "name": Path(path).name, "type": "notebook", "kernel": {"name": ""}}
+        self.session = server.api("api/sessions", "POST", body)
+        file = runtime / f"kernel-{self.session['kernel']['id']}.json"
+        self.client = BlockingKernelClient(connection_file=str(file))
+        self.client.load_connection_file()
+        self.client.start_channels()
+        wait_until_ready(self.client)
+
+    def run(self, code: str) -> str:
+        said: list[str] = []
+
+        def hook(message: dict[str, Any]) -> None:
+            content = message["content"]
+            said.append(content.get("text") or "\n".join(content.get("traceback", [])))
+
+        self.client.execute_interactive(code, timeout=60, output_hook=hook)
+        return "".join(said).strip()
+
+    def find(self) -> list[str]:
+        return self.run(ASK).split("|")
+
+    def close(self) -> None:
+        self.client.stop_channels()
+
+
+@pytest.fixture
+def opened(isolated: Any) -> Iterator[Callable[..., Opened]]:
+    made: list[Opened] = []
+
+    def open_(server: Server, path: str) -> Opened:
+        made.append(Opened(server, isolated.runtime, path))
+        return made[-1]
+
+    yield open_
+    for one in made:
+        one.close()
+
+
+def test_a_server_tells_and_a_rename_is_seen_at_once(isolated: Any, opened: Any) -> None:
+    """Spaces, unicode and a base_url in the way; a chdir too."""
+    root = isolated.work / "mit Leerzeichen"
+    write_notebook(root / "sub dir" / "naïve übung.ipynb", [])
+    with Server(root, base_url="/some/base/") as server:
+        here = opened(server, "sub dir/naïve übung.ipynb")
+        here.run("import os; os.chdir('/')")
+        expected = root / "sub dir" / "naïve übung.ipynb"
+        assert here.find() == [str(expected), "server", "False", str(root / "sub dir")]
+        here.run("from envmagic import notebook as n; n.find()")
+        renamed = root / "sub dir" / "other.ipynb"
+        expected.rename(renamed)
+        server.api(f"api/sessions/{here.session['id']}", "PATCH", {"path": "sub dir/other.ipynb"})
+        # without `fresh`: the name kept from before must not be given
+        assert here.run("print(n.find().path)") == str(renamed)
+
+
+def test_two_servers_and_no_token(isolated: Any, opened: Any) -> None:
+    """The right one of two servers answers, and one that asks for no token at all is fine."""
+    first, second = isolated.work / "first", isolated.work / "second"
+    for root in (first, second):
+        write_notebook(root / "same.ipynb", [])
+    unguarded = ("--ServerApp.disable_check_xsrf=True",)  # for this test's own requests
+    with Server(first) as one, Server(second, token="", options=unguarded) as two:
+        assert opened(one, "same.ipynb").find()[:2] == [str(first / "same.ipynb"), "server"]
+        assert opened(two, "same.ipynb").find()[:2] == [str(second / "same.ipynb"), "server"]
+
+
+def test_a_server_with_a_password_only(isolated: Any, opened: Any) -> None:
+    """It lets no kernel ask: the path at the start holds, and after a rename it is unknown."""
+    from jupyter_server.auth import passwd
+
+    root = isolated.work / "root"
+    notebook = write_notebook(root / "a.ipynb", [])
+    options = (f"--PasswordIdentityProvider.hashed_password={passwd('sesame')}",)
+    with Server(root, options=options) as server:
+        here = opened(server, "a.ipynb")
+        # as it is when the server was started with a password and no token
+        for file in isolated.runtime.glob("jpserver-*.json"):
+            file.write_text(json.dumps({**json.loads(file.read_text()), "token": ""}))
+        assert here.find()[:2] == [str(notebook), "environment"]
+        notebook.rename(root / "b.ipynb")
+        assert here.find()[:2] == ["None", "unknown"]
+
+
+def test_programs_that_execute_notebooks(isolated: Any) -> None:
+    """nbconvert, `jupyter execute` and papermill, started in a notebook's cell: their own file."""
+    other = isolated.work / "outer.ipynb"
+    write_notebook(other, [])
+    inherited = {**os.environ, "JPY_SESSION_NAME": str(other)}
+    commands = {
+        "a b.ipynb": ["nbconvert", "--execute", "--to", "notebook", "--output", "out", "a b.ipynb"],
+        "c.ipynb": ["execute", "--inplace", "c.ipynb"],
+    }
+    for name, words in commands.items():
+        path = write_notebook(isolated.work / name, [ASK])
+        jupyter = [sys.executable, "-m", "jupyter", *words]
+        subprocess.run(jupyter, check=True, env=inherited, capture_output=True)
+        output = isolated.work / ("out.ipynb" if "nbconvert" in words else name)
+        assert _printed(output) == [str(path), "command", "True", str(isolated.work)], words
+    path = write_notebook(isolated.work / "p.ipynb", [ASK])
+    papermill = [sys.executable, "-m", "papermill", "p.ipynb", "p-out.ipynb"]
+    subprocess.run(papermill, check=True, env=inherited, capture_output=True)
+    assert _printed(isolated.work / "p-out.ipynb")[:3] == [str(path), "command", "True"]
+
+
+def test_a_kernel_of_no_notebook(kernel: Callable[..., Any], isolated: Any) -> None:
+    """A console, a script: no notebook, and the directory is the one the kernel started in."""
+    ran = kernel(env={"JPY_SESSION_NAME": str(isolated.work / "x.ipynb")})
+    ran.run("import os; os.chdir('/')")
+    assert ran.run(ASK).stdout.strip() == f"None|unknown|False|{isolated.work}"
+
+
+def test_vs_code_says_it_in_the_namespace(kernel: Callable[..., Any], isolated: Any) -> None:
+    ran = kernel()
+    ran.run(f"__vsc_ipynb_file__ = {str(isolated.work / 'v.ipynb')!r}")
+    assert ran.run(ASK).stdout.startswith(f"{isolated.work / 'v.ipynb'}|vscode|False|")
+
+
+def _printed(notebook: Path) -> list[str]:
+    (cell,) = json.loads(notebook.read_text("utf-8"))["cells"][-1:]
+    return "".join(cell["outputs"][0]["text"]).strip().split("|")

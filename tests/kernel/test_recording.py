@@ -1,0 +1,155 @@
+"""Live recording in a real kernel: every cell counts at once; the next save tells what stays."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Isolated
+from support.kernels import RunningKernel
+from support.notebooks import execute
+
+
+class Session:
+    """A kernel of a notebook, as VS Code names it, with recording on."""
+
+    def __init__(self, isolated: Isolated) -> None:
+        self.notebook = isolated.work / "a.ipynb"
+        self.file = isolated.work / "requirements.txt"
+        self.file.write_text(
+            "# mine\n# >>> envmagic 1 >>> pin none, recording on\n# <<< envmagic <<<\n"
+        )
+        self.save("x = 1")
+        repository = str(Path(__file__).parents[2])
+        self.kernel = RunningKernel("python3", isolated.work, {"PYTHONPATH": repository})
+        self.run = self.kernel.run
+        self.run(f"__vsc_ipynb_file__ = {str(self.notebook)!r}")
+
+    def save(self, *cells: str) -> None:
+        found = [{"cell_type": "code", "source": c, "metadata": {}, "outputs": []} for c in cells]
+        document = {"cells": found, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        time.sleep(0.05)  # a file's time is coarser than the clock
+        self.notebook.write_text(json.dumps(document))
+
+    def recorded(self) -> set[str]:
+        lines = self.file.read_text().splitlines()
+        return {line for line in lines if line and not line.lstrip().startswith("#")}
+
+
+@pytest.fixture
+def session(isolated: Isolated) -> Iterator[Session]:
+    made = Session(isolated)
+    yield made
+    made.kernel.stop()
+
+
+def test_cells_count_at_once_until_a_save_tells_otherwise(session: Session) -> None:
+    run, recorded = session.run, session.recorded
+    run("import packaging")  # before the extension is there
+    run("%load_ext envmagic")
+    run("import jinja2")
+    assert recorded() == {"jinja2", "packaging"}, "the earlier cell is caught up with"
+    run("import jsonschema, no_such_thing_x", check=False)
+    assert recorded() == {"jinja2", "jsonschema", "packaging"}, "what failed is not needed"
+    run("def f():\n    import nbclient")
+    assert "nbclient" in recorded(), "an import that has not run yet is one all the same"
+    session.save("import jinja2")
+    run("1 + 1")
+    assert recorded() == {"jinja2"}, "the save tells what is left"
+    run("%env record off")
+    run("import packaging")
+    assert recorded() == {"jinja2"}
+    run("%env record on")
+    assert recorded() == {"jinja2", "packaging"}
+    run("%unload_ext envmagic")
+    run("import nbclient")
+    assert recorded() == {"jinja2", "packaging"}
+    assert session.file.read_text().startswith("# mine\n")
+
+
+def test_nothing_is_written_when_nothing_changes(session: Session) -> None:
+    session.run("%load_ext envmagic")
+    session.run("import jinja2")
+    before = session.file.stat()
+    session.run("import jinja2, jinja2.sandbox")
+    session.run("x = 2")
+    after = session.file.stat()
+    assert (before.st_mtime_ns, before.st_ino) == (after.st_mtime_ns, after.st_ino)
+
+
+def test_a_file_that_cannot_be_recorded_into_is_told_once_and_breaks_no_cell(
+    session: Session,
+) -> None:
+    session.run("%load_ext envmagic")
+    broken = "# >>> envmagic 1 >>> pin none, recording on\n"
+    session.file.write_text(broken)
+    first = session.run("import jinja2\nprint('ran')")
+    assert "ran" in first.stdout
+    assert "Not recorded" in first.stderr and first.stderr.count("\n") == 1
+    assert "Not recorded" not in session.run("import jsonschema").stderr
+    assert session.file.read_text() == broken
+
+
+def test_two_kernels_record_into_one_file_and_lose_no_line(isolated: Isolated) -> None:
+    """Each imports a hundred modules of its own, all at once."""
+    session = Session(isolated)
+    other = Session.__new__(Session)
+    other.notebook, other.file = isolated.work / "b.ipynb", session.file
+    other.save("x = 1")
+    modules = {"a": [f"alpha{n}" for n in range(100)], "b": [f"beta{n}" for n in range(100)]}
+    repository = str(Path(__file__).parents[2])
+    try:
+        other.kernel = RunningKernel("python3", isolated.work, {"PYTHONPATH": repository})
+        try:
+            for name, kernel in (("a", session.kernel), ("b", other.kernel)):
+                path = str(isolated.work / f"{name}.ipynb")
+                kernel.run(f"__vsc_ipynb_file__ = {path!r}\n%load_ext envmagic")
+                kernel.client.execute("pass")
+            for one, two in zip(modules["a"], modules["b"], strict=True):
+                session.kernel.client.execute(f"if 0 > 1:\n    import {one}")
+                other.kernel.client.execute(f"if 0 > 1:\n    import {two}")
+            session.kernel.run("last = 1")
+            other.kernel.run("last = 1")
+        finally:
+            other.kernel.stop()
+    finally:
+        session.kernel.stop()
+    text = session.file.read_text()
+    missing = [m for names in modules.values() for m in names if f"unresolved: {m}\n" not in text]
+    assert missing == []
+
+
+def test_a_notebook_executed_from_top_to_bottom_is_not_recorded_unless_it_asks(
+    isolated: Isolated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    file = isolated.work / "requirements.txt"
+    state = "# >>> envmagic 1 >>> pin none, recording on\n# <<< envmagic <<<\n"
+    file.write_text(state)
+    notebook = isolated.work / "run.ipynb"
+
+    def save(*cells: str) -> None:
+        found = [
+            {
+                "cell_type": "code",
+                "id": f"c{n}",
+                "source": cell,
+                "metadata": {},
+                "outputs": [],
+                "execution_count": None,
+            }
+            for n, cell in enumerate(cells)
+        ]
+        spec = {"name": "python3", "display_name": "x", "language": "python"}
+        document = {"cells": found, "metadata": {"kernelspec": spec}, "nbformat": 4}
+        notebook.write_text(json.dumps({**document, "nbformat_minor": 5}))
+
+    save("%load_ext envmagic", "import jinja2")
+    execute(notebook)
+    assert file.read_text() == state
+    save("%load_ext envmagic", "import jinja2", "%env record")
+    execute(notebook)
+    assert "jinja2" in file.read_text()

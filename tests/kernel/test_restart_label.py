@@ -1,0 +1,181 @@
+"""A restart lands where the notebook has moved to, and the server says so at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+from support.kernels import wait_until_ready
+from support.lab import Server, write_notebook
+from support.processes import eventually
+
+REPOSITORY = Path(__file__).parents[2]
+SETTING = Path("etc", "jupyter", "jupyter_server_config.d", "envmagic.json")
+WHICH = "import os; print(os.environ['WHICH'], os.getppid())"
+
+
+class Notebook:
+    """A notebook open on a server, its kernel spoken to as a front end does."""
+
+    def __init__(self, server: Server, runtime: Path, name: str) -> None:
+        self.server, self.runtime = server, runtime
+        body = {"path": name, "name": name, "type": "notebook", "kernel": {"name": "first"}}
+        self.session = server.api("api/sessions", "POST", body)
+        self.id = self.session["kernel"]["id"]
+        self.connect()
+
+    def connect(self) -> None:
+        self.client = BlockingKernelClient(
+            connection_file=str(self.runtime / f"kernel-{self.id}.json")
+        )
+        self.client.load_connection_file()
+        self.client.start_channels()
+        wait_until_ready(self.client)
+
+    def run(self, code: str) -> str:
+        said: list[str] = []
+
+        def hook(message: dict[str, Any]) -> None:
+            content = message["content"]
+            said.append(content.get("text") or content.get("data", {}).get("text/plain", ""))
+
+        self.client.execute_interactive(code, timeout=60, output_hook=hook)
+        return "".join(said).strip()
+
+    @property
+    def which(self) -> str:
+        return self.run(WHICH).split()[0]
+
+    @property
+    def direct(self) -> bool:
+        """The server itself is the parent: no relay between."""
+        return int(self.run(WHICH).split()[1]) == self.server.process.pid
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What `/api/kernels` and `/api/sessions` call the kernel."""
+        session = self.server.api(f"api/sessions/{self.session['id']}")
+        return self.server.api(f"api/kernels/{self.id}")["name"], session["kernel"]["name"]
+
+    def restart(self) -> None:
+        self.client.stop_channels()
+        self.server.api(f"api/kernels/{self.id}/restart", "POST")
+        self.connect()
+
+
+@pytest.fixture
+def opened(isolated: Any, specs: Any, short_tmp: Path) -> Iterator[Callable[..., Notebook]]:
+    for name in ("first", "alpha"):
+        specs(name, env={"WHICH": name})
+    (isolated.work / "root").mkdir()
+    write_notebook(isolated.work / "root" / "a.ipynb", [])
+    made: list[Notebook] = []
+
+    def open_(server: Server) -> Notebook:
+        made.append(Notebook(server, isolated.runtime, "a.ipynb"))
+        return made[-1]
+
+    yield open_
+    for one in made:
+        one.client.stop_channels()
+
+
+@pytest.fixture
+def enabled(isolated: Any) -> None:
+    """The server extension, as installing envmagic beside the server enables it."""
+    place = Path(os.environ["JUPYTER_CONFIG_DIR"], "jupyter_server_config.d")
+    place.mkdir(parents=True)
+    shutil.copy(REPOSITORY / SETTING, place)
+
+
+def test_restart_and_crash_come_up_in_the_new_kernel(
+    isolated: Any, opened: Any, enabled: None
+) -> None:
+    with Server(isolated.work / "root") as server:
+        notebook = opened(server)
+        said = notebook.run("%env use alpha")
+        assert "restart" not in said.lower()
+        assert (notebook.which, notebook.names) == ("alpha", ("alpha", "alpha"))
+        assert not notebook.direct
+        notebook.restart()
+        assert notebook.which == "alpha" and notebook.direct
+        # and back from there; then a crash
+        notebook.run("%env use first")
+        assert (notebook.which, notebook.names) == ("first", ("first", "first"))
+        relay = notebook.run("import os; print(os.getppid())")
+        notebook.client.execute("import os; os.kill(os.getpid(), 9)")
+        eventually(lambda: not Path("/proc", relay).exists(), 30)
+        notebook.client.stop_channels()
+        notebook.connect()
+        assert notebook.which == "first" and notebook.direct
+
+
+def test_what_is_asked_for_is_checked(isolated: Any, opened: Any, enabled: None) -> None:
+    with Server(isolated.work / "root") as server:
+        notebook = opened(server)
+        path = f"envmagic/kernels/{notebook.id}"
+        for body in ({"name": "../evil"}, {"name": "nope"}, {"name": 3}, {}):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                server.api(path, "PUT", body)
+            assert refused.value.code in (400, 404)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            server.api("envmagic/kernels/0-0", "PUT", {"name": "alpha"})
+        assert refused.value.code == 404
+        request = urllib.request.Request(
+            server.url + path, method="PUT", data=json.dumps({"name": "alpha"}).encode()
+        )
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=20)
+        assert refused.value.code == 403
+        assert notebook.names == ("first", "first")
+
+
+def test_the_saved_name_can_stay(isolated: Any, opened: Any, enabled: None) -> None:
+    """As `%%env` does it: only what a restart starts changes."""
+    with Server(isolated.work / "root") as server:
+        notebook = opened(server)
+        body = {"name": "alpha", "keep_name": True}
+        server.api(f"envmagic/kernels/{notebook.id}", "PUT", body)
+        assert notebook.names == ("first", "first")
+        notebook.restart()
+        assert notebook.which == "alpha" and notebook.names == ("first", "first")
+
+
+def test_a_server_with_a_password_only_reads_a_note(
+    isolated: Any, opened: Any, enabled: None
+) -> None:
+    with Server(isolated.work / "root") as server:
+        notebook = opened(server)
+        for file in isolated.runtime.glob("jpserver-*.json"):
+            file.write_text(json.dumps({**json.loads(file.read_text()), "token": "wrong"}))
+        assert "restart" not in notebook.run("%env use alpha").lower()
+        assert notebook.names == ("alpha", "alpha")
+        assert not list(isolated.runtime.glob("envmagic-*"))
+        # a note that others could have written is not followed
+        note = isolated.runtime / f"envmagic-restart-{notebook.id}.json"
+        note.write_text(json.dumps({"kernel_id": notebook.id, "name": "first", "keep_name": False}))
+        note.chmod(0o666)
+
+        time.sleep(1.2)
+        assert notebook.names == ("alpha", "alpha")
+
+
+def test_without_the_extension_it_is_said_what_a_restart_does(isolated: Any, opened: Any) -> None:
+    # where envmagic is installed beside the server it is enabled
+    disabled = "--ServerApp.jpserver_extensions={'envmagic.server_extension': False}"
+    with Server(isolated.work / "root", options=[disabled]) as server:
+        notebook = opened(server)
+        said = notebook.run("x = 1\n%env use alpha")
+        assert "A restart goes back to first; to make it last, choose 'alpha'" in said
+        assert "restart" not in notebook.run("%env use first").lower()
+        notebook.restart()
+        assert notebook.which == "first"

@@ -1,0 +1,150 @@
+"""A real kernel, started from its kernelspec and asked to run code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+
+
+@dataclass
+class Ran:
+    """What one cell gave: its reply's status and everything that came over iopub for it."""
+
+    status: str = "?"
+    stdout: str = ""
+    stderr: str = ""
+    result: str = ""
+    """`text/plain` of the cell's value."""
+    displays: list[dict[str, Any]] = field(default_factory=list)
+    """Bundles of `display_data` and of the value, updates applied in place."""
+    error: str = ""
+    """`Name: value` of an exception, empty otherwise."""
+    traceback: str = ""
+    count: int | None = None
+    """The prompt number."""
+
+    @property
+    def text(self) -> str:
+        """All that a person reads: streams, displays as plain text, the error."""
+        shown = [str(bundle.get("text/plain", "")) for bundle in self.displays]
+        return "\n".join([self.stdout, self.stderr, *shown, self.error]).strip()
+
+
+class RunningKernel:
+    """A started kernel; `run` executes code in it and returns what came back."""
+
+    def __init__(self, name: str, cwd: Path, env: dict[str, str] | None = None) -> None:
+        self.stopped = False
+        self.manager = KernelManager(kernel_name=name)
+        spec = self.manager.kernel_spec
+        assert spec is not None, name
+        variables = {**os.environ, **(env or {})}
+        # jupyter_client puts its own interpreter for a bare `python`
+        if spec.argv[0] not in ("python", "python3", sys.executable):
+            variables.pop("PYTHONPATH", None)  # a checkout on it would hide a missing envmagic
+        self.manager.start_kernel(cwd=str(cwd), env=variables)
+        self.client: BlockingKernelClient = self.manager.client()  # type: ignore[assignment]
+        self.client.start_channels()
+        try:
+            self.client.wait_for_ready(timeout=60)
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """Of the process the front end (this test) started."""
+        pid: int = self.manager.provisioner.pid  # type: ignore[union-attr]
+        return pid
+
+    def run(self, code: str, *, timeout: float = 120, check: bool = True) -> Ran:
+        """Execute `code` and wait for its reply and `idle`.
+
+        With `check` an error in the cell is an AssertionError that shows it.
+        """
+        # ipykernel 6 drops what arrives right after an error that stops the queue
+        request = self.client.execute(code, allow_stdin=False, stop_on_error=check)
+        ran = self._listen(request, time.monotonic() + timeout)
+        reply = self._reply(request, timeout)
+        ran.status = reply["status"]
+        ran.count = reply.get("execution_count")
+        assert not check or ran.status == "ok", f"{code}\n{ran.error}\n{ran.traceback}"
+        return ran
+
+    def interrupt(self) -> None:
+        self.manager.interrupt_kernel()
+
+    def restart(self) -> None:
+        """Restart as a front end does, and wait until it answers."""
+        self.manager.restart_kernel(now=False)
+        self.client.wait_for_ready(timeout=60)
+
+    def stop(self) -> None:
+        """Shut down as a front end does; twice is once."""
+        if self.stopped:
+            return
+        self.stopped = True
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=False)
+        self.manager.cleanup_resources()
+
+    def _reply(self, request: str, timeout: float) -> dict[str, Any]:
+        while True:
+            message = self.client.get_shell_msg(timeout=timeout)
+            if message["parent_header"].get("msg_id") == request:
+                content: dict[str, Any] = message["content"]
+                return content
+
+    def _listen(self, request: str, end: float) -> Ran:
+        ran = Ran()
+        by_id: dict[str, dict[str, Any]] = {}
+        while True:
+            message = self.client.get_iopub_msg(timeout=max(0.1, end - time.monotonic()))
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            kind, content = message["msg_type"], message["content"]
+            if kind == "status" and content["execution_state"] == "idle":
+                return ran
+            _take(ran, by_id, kind, content)
+
+
+def wait_until_ready(client: BlockingKernelClient, seconds: float = 60) -> None:
+    """Wait until a kernel that something else started answers `client`.
+
+    jupyter_client takes a heartbeat that is a second late for a dead kernel; on a busy machine one
+    that is starting may well be that late.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            client.wait_for_ready(timeout=max(1.0, end - time.monotonic()))
+            return
+        except RuntimeError:
+            if time.monotonic() > end:
+                raise
+
+
+def _take(ran: Ran, by_id: dict[str, dict[str, Any]], kind: str, content: dict[str, Any]) -> None:
+    """Add one iopub message to what the cell gave."""
+    if kind == "stream":
+        setattr(ran, content["name"], getattr(ran, content["name"]) + content["text"])
+    elif kind == "error":
+        ran.error = f"{content['ename']}: {content['evalue']}"
+        ran.traceback = "\n".join(content["traceback"])
+    elif kind in ("display_data", "execute_result", "update_display_data"):
+        identity = (content.get("transient") or {}).get("display_id", "")
+        if kind == "update_display_data" and identity in by_id:
+            by_id[identity].clear()
+            by_id[identity].update(content["data"])
+            return
+        ran.displays.append(content["data"])
+        by_id[identity] = content["data"]
+        if kind == "execute_result":
+            ran.result = content["data"].get("text/plain", "")

@@ -1,0 +1,316 @@
+"""A real JupyterLab or Notebook 7 in a real Chromium, as a person uses it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# As root in a container Chromium needs --no-sandbox; the rest keeps it from calling home.
+CHROMIUM_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def write_notebook(path: Path, cells: Sequence[str], kernel: str = "python3") -> Path:
+    """Write an nbformat 4.5 notebook of code cells and return its path."""
+    spec = {"name": kernel, "display_name": kernel, "language": "python"}
+    notebook = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": spec, "language_info": {"name": "python"}},
+        "cells": [
+            {
+                "cell_type": "code",
+                "id": f"c{index}",
+                "metadata": {},
+                "source": source,
+                "outputs": [],
+                "execution_count": None,
+            }
+            for index, source in enumerate(cells)
+        ],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(notebook, indent=1), encoding="utf-8")
+    return path
+
+
+class Server:
+    """A Jupyter server on loopback; serves both front ends. Use as a context manager."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        token: str = "secret",
+        base_url: str = "/",
+        options: Sequence[str] = (),
+        env: dict[str, str] | None = None,
+        python: str | Path = sys.executable,
+    ) -> None:
+        self.root, self.token, self.base_url = root, token, base_url
+        self.port = _free_port()
+        self.log = root.parent / f"server-{self.port}.log"
+        command = [
+            *(str(python), "-m", "jupyter", "lab", "--allow-root", "--no-browser"),
+            *("--ip=127.0.0.1", f"--port={self.port}", "--ServerApp.port_retries=0"),
+            *(f"--ServerApp.root_dir={root}", f"--IdentityProvider.token={token}"),
+            f"--ServerApp.base_url={base_url}",
+            *("--LabApp.expose_app_in_browser=True", "--LabApp.news_url="),
+            "--JupyterNotebookApp.expose_app_in_browser=True",
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            *options,
+        ]
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(env or {})},
+                start_new_session=True,
+            )
+
+    def __enter__(self) -> Server:
+        try:
+            self._wait(60)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}{self.base_url}"
+
+    def api(self, path: str, method: str = "GET", body: object = None) -> Any:
+        """Ask the server's REST API (`api/kernelspecs`); returns the decoded answer."""
+        request = urllib.request.Request(
+            self.url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"token {self.token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def stop(self) -> None:
+        """End the server and with it its kernels."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def _wait(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                self.api("api/status")
+                return
+            except OSError:
+                if time.monotonic() > end or self.process.poll() is not None:
+                    raise RuntimeError(f"no server:\n{self.log.read_text()}") from None
+                time.sleep(0.2)
+
+
+@contextmanager
+def browser(chromium: Path, profile: Path, **options: Any) -> Iterator[Any]:
+    """A Playwright browser context on a fresh profile; `options` as `color_scheme="dark"`."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            str(profile),
+            executable_path=str(chromium),
+            headless=True,
+            viewport={"width": 1200, "height": 850},
+            args=list(CHROMIUM_FLAGS),
+            **options,
+        )
+        try:
+            yield context
+        finally:
+            context.close()
+
+
+@dataclass(frozen=True)
+class Cell:
+    prompt: str
+    """`[3]:`, `[*]:` or `[ ]:`."""
+    output: str
+
+    @property
+    def done(self) -> bool:
+        return any(character.isdigit() for character in self.prompt)
+
+
+@dataclass(frozen=True)
+class State:
+    """What the page shows now."""
+
+    kernel: str
+    cells: list[Cell]
+    dialogs: list[str]
+    notifications: list[str]
+
+
+_STATE = """() => {
+  const text = (node, selector) => (node.querySelector(selector) || {innerText: ''}).innerText;
+  const all = (selector) => [...document.querySelectorAll(selector)].map(n => n.innerText);
+  const cells = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell')].map(cell => (
+    {prompt: text(cell, '.jp-InputPrompt'), output: text(cell, '.jp-OutputArea')}));
+  const kernel = text(document, '.jp-Toolbar-kernelName') || text(document, '.jp-KernelName');
+  return {kernel, cells, dialogs: all('.jp-Dialog'), notifications: all('.Toastify__toast')};
+}"""
+_READY = """() => {
+  const widget = window.jupyterapp && window.jupyterapp.shell.currentWidget;
+  const session = widget && widget.sessionContext && widget.sessionContext.session;
+  return session && session.kernel && session.kernel.status === 'idle';
+}"""
+
+
+class Page:
+    """One notebook open in a front end: `lab` (JupyterLab) or `notebook` (Notebook 7)."""
+
+    def __init__(self, context: Any, server: Server, notebook: str, *, app: str = "lab") -> None:
+        self.server, self.app = server, app
+        self.page = context.new_page()
+        self.console: list[str] = []
+        self.page.on("console", lambda said: self.console.append(f"{said.type}: {said.text}"))
+        self.open(notebook)
+
+    def open(self, notebook: str) -> None:
+        """Load the notebook, and wait until its kernel is idle."""
+        where = f"lab/tree/{notebook}?reset&" if self.app == "lab" else f"notebooks/{notebook}?"
+        self.page.goto(f"{self.server.url}{where}token={self.server.token}")
+        self.ready()
+
+    def ready(self, seconds: float = 60) -> None:
+        """Wait until the notebook is there and its kernel is idle."""
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=seconds * 1000)
+        self.page.wait_for_function(_READY, timeout=seconds * 1000)
+
+    def state(self) -> State:
+        raw = self.page.evaluate(_STATE)
+        cells = [Cell(cell["prompt"], cell["output"]) for cell in raw["cells"]]
+        return State(raw["kernel"], cells, raw["dialogs"], raw["notifications"])
+
+    def wait(self, until: Callable[[State], bool], what: str, seconds: float = 60) -> State:
+        """The first state that fulfils `until`; AssertionError with `what` and the last one."""
+        end = time.monotonic() + seconds
+        while True:
+            state = self.state()
+            if until(state):
+                return state
+            assert time.monotonic() < end, f"{what}: not after {seconds:.0f} s\n{state}"
+            self.page.wait_for_timeout(100)
+
+    def command(self, name: str, arguments: object = None, *, wait: bool = True) -> Any:
+        """Execute a command of the application, as a menu entry does."""
+        script = "([c, a]) => window.jupyterapp.commands.execute(c, a || {})"
+        if not wait:
+            script = "([c, a]) => { window.jupyterapp.commands.execute(c, a || {}); }"
+        else:
+            script += ".then(() => true)"
+        return self.page.evaluate(script, [name, arguments])
+
+    def select(self, index: int) -> None:
+        self.page.evaluate(
+            "(i) => { const c = window.jupyterapp.shell.currentWidget.content;"
+            " c.activeCellIndex = i; c.deselectAll(); }",
+            index,
+        )
+
+    def run(self, index: int, *, seconds: float = 120) -> str:
+        """Run one cell, wait until it is done, and return its output's text."""
+        self.start(index)
+        return self.done(index, seconds=seconds)
+
+    def start(self, index: int) -> None:
+        """Run one cell without waiting."""
+        self.select(index)
+        self.command("notebook:run-cell", wait=False)
+        self.page.wait_for_timeout(50)
+
+    def run_all(self) -> None:
+        """Run all cells without waiting; `done(i)` waits for each."""
+        self.command("notebook:run-all-cells", wait=False)
+
+    def done(self, index: int, *, seconds: float = 120) -> str:
+        """Wait until a cell has its prompt number; return its output's text."""
+        state = self.wait(lambda s: s.cells[index].done, f"cell {index} ran", seconds)
+        return state.cells[index].output
+
+    def interrupt(self) -> None:
+        self._kernel("interrupt()")
+
+    def restart(self) -> None:
+        """Restart the kernel as the toolbar's button does after its question."""
+        self._kernel("restart()")
+        self.ready()
+
+    def _kernel(self, call: str) -> None:
+        context = "window.jupyterapp.shell.currentWidget.sessionContext"
+        self.page.evaluate(f"() => {context}.session.kernel.{call}.then(() => true)")
+
+    def session(self) -> dict[str, Any]:
+        """What the front end believes: `name`, `id`, `display`, `path`."""
+        found: dict[str, Any] = self.page.evaluate(
+            "() => { const c = window.jupyterapp.shell.currentWidget.sessionContext;"
+            " const k = c.session && c.session.kernel;"
+            " return {name: k && k.name, id: k && k.id, display: c.kernelDisplayName,"
+            " path: c.path}; }"
+        )
+        return found
+
+    def refresh_kernels(self) -> list[str]:
+        """Ask the server for its kernelspecs now (the front end polls each minute); their names."""
+        names: list[str] = self.page.evaluate(
+            "() => { const specs = window.jupyterapp.serviceManager.kernelspecs;"
+            " return specs.refreshSpecs().then(() => Object.keys(specs.specs.kernelspecs)); }"
+        )
+        return names
+
+    def save(self) -> None:
+        self.command("docmanager:save")
+
+    def metadata(self) -> dict[str, Any]:
+        """The notebook's metadata as the front end holds it."""
+        found: dict[str, Any] = self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.model.sharedModel.getMetadata()"
+        )
+        return found
+
+    def screenshot(self, path: Path) -> None:
+        self.page.screenshot(path=str(path))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,158 @@
+"""Reading environments, finding Pythons, and what satisfies a requirement: from files alone."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+from envmagic import journal, kernels, ownership, payload, probe, pythons
+from envmagic.errors import EnvmagicError, WordsError
+from envmagic.model import BackendName
+from envmagic.satisfaction import closure, missing
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def _venv(prefix: Path, config: str = "", version: str = "3.12.4") -> Path:
+    site = prefix / "lib" / "python3.12" / "site-packages"
+    site.mkdir(parents=True)
+    (prefix / "bin").mkdir()
+    (prefix / "bin" / "python").symlink_to(sys.executable)
+    (prefix / "pyvenv.cfg").write_text(f"home = /usr/bin\nversion = {version}\n{config}")
+    return site
+
+
+def _distribution(site: Path, name: str, version: str, *requires: str) -> Path:
+    info = site / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir()
+    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+    lines += [f"Requires-Dist: {r}" for r in requires]
+    (info / "METADATA").write_text("\n".join(lines) + "\n")
+    return info
+
+
+@pytest.mark.parametrize(
+    ("config", "backend"),
+    [("uv = 0.5\n", "uv"), ("virtualenv = 20\n", "virtualenv"), ("", "venv")],
+)
+def test_who_made_it_and_its_version_are_in_its_configuration(
+    tmp_path: Path, config: str, backend: str
+) -> None:
+    _venv(tmp_path / "e", config)
+    environment = probe.inspect(tmp_path / "e")
+    assert environment.backend is BackendName(backend)
+    assert (environment.version, environment.short_version) == ("3.12.4", "3.12")
+
+
+def test_what_is_installed_is_read_from_names(tmp_path: Path) -> None:
+    site = _venv(tmp_path / "e")
+    _distribution(site, "Foo.Bar", "1.0")
+    (site / "old_egg-2.1-py3.12.egg-info").mkdir()
+    (site / "~alf-made-1.0.dist-info").mkdir()
+    found = probe.distributions(probe.inspect(tmp_path / "e"))
+    assert {n: v for n, (v, _) in found.items()} == {"foo-bar": "1.0", "old-egg": "2.1"}
+
+
+def test_a_missing_file_breaks_a_distribution_and_a_compiled_one_does_not(tmp_path: Path) -> None:
+    site = _venv(tmp_path / "e")
+    for name, lost in (("whole", "x.cpython-312.pyc"), ("hurt", "gone.py")):
+        info = _distribution(site, name, "1")
+        (info / "INSTALLER").write_text("uv\n")
+        (info / "RECORD").write_text(f"{lost},,\n{info.name}/METADATA,,\n")
+    info = _distribution(site, "unfinished", "1")
+    (info / "INSTALLER").write_text("uv\n")
+    environment = probe.inspect(tmp_path / "e")
+    assert probe.broken_distributions(environment) == ["hurt", "unfinished"]
+
+
+def test_sizes_are_written_for_people() -> None:
+    assert [probe.size_text(n) for n in (0, 999, 1500, 74_000_000, 2_340_000_000)] == [
+        "0 B",
+        "999 B",
+        "2 kB",
+        "74 MB",
+        "2.3 GB",
+    ]
+
+
+def test_extras_and_markers_count(tmp_path: Path) -> None:
+    site = _venv(tmp_path / "e")
+    _distribution(site, "pandas", "2.1", 'openpyxl>=3; extra == "excel"', "numpy")
+    _distribution(site, "numpy", "1.26")
+    installed = probe.distributions(probe.inspect(tmp_path / "e"))
+
+    def lacking(*lines: str) -> list[str]:
+        return [str(r) for r in missing([Requirement(x) for x in lines], installed, "3.12.4")]
+
+    assert lacking("pandas", "PANDAS>=2", "numpy<2", "tomli; python_version<'3.11'") == []
+    assert lacking("pandas[excel]") == ["pandas[excel]"]
+    assert lacking("pandas>=3", "six") == ["pandas>=3", "six"]
+    _distribution(site, "openpyxl", "3.1")
+    installed = probe.distributions(probe.inspect(tmp_path / "e"))
+    assert lacking("pandas[excel]") == []
+    assert closure(["pandas"], installed, "3.12.4") == {"pandas", "numpy"}
+
+
+def test_a_version_finds_its_python(pythons_found: list[pythons.Python]) -> None:
+    own = "%d.%d.%d" % sys.version_info[:3]  # noqa: UP031
+    short = own.rpartition(".")[0]
+    for wanted in (short, own, f"python{short}", f"=={short}", f">={short},<4", None):
+        assert pythons.find(wanted).version.startswith(short)
+    assert pythons.find(sys.executable).version == own
+    assert all(p.executable.exists() for p in pythons_found)
+
+
+@pytest.fixture
+def pythons_found() -> list[pythons.Python]:
+    return pythons.installed()
+
+
+def test_a_python_that_is_not_there_lists_the_others() -> None:
+    with pytest.raises(EnvmagicError, match=r"3\.99 is not on this machine; there are 3\."):
+        pythons.find("3.99")
+    with pytest.raises(WordsError, match="no Python version"):
+        pythons.find("latest")
+
+
+def test_what_is_needed_there_is_what_pyproject_says() -> None:
+    text = (REPOSITORY / "pyproject.toml").read_text()
+    block = re.search(r"^dependencies = \[(.*?)^\]", text, re.DOTALL | re.MULTILINE)
+    assert block is not None
+    assert set(re.findall(r'"([^"]+)"', block[1])) == set(payload.REQUIRES)
+
+
+def test_the_mark_names_the_very_directory(tmp_path: Path) -> None:
+    prefix = tmp_path / "e"
+    _venv(prefix)
+    assert not ownership.is_owned(prefix)
+    ownership.mark(prefix, name="e")
+    assert ownership.is_owned(prefix) and ownership.refusal(prefix) == ""
+    prefix.rename(tmp_path / "f")
+    assert not ownership.is_owned(tmp_path / "f")
+    (tmp_path / "f" / ownership.MARK).write_text("[]")
+    assert not ownership.is_owned(tmp_path / "f")
+
+
+def test_the_journal_takes_away_only_the_directory_it_made(tmp_path: Path, isolated: Any) -> None:
+    prefix = tmp_path / "e"
+    entry = journal.begin(prefix)
+    (prefix / "mine.txt").write_text("mine")
+    journal.undo(replace(entry, inode=entry.inode + 1))
+    assert (prefix / "mine.txt").exists() and list(journal.unfinished()) == []
+    journal.undo(entry)
+    assert not prefix.exists()
+
+
+def test_specs_that_cannot_be_read_are_passed_over(isolated: Any) -> None:
+    for name, content in (("bad", "{"), ("empty", "{}"), ("list", "[]"), ("good", None)):
+        place = isolated.kernels / name
+        place.mkdir(parents=True)
+        text = content or '{"argv": ["x"], "display_name": "Good", "metadata": []}'
+        (place / "kernel.json").write_text(text)
+    assert [k.name for k in kernels.every() if k.directory.parent == isolated.kernels] == ["good"]

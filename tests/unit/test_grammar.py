@@ -1,0 +1,203 @@
+"""One grammar for the three doors: words become requests, and mistakes one line with a remedy."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from envmagic import requests
+from envmagic.errors import WordsError
+from envmagic.grammar import Asked, Help, help, parse, parse_cell, split
+from envmagic.grammar.table import VERBS, options_of
+from envmagic.model import BackendName, Door
+from envmagic.names import VERBS as NAMES
+
+
+def asked(line: str, door: Door = Door.NOTEBOOK) -> Asked:
+    answer = parse(split(line), door)
+    assert isinstance(answer, Asked)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("line", "request_"),
+    [
+        ("create", requests.CreateRequest()),
+        ("create churn", requests.CreateRequest("churn")),
+        (
+            "create churn --python 3.12 --with 'pandas>=2' scikit-learn -r dev.txt --bare",
+            requests.CreateRequest(
+                "churn",
+                ("pandas>=2", "scikit-learn"),
+                ("dev.txt",),
+                bare=True,
+                python="3.12",
+            ),
+        ),
+        (
+            "create --backend=venv --channel conda-forge bioconda --no-use -U",
+            requests.CreateRequest(
+                backend=BackendName.VENV,
+                channels=("conda-forge", "bioconda"),
+                use=False,
+                upgrade=True,
+            ),
+        ),
+        ("create a --no-use --use", requests.CreateRequest("a")),
+        ("attach ~/venv --no-use", requests.AttachRequest("~/venv", use=False)),
+        ("use python3 --drop", requests.UseRequest("python3", drop=True)),
+        (
+            "install pandas 'numpy >= 2' -r a.txt -r b.txt -U",
+            requests.InstallRequest(("pandas", "numpy >= 2"), ("a.txt", "b.txt"), upgrade=True),
+        ),
+        ("uninstall pandas numpy", requests.UninstallRequest(("pandas", "numpy"))),
+        ("sync", requests.SyncRequest()),
+        ("record", requests.RecordRequest()),
+        ("record off", requests.RecordRequest("off")),
+        (
+            "record on a.ipynb dir --to - --pin minimum --env none --check --online",
+            requests.RecordRequest(
+                "on", ("a.ipynb", "dir"), "-", "minimum", "none", check=True, online=True
+            ),
+        ),
+        ("list --size", requests.ListRequest(size=True)),
+        ("status", requests.StatusRequest()),
+        ("remove churn", requests.RemoveRequest("churn")),
+        ("remove churn -y --dry-run", requests.RemoveRequest("churn", yes=True, dry_run=True)),
+        ("doctor --fix", requests.DoctorRequest(fix=True)),
+    ],
+)
+def test_words_become_the_request_they_say(line: str, request_: requests.Request) -> None:
+    for door in Door:
+        assert asked(line, door).request == request_
+
+
+def test_every_verb_is_in_the_table_and_has_help_that_shows_each_option() -> None:
+    assert tuple(VERBS) == NAMES
+    for door in Door:
+        for name, verb in VERBS.items():
+            assert parse([name, "-h"], door) == parse([name, "--help"], door) == Help(name)
+            text = help.text(Help(name), terminal=door is Door.TERMINAL)
+            for option in options_of(verb, terminal=door is Door.TERMINAL):
+                shown = door is Door.NOTEBOOK or option.in_terminal
+                assert all((flag in text) == shown for flag in option.flags)
+            assert all(len(line) <= 100 for line in text.splitlines())
+
+
+def test_a_terminals_help_speaks_of_no_notebook_that_would_be_moved() -> None:
+    everything = help.text(Help(), terminal=True)
+    for name in VERBS:
+        text = help.text(Help(name), terminal=True) + everything
+        assert "beside the notebook" not in text
+        assert "this notebook runs in" not in text
+        assert "move the notebook" not in text
+
+
+def test_the_examples_in_the_help_are_understood() -> None:
+    for verb in VERBS.values():
+        for example in verb.examples:
+            for door in Door:
+                assert isinstance(parse(split(example), door), Asked)
+
+
+def test_help_answers_whatever_else_is_wrong() -> None:
+    assert parse(["create", "a", "b", "--nonsense", "-h"], Door.NOTEBOOK) == Help("create")
+    assert parse([], Door.NOTEBOOK) == parse(["--help"], Door.TERMINAL) == Help()
+    assert parse(["help", "use"], Door.NOTEBOOK) == Help("use")
+
+
+def test_json_is_for_every_verb_and_door() -> None:
+    for door in Door:
+        for verb in VERBS.values():
+            assert asked(f"{verb.examples[0]} --json", door).json
+
+
+def test_terminal_options_name_the_notebook_and_the_environment() -> None:
+    found = asked("install six --env churn --notebook a.ipynb", Door.TERMINAL)
+    assert (found.env, found.notebook) == ("churn", "a.ipynb")
+    with pytest.raises(WordsError, match="--env is for a terminal"):
+        parse(split("install six --env churn"), Door.NOTEBOOK)
+
+
+def test_a_cell_takes_creates_options_and_its_body() -> None:
+    answer = parse_cell(split("churn --python 3.12 --json"), "pandas>=2\n# why\n")
+    assert answer == Asked(
+        requests.CellRequest(requests.CreateRequest("churn", python="3.12"), "pandas>=2\n# why\n"),
+        json=True,
+    )
+    assert parse_cell(["-h"], "\n") == Help(cell=True)
+    assert "%%env [NAME|PATH]" in help.text(Help(cell=True), terminal=False)
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "says"),
+    [
+        ("creat churn", "unknown-verb", "Did you mean create?"),
+        ("xyzzy", "unknown-verb", "The verbs: create, attach"),
+        ("lock", "not-yet", "reserved for a later version"),
+        ("clone a b", "not-yet", "'clone'"),
+        ("help creat", "unknown-verb", "Did you mean create?"),
+        ("create --wiht six", "unknown-option", "Did you mean --with?"),
+        ("create -x", "unknown-option", "%env create -h"),
+        ("create churn pandas numpy", "extra-word", "%env create churn --with pandas numpy"),
+        ("create churn pandas 'numpy>=2'", "extra-word", "--with pandas 'numpy>=2'"),
+        ("install pandas >= 2", "spaced-requirement", '%env install "pandas>=2"'),
+        ("install six pandas >=2, <3 attrs", "spaced-requirement", '"pandas>=2,<3"'),
+        ("create x --with pandas== 2.1", "spaced-requirement", '"pandas==2.1"'),
+        ("sync now", "extra-word", "'now'"),
+        ("use", "missing-word", "%env use churn"),
+        ("install", "missing-word", "%env install pandas"),
+        ("uninstall", "missing-word", "PKG"),
+        ("create --with", "option-value", "--with needs REQ"),
+        ("create --python --bare", "option-value", "--python needs V"),
+        ("create --python=", "option-value", "--python needs V"),
+        ("create --bare=yes", "option-value", "takes no value"),
+        ("create --backend pip", "option-value", "uv, venv, virtualenv, conda"),
+        ("record --pin tight", "option-value", "exact, compatible, minimum, none"),
+        ("create 'my env", "open-quote", "'my env"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_it_and_what_to_type(
+    line: str, code: str, says: str
+) -> None:
+    with pytest.raises(WordsError) as raised:
+        parse(split(line), Door.NOTEBOOK)
+    problem = raised.value.problem
+    assert problem.code == code
+    assert says in problem.line()
+    assert problem.hint
+    assert "\n" not in problem.line()
+
+
+def test_hints_are_typed_as_the_door_wants_them() -> None:
+    with pytest.raises(WordsError, match="envmagic use churn"):
+        parse(["use"], Door.TERMINAL)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("a  b\tc ", ("a", "b", "c")),
+        ("", ()),
+        ("'a b' \"c d\" e'f g'h", ("a b", "c d", "ef gh")),
+        ('"say \\"x\\"" \'a\\b\'', ('say "x"', "a\\b")),
+        ("''", ("",)),
+        ("create churn # for the demo", ("create", "churn")),
+        ("git+https://host/x#egg=y z", ("git+https://host/x#egg=y", "z")),
+        ("'# no comment'", ("# no comment",)),
+        ("numpy<2 pandas>=2,<3 x[extra]~=1.0", ("numpy<2", "pandas>=2,<3", "x[extra]~=1.0")),
+    ],
+)
+def test_lines_split_as_in_a_shell_but_for_comments(line: str, words: tuple[str, ...]) -> None:
+    assert split(line) == words
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there a backslash separates directories")
+def test_a_backslash_keeps_a_space() -> None:
+    assert split("my\\ env") == ("my env",)
+
+
+def test_every_backend_can_be_asked_for() -> None:
+    backend = next(o for o in VERBS["create"].options if o.key == "--backend")
+    assert set(backend.choices) == {name.value for name in BackendName}

@@ -1,0 +1,161 @@
+"""Reading notebooks: every format and encoding there is, and refusing what would hurt."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envmagic import notebookfile
+from envmagic.errors import EnvmagicError
+
+CODE = "import numpy\nx = 1"
+PATH = Path("x.ipynb")
+
+
+def notebook(*sources: object, **more: object) -> dict[str, object]:
+    cells = [{"cell_type": "code", "source": s, "metadata": {}, "outputs": []} for s in sources]
+    return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5, **more}
+
+
+def sources(raw: bytes, path: Path = PATH) -> list[str]:
+    return [cell.source for cell in notebookfile.parse(raw, path).cells]
+
+
+@pytest.mark.parametrize("source", [CODE, CODE.splitlines(keepends=True)])
+def test_source_as_string_or_list(source: object) -> None:
+    assert sources(json.dumps(notebook(source)).encode()) == [CODE]
+
+
+def test_nbformat_3() -> None:
+    cell = {"cell_type": "code", "input": [CODE], "language": "python", "outputs": []}
+    old = {"worksheets": [{"cells": [cell]}], "nbformat": 3, "metadata": {"name": ""}}
+    assert sources(json.dumps(old).encode()) == [CODE]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+def test_encodings(encoding: str) -> None:
+    text = json.dumps(notebook("import numpy  # é"), ensure_ascii=False)
+    assert sources(text.encode(encoding)) == ["import numpy  # é"]
+
+
+def test_a_raw_line_break_in_a_string_and_a_comma_too_many() -> None:
+    text = json.dumps(notebook("import numpy;ENDx = 1")).replace("END", "\n")
+    assert sources(text.encode()) == ["import numpy;\nx = 1"]
+    assert sources(text.replace("]}", ",]}").encode()) == ["import numpy;\nx = 1"]
+
+
+@pytest.mark.parametrize(
+    "metadata, language",
+    [
+        ({}, "python"),
+        ({"language_info": {"name": "python"}}, "python"),
+        ({"language_info": {"name": "ipython3"}}, "python"),
+        ({"language_info": {"name": "R"}}, "r"),
+        ({"kernelspec": {"name": "julia-1.9", "language": "julia"}}, "julia"),
+        ({"kernelspec": {"name": "ir"}}, "r"),
+        ({"kernelspec": {"name": "whatever"}}, "python"),
+        ({"language_info": {"name": "Spark", "file_extension": ".py"}}, "python"),
+        ({"language_info": {"name": "pyspark"}}, "python"),
+        ({"language_info": None, "kernelspec": 5}, "python"),
+        (None, "python"),
+    ],
+)
+def test_languages(metadata: object, language: str) -> None:
+    found = notebookfile.parse(json.dumps(notebook(CODE, metadata=metadata)).encode(), PATH)
+    assert found.language == language
+    assert bool(found.cells) == (language == "python")
+
+
+def test_a_cell_of_another_language_is_no_code() -> None:
+    document = notebook(CODE, "a <- 1")
+    document["cells"][1]["metadata"] = {"vscode": {"languageId": "r"}}  # type: ignore[index]
+    assert sources(json.dumps(document).encode()) == [CODE]
+
+
+def test_cells_are_numbered_among_all_cells() -> None:
+    document = notebook(CODE, CODE)
+    document["cells"].insert(1, {"cell_type": "markdown", "source": "x"})  # type: ignore[attr-defined]
+    document["cells"].insert(1, "nonsense")  # type: ignore[attr-defined]
+    found = notebookfile.parse(json.dumps(document).encode(), PATH)
+    assert [cell.number for cell in found.cells] == [1, 4]
+
+
+def test_outputs_of_a_large_notebook_are_passed_over() -> None:
+    """What looks like a key inside a string is none, and brackets in outputs do not confuse."""
+    document = notebook(CODE, 'x = {"outputs": [1, "]"]}')
+    tricky = 'quote \\" [ { "outputs": [ \\\\'
+    output = {"data": {"text/plain": [tricky] * 3, "image/png": "A" * 2_000_000}}
+    document["cells"][0]["outputs"] = [output, {"nested": [[{"a": "]"}]]}]  # type: ignore[index]
+    assert sources(json.dumps(document).encode()) == [CODE, 'x = {"outputs": [1, "]"]}']
+
+
+def test_a_hundred_megabytes_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "big.ipynb"
+    document = notebook(CODE)
+    document["cells"][0]["outputs"] = ["IMAGE"]  # type: ignore[index]
+    path.write_text(json.dumps(document).replace("IMAGE", "A" * 100_000_000))
+    assert [c.source for c in notebookfile.read(path).cells] == [CODE]
+
+
+def test_beyond_the_limit_it_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "huge.ipynb"
+    with path.open("wb") as file:
+        file.truncate(notebookfile.LIMIT + 1)
+    with pytest.raises(EnvmagicError) as caught:
+        notebookfile.read(path)
+    assert caught.value.problem.code == "too-large"
+
+
+@pytest.mark.parametrize("deep", ['{"cells": %s}', '{"cells": [], "metadata": %s}'])
+@pytest.mark.parametrize("levels", [1_000, 100_000])
+def test_a_thousandfold_nested_notebook_is_refused(deep: str, levels: int) -> None:
+    with pytest.raises(EnvmagicError, match="nested too deeply"):
+        notebookfile.parse((deep % ("[" * levels + "]" * levels)).encode(), PATH)
+
+
+@pytest.mark.parametrize("raw", [b"", b"not json", b"[]", b"5", b"{}", b'{"a": 1}', b"\xff\xfe"])
+def test_what_is_no_notebook_is_named(raw: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.ipynb"
+    path.write_bytes(raw)
+    with pytest.raises(EnvmagicError, match=r"wrong\.ipynb is not a notebook"):
+        notebookfile.read(path)
+
+
+def test_jupytext() -> None:
+    script = (
+        "# ---\n# jupyter:\n# ---\n# %% [markdown]\n# import a\n# %%\n# !pip install b\nimport c\n"
+    )
+    found = sources(script.encode(), Path("x.py"))
+    assert any("!pip install b\nimport c" in s for s in found)
+    assert not any("import a" in s for s in found)
+    text = "# T\n```python\nimport a\n```\n```bash\nimport b\n```\n"
+    text += "```{code-cell} ipython3\nimport c\n```\n"
+    assert sources(text.encode(), Path("x.md")) == ["import a\n", "import c\n"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["cells", "worksheets", "source", "metadata", "cell_type", "x"]),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=30,
+)
+
+
+@given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
+def test_any_bytes_give_cells_or_one_error(raw: bytes) -> None:
+    try:
+        found = notebookfile.parse(raw, PATH)
+    except EnvmagicError as error:
+        assert error.problem.code == "not-a-notebook"
+    else:
+        assert all(isinstance(cell.source, str) for cell in found.cells)

@@ -1,0 +1,341 @@
+"""Reports as text, HTML and JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from conftest import Isolated
+
+from envmagic import render
+from envmagic.errors import Problem, Severity
+from envmagic.model import Door, Report
+
+ENVIRONMENT = {
+    "name": "churn",
+    "prefix": "/envs/churn",
+    "python": "3.12.4",
+    "backend": "uv",
+    "owned": True,
+    "kernel": "churn",
+    "display_name": "churn (Python 3.12)",
+    "current": True,
+    "size": None,
+    "problem": "",
+}
+RECORD = {
+    "file": "/data/requirements.txt",
+    "files": ["/data/requirements.txt"],
+    "changed": True,
+    "state": "on",
+    "pin": "exact",
+    "lines": ["pandas==2.3.3", "scikit-learn==1.7.2"],
+    "notebooks": [
+        {
+            "path": "/data/a.ipynb",
+            "language": "python",
+            "requirements": [
+                {
+                    "name": "pandas",
+                    "requirement": "pandas==2.3.3",
+                    "optional": False,
+                    "evidence": "environment",
+                    "alternatives": [],
+                    "sites": [
+                        {"module": "pandas", "file": "/data/a.ipynb", "cell": 2, "line": 1},
+                        {"module": "pandas", "file": "/data/a.ipynb", "cell": 5, "line": 3},
+                    ],
+                }
+            ],
+            "local": ["corp"],
+            "provided": [],
+            "unresolved": [],
+            "unparsed": [],
+        }
+    ],
+    "diff": "",
+}
+SWITCH = {"how": "relay", "kernel": "churn", "message": "12 variables stay in python3.", "hint": ""}
+NOT_MOVED = {"how": "none", "kernel": "churn", "message": "", "hint": ""}
+CHANGES = [
+    {"name": "numpy", "version": "1.26.4", "action": "removed"},
+    {"name": "numpy", "version": "2.1.0", "action": "installed"},
+    {"name": "six", "version": "1.17.0", "action": "installed"},
+]
+REPORTS = {
+    "create": Report(
+        "create",
+        {
+            "environment": ENVIRONMENT,
+            "action": "created",
+            "changes": CHANGES,
+            "notes": ["Installed what requirements.txt beside the notebook asks for."],
+            "switch": SWITCH,
+            "record": RECORD,
+            "seconds": 2.13,
+        },
+        changed=True,
+    ),
+    "%%env": Report(
+        "%%env",
+        {
+            "environment": ENVIRONMENT,
+            "action": "reused",
+            "changes": [],
+            "notes": [],
+            "switch": {**SWITCH, "how": "already", "message": ""},
+            "record": None,
+            "seconds": 0.02,
+        },
+    ),
+    "attach": Report(
+        "attach",
+        {
+            "environment": {**ENVIRONMENT, "owned": False},
+            "action": "attached",
+            "changes": CHANGES,
+            "notes": [],
+            "switch": NOT_MOVED,
+        },
+        changed=True,
+    ),
+    "use": Report("use", {"environment": ENVIRONMENT, "switch": SWITCH}, changed=True),
+    "install": Report(
+        "install",
+        {
+            "environment": ENVIRONMENT,
+            "changes": CHANGES,
+            "restart": ["numpy"],
+            "record": RECORD,
+            "notes": [],
+        },
+        changed=True,
+    ),
+    "uninstall": Report(
+        "uninstall", {"environment": ENVIRONMENT, "changes": CHANGES[:1]}, changed=True
+    ),
+    "sync": Report("sync", {"environment": ENVIRONMENT, "changes": []}),
+    "record": Report("record", RECORD, changed=True),
+    "list": Report(
+        "list",
+        {
+            "environments": [
+                ENVIRONMENT,
+                {**ENVIRONMENT, "name": "old", "owned": False, "current": False, "kernel": None},
+            ],
+            "kernels": [
+                {
+                    "name": "ir",
+                    "display_name": "R",
+                    "language": "R",
+                    "directory": "/kernels/ir",
+                    "ours": False,
+                    "prefix": None,
+                }
+            ],
+        },
+    ),
+    "status": Report(
+        "status",
+        {
+            "notebook": "/data/a.ipynb",
+            "kernel": "churn",
+            "environment": {**ENVIRONMENT, "packages": 42},
+            "record": RECORD,
+            "asleep": [{"kernel": "python3", "variables": 12, "memory": 76_000_000}],
+        },
+    ),
+    "remove": Report(
+        "remove",
+        {"kernel": "churn", "prefix": "/envs/churn", "delete": True, "size": 1, "done": False},
+        problems=(
+            Problem(
+                "not-confirmed", "Nothing was removed.", "%env remove churn --yes", Severity.INFO
+            ),
+        ),
+        failed=True,
+    ),
+    "doctor": Report(
+        "doctor",
+        {"kernels": 3, "environments": 2, "fixed": []},
+        problems=(
+            Problem("missing-python", "The kernel old has no interpreter.", "%env remove old"),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("verb", REPORTS)
+def test_html_is_well_formed_and_has_no_scripts_and_no_links(verb: str) -> None:
+    html = render.html(REPORTS[verb])
+    checker = _Checker()
+    checker.feed(html)
+    assert checker.open == []
+    assert not checker.tags & {"script", "a", "img", "iframe", "link"}
+    assert checker.handlers == []
+
+
+@pytest.mark.parametrize("verb", REPORTS)
+def test_text_and_html_say_the_same(verb: str) -> None:
+    text, html = render.text(REPORTS[verb]), _Checker.text(render.html(REPORTS[verb]))
+    words = set(re.findall(r"\w+", text))
+    assert words <= set(re.findall(r"\w+", html))
+
+
+@pytest.mark.parametrize("verb", REPORTS)
+def test_text_has_no_space_at_line_ends_and_no_blank_line_around(verb: str) -> None:
+    text = render.text(REPORTS[verb])
+    assert text == text.strip()
+    assert all(line == line.rstrip() for line in text.splitlines())
+
+
+@pytest.mark.parametrize("verb", REPORTS)
+def test_json_is_the_promised_envelope(verb: str) -> None:
+    envelope = json.loads(render.json(REPORTS[verb]))
+    assert list(envelope) == ["schema", "verb", "ok", "changed", "data", "problems"]
+    assert envelope["schema"] == 1
+    assert envelope["data"] == REPORTS[verb].data
+
+
+def test_paths_under_home_are_shown_with_a_tilde() -> None:
+    home = str(Path.home())
+    data = {**ENVIRONMENT, "prefix": f"{home}/envs/churn"}
+    shown = render.bundle(Report("list", {"environments": [data], "kernels": []}))
+    for text in shown.values():
+        assert home not in text
+        assert "~/envs/churn" in text
+
+
+def test_what_users_wrote_is_escaped() -> None:
+    data = {**ENVIRONMENT, "name": "<b>x</b>", "problem": "<script>alert(1)</script>"}
+    problem = Problem("p", "<i>message</i>", "<i>hint</i>")
+    shown = Report("list", {"environments": [data], "kernels": []}, problems=(problem,))
+    html = render.html(shown)
+    assert "<b>" not in html
+    assert "<i>" not in html
+    assert "<script>" not in html
+
+
+def test_an_upgrade_is_one_entry_and_a_problem_one_line() -> None:
+    text = render.text(REPORTS["install"])
+    assert "numpy 1.26.4 → 2.1.0 and six 1.17.0" in text
+    assert "✗ The kernel old has no interpreter. %env remove old" in render.text(REPORTS["doctor"])
+
+
+def test_hints_in_a_terminal_are_terminal_commands() -> None:
+    assert "envmagic remove churn --yes" in render.text(REPORTS["remove"], Door.TERMINAL)
+    assert "%env remove churn --yes" in render.text(REPORTS["remove"], Door.NOTEBOOK)
+
+
+@pytest.mark.parametrize(
+    ("hint", "shown"),
+    [
+        ("%env doctor --fix", "envmagic doctor --fix"),
+        ("Move it away first: %env use python3", "%env use python3 in the notebook"),
+        ("Type %env use NAME in the notebook.", "Type %env use NAME in the notebook."),
+    ],
+)
+def test_a_hint_in_a_terminal_names_something_that_works_there(hint: str, shown: str) -> None:
+    assert render.hint_at(hint, Door.TERMINAL).endswith(shown)
+    assert render.hint_at(hint, Door.NOTEBOOK) == hint
+
+
+def test_status_in_a_terminal_speaks_of_the_directory() -> None:
+    data = {**REPORTS["status"].data, "notebook": None, "asleep": []}
+    text = render.text(Report("status", data), Door.TERMINAL)
+    assert text.startswith("✓ The environment is churn")
+    assert "session" not in text and "Notebook" not in text
+    assert "2 requirements" in text
+    assert "This session runs in churn" in render.text(Report("status", data))
+
+
+def test_what_only_wrote_the_record_says_so() -> None:
+    data = {**REPORTS["%%env"].data, "record": RECORD, "seconds": 0.04}
+    first = render.text(Report("%%env", data, changed=True)).splitlines()[0]
+    assert first.endswith("the record was written")
+    assert "Updated" not in first and " s" not in first.split("(")[0]
+
+
+def test_a_record_counts_what_its_table_shows() -> None:
+    (notebook,) = RECORD["notebooks"]
+    (pandas,) = notebook["requirements"]
+
+    def need(name: str, text: str, **more: object) -> dict[str, object]:
+        return {**pandas, "name": name, "requirement": text, **more}
+
+    needs = [
+        pandas,
+        need("scikit-learn", "scikit-learn==1.7.2"),
+        need("numpy", "numpy<2"),  # the user's own
+        need("polars", "polars", optional=True),  # not installed, so not written
+    ]
+    lines = [*RECORD["lines"], "six==1.17.0"]  # another notebook's
+    data = {**RECORD, "lines": lines, "notebooks": [{**notebook, "requirements": needs}]}
+    text = render.text(Report("record", data, changed=True))
+    assert ": 4 requirements, 1 of them in lines of your own" in text
+    assert re.search(r"numpy +<2 +your own line", text)
+    assert re.search(r"polars +optional, a comment", text)
+    assert "and 1 more in the file" in text
+
+
+def test_status_shows_everything_there_is_to_know() -> None:
+    text = render.text(REPORTS["status"])
+    for said in ("a.ipynb", "churn", "3.12.4", "42 packages", "requirements.txt", "recording on"):
+        assert said in text
+    assert "python3: 12 variables, 76 MB" in text
+    assert "%env use python3" in text
+
+
+def test_a_record_names_the_cells_that_need_each_requirement() -> None:
+    assert "pandas  pandas        2.3.3    installed  a.ipynb, cells 2, 5" in render.text(
+        REPORTS["record"]
+    )
+
+
+class _Checker(HTMLParser):
+    """What is in a fragment: tags, handlers, and the elements left open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.handlers: list[str] = []
+        self.said: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.open.append(tag)
+        self.tags.add(tag)
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.said.append(data)
+
+    @classmethod
+    def text(cls, html: str) -> str:
+        checker = cls()
+        checker.feed(html)
+        return " ".join(checker.said)
+
+
+def test_a_record_in_the_working_directory_is_shown_by_its_name(isolated: Isolated) -> None:
+    for place, shown in (
+        (isolated.work, "requirements.txt"),
+        (isolated.home, "~/requirements.txt"),
+    ):
+        file = str(place / "requirements.txt")
+        record = {**RECORD, "file": file, "files": [file]}
+        text = render.text(Report("status", {**REPORTS["status"].data, "record": record}))
+        assert re.search(rf"Record +{re.escape(shown)} · 2 requirements", text)
+
+
+def test_the_file_of_conda_is_named_beside_the_requirements() -> None:
+    both = {**RECORD, "files": ["/data/requirements.txt", "/data/environment.yml"]}
+    text = render.text(Report("record", both, changed=True))
+    assert text.startswith("✓ /data/requirements.txt and /data/environment.yml: 2 requirements")
