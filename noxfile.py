@@ -1,0 +1,172 @@
+"""What can be run on the project: each session sets up all it needs on a fresh machine."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from support import interpreters  # noqa: E402
+
+nox.needs_version = ">=2024.4.15"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["tests"]
+
+LINT = ("mypy>=2.3,<3", "ruff>=0.17,<0.18")
+REAL_CONDA = (
+    *("conda-lock==4.0.3", "archspec", "conda-package-handling", "frozendict", "pluggy"),
+    *("pycosat", "pip"),
+)
+# New environments start slowly when their bytecode is not kept; the variable is the machine's.
+VARIABLES = {"PYTHONDONTWRITEBYTECODE": None}
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Lint, types and every test, with a subset on each further Python; `-- ARGS` go to pytest."""
+    session.install("-e", ".[test]", "pip", *LINT)
+    _download_wheelhouse(session)
+    if session.posargs:
+        session.run("pytest", *session.posargs, env=VARIABLES)
+        return
+    _check(session)
+    _on_other_pythons(session)
+    # Starting kernels and environments waits as much as it computes, so two at a time everywhere.
+    session.run("pytest", "-n", "2", "--dist", "worksteal", env=VARIABLES)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """ruff check, ruff format, mypy strict."""
+    session.install("-e", ".", *LINT)
+    _check(session)
+
+
+@nox.session
+@nox.parametrize("version", interpreters.SUPPORTED)
+def versions(session: nox.Session, version: str) -> None:
+    """The cross-version subset on one Python, with the latest dependencies."""
+    _install_uv(session)
+    _subset(session, version, _interpreter(session, version), lowest=False)
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """The cross-version subset on the oldest Python found, with the lowest dependencies."""
+    _install_uv(session)
+    version, python = next(iter(interpreters.found().items()))
+    _subset(session, version, python, lowest=True)
+
+
+@nox.session
+def wheelhouse(session: nox.Session) -> None:
+    """Download what the tests install, once; afterwards they need no network."""
+    session.install("pip")
+    _download_wheelhouse(session)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Execute the quickstart in a throw-away home and show what it left behind."""
+    session.install("-e", ".[uv]", "nbclient")
+    session.run("python", "tools/demo.py", *session.posargs, env=VARIABLES)
+
+
+@nox.session
+def corpus(session: nox.Session) -> None:
+    """Score the record on a corpus of notebooks, beside other scanners; `-- DIR` names it."""
+    session.install("-e", ".[uv]")
+    session.run("python", "bench/corpus.py", *session.posargs, env=VARIABLES)
+
+
+@nox.session
+def conda(session: nox.Session) -> None:
+    """A real conda against ours on a channel on disk; it is the one inside conda-lock's wheel."""
+    place = ROOT / ".nox" / "real-conda"
+    inside = place / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    session.install("-e", ".[test]", "pip")
+    session.run("uv", "venv", "--quiet", "--clear", "-p", "3.12", str(place))
+    session.run("uv", "pip", "install", "--quiet", "-p", str(inside), *REAL_CONDA)
+    _download_wheelhouse(session)
+    variables = {**VARIABLES, "ENVMAGIC_TEST_CONDA_PYTHON": str(inside)}
+    test = "tests/integration/test_conda_conformance.py"
+    session.run("pytest", test, *session.posargs, env=variables)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """The switching tests at full length: minutes of traffic during switches."""
+    session.install("-e", ".[test]", "pip")
+    _download_wheelhouse(session)
+    words = ("-m", "soak", "--soak", "-s", "--timeout", "3600")
+    session.run("pytest", *words, *session.posargs, env=VARIABLES)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Every benchmark, or those named (`-- create switch`); each prints a table."""
+    session.install("-e", ".[test]", "pip")
+    every = {path.stem for path in (ROOT / "bench").glob("[!_]*.py")} - {"corpus"}
+    named = session.posargs or sorted(every)
+    for name in named:
+        session.run("python", f"bench/{name}.py", env=VARIABLES)
+
+
+def _check(session: nox.Session) -> None:
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+
+
+def _install_uv(session: nox.Session) -> None:
+    session.install("uv", "pip")
+    _download_wheelhouse(session)
+
+
+def _download_wheelhouse(session: nox.Session) -> None:
+    session.run("python", "tests/support/wheelhouse.py")
+
+
+def _interpreter(session: nox.Session, version: str) -> Path:
+    python = interpreters.found().get(version)
+    if python is None:
+        session.skip(f"Python {version} is not on this machine")
+    return python
+
+
+def _on_other_pythons(session: nox.Session) -> None:
+    """The subset on every Python but the session's own, the oldest with the lowest dependencies."""
+    found = interpreters.found()
+    ask = "import sys; print('%d.%d' % sys.version_info[:2])"
+    own = str(session.run("python", "-c", ask, silent=True)).strip()
+    for version in interpreters.SUPPORTED:
+        if version not in found:
+            session.warn(f"SKIPPED: Python {version} is not on this machine")
+        elif version != own:
+            _subset(session, version, found[version], lowest=False)
+    oldest = next(iter(found), own)
+    _subset(session, oldest, found[oldest], lowest=True)
+
+
+def _subset(session: nox.Session, version: str, python: Path, *, lowest: bool) -> None:
+    """Make an environment on `python` beside the session's and run the cross-version tests."""
+    place = ROOT / ".nox" / f"subset-{version}{'-lowest' if lowest else ''}"
+    session.run("uv", "venv", "--quiet", "--clear", "-p", str(python), str(place))
+    inside = place / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    wanted = ["-e", ".[test]", "pip", *(_floors() if lowest else ())]
+    session.run("uv", "pip", "install", "--quiet", "-p", str(inside), *wanted)
+    session.run(str(inside), "-m", "pytest", "-q", "--every-python", external=True, env=VARIABLES)
+
+
+def _floors() -> list[str]:
+    """The lowest versions that pyproject.toml promises, as pins."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    block = re.search(r"^dependencies = \[(.*?)^\]", text, re.DOTALL | re.MULTILINE)
+    assert block, "pyproject.toml has no dependencies"
+    return [line.replace(">=", "==") for line in re.findall(r'"([^"]+)"', block[1])]
