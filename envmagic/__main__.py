@@ -1,8 +1,6 @@
 """`python -m envmagic`: the terminal's door."""
 
-import sys
-
-from envmagic.cli import main
+from envmagic.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

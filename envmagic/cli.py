@@ -8,14 +8,24 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from envmagic.errors import EnvmagicError, Problem
     from envmagic.grammar import Asked, Help
     from envmagic.model import Report
 
-__all__ = ["main"]
+__all__ = ["main", "run"]
+
+
+def run() -> NoReturn:
+    """The console scripts: `main` with this process's words, and then its end."""
+    code = main()
+    if "rattler" in sys.modules:
+        from envmagic import process
+
+        process.leave(code)
+    sys.exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -36,8 +36,8 @@ _SCRIPT = """#!/bin/sh
 '''exec' '{python}' "$0" "$@"
 ' '''
 import sys
-from envmagic.cli import main
-sys.exit(main())
+from envmagic.cli import run
+run()
 """
 
 
@@ -148,7 +148,7 @@ def _contents(environment: Environment) -> dict[str, bytes]:
     contents[f"{info}/INSTALLER"] = b"envmagic\n"
     contents[f"{info}/FILES"] = _digest().encode()
     contents[f"{info}/entry_points.txt"] = (
-        "[console_scripts]\n" + "".join(f"{s} = envmagic.cli:main\n" for s in _SCRIPTS)
+        "[console_scripts]\n" + "".join(f"{s} = envmagic.cli:run\n" for s in _SCRIPTS)
     ).encode()
     contents |= _scripts(environment)
     rows = [f"{name},sha256={_hash(data)},{len(data)}" for name, data in contents.items()]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support import interpreters, wheelhouse, wheels
+from support import interpreters, ports, wheelhouse, wheels
 from support.terminal import Said, envmagic
 
 REPOSITORY = Path(__file__).parents[1]
@@ -48,6 +48,7 @@ class Isolated:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    ports.install()
     # A shell lets its background jobs ignore interrupts, and children would inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -119,6 +120,8 @@ def isolated(
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(made.data))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(made.runtime))
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(home / "jupyter-config"))
+    (home / "jupyter-config").mkdir()
+    (home / "jupyter-config" / "jupyter_config.py").write_text(ports.configuration())
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     monkeypatch.setenv("IPYTHONDIR", str(made.ipython))
     monkeypatch.setenv("ENVMAGIC_HOME", str(made.envmagic))

@@ -95,6 +95,17 @@ def test_the_kernel_installs_in_its_environment_without_the_extra_in_it(
     assert (there["library"], there["needs-old"], there["tiny"]) == ("3.1", "1.0", "1.5")
 
 
+def test_a_process_that_used_rattler_ends_without_taking_python_down() -> None:
+    """rattler's threads outlive its calls: a finalizing interpreter crashes now and then."""
+    code = (
+        "import atexit, sys; atexit.register(print, 'taken down'); import rattler;"
+        " from envmagic import cli; sys.argv[1:] = ['create', '--no-such-option']; cli.run()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == 2 and "--no-such-option" in ended.stderr
+    assert "taken down" not in ended.stdout
+
+
 def test_what_was_asked_for_earlier_holds(
     create: Callable[..., Any], operate: Operator, conda: Channel
 ) -> None:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from envmagic import process
 from envmagic.backends.conda.engines import Change, NotInChannels
@@ -78,8 +78,8 @@ def ask(request: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     return answer
 
 
-def main() -> None:
-    """Carry out the request on standard input and print its answer."""
+def main() -> NoReturn:
+    """Carry out the request on standard input, print its answer and end the process."""
     request = json.load(sys.stdin)
     answer: dict[str, Any]
     try:
@@ -90,6 +90,7 @@ def main() -> None:
         problem = error.problem
         answer = {"problem": [problem.code, problem.message, problem.hint, problem.subject]}
     print(json.dumps(answer))
+    process.leave(0)
 
 
 def _carried_out(request: Mapping[str, Any]) -> dict[str, Any]:
