@@ -35,7 +35,6 @@ _SCRIPTS = ("envmagic", "jupyter-env")
 _SCRIPT = """#!/bin/sh
 '''exec' '{python}' "$0" "$@"
 ' '''
-import sys
 from envmagic.cli import run
 run()
 """
