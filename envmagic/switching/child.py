@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from envmagic.model import Kernel, Progress
 
-__all__ = ["Child", "Setting", "sweep"]
+__all__ = ["Child", "Setting", "limit", "sweep"]
 
 _LIMIT = 120.0  # seconds a kernel may take to answer; ENVMAGIC_KERNEL_TIMEOUT changes it
 _TICK = 0.005  # seconds between two looks
@@ -121,7 +121,6 @@ class Child:
     def _await_answer(
         self, setting: Setting, progress: Progress, wanted: Callable[[], bool]
     ) -> None:
-        limit = float(os.environ.get("ENVMAGIC_KERNEL_TIMEOUT") or _LIMIT)
         start, shown = time.monotonic(), 0
         for _ in self._stages(setting.context):
             seconds = time.monotonic() - start
@@ -129,8 +128,8 @@ class Child:
                 raise EnvmagicError("interrupted", "The start was given up.")
             if self.process.poll() is not None:
                 raise self._failure(_ending(self.process.returncode))
-            if seconds > limit:
-                raise self._failure(f"no answer within {limit:.0f} s")
+            if seconds > limit():
+                raise self._failure(f"no answer within {limit():.0f} s")
             if seconds > 5 * (shown + 1):
                 shown += 1
                 progress.step(f"Starting {self.kernel.name} ({seconds:.0f} s)")
@@ -198,6 +197,11 @@ class Child:
             "%env doctor",
             subject=self.kernel.name,
         )
+
+
+def limit() -> float:
+    """Seconds that a kernel may take to answer after its start."""
+    return float(os.environ.get("ENVMAGIC_KERNEL_TIMEOUT") or _LIMIT)
 
 
 def sweep() -> None:

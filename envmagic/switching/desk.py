@@ -10,6 +10,7 @@ from envmagic.errors import EnvmagicError
 from envmagic.model import Asleep
 from envmagic.switching import wire
 from envmagic.switching.line import run_on
+from envmagic.switching.move import Move
 from envmagic.switching.seat import kernel_from
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Desk:
     """Answers the questions; each comes over stdin, the channel on which a kernel asks."""
 
     relay: Relay
-    agreed: dict[str, Any] = field(default_factory=dict)
+    agreed: dict[str, Move] = field(default_factory=dict)
     """Moves that happen when the cell that asked for them ends, by the question's id."""
     given_up: set[str] = field(default_factory=set)
 
@@ -68,8 +69,6 @@ class Desk:
         ]
 
     def _prepare(self, seat: BehindSeat, request: str, content: dict[str, Any]) -> None:
-        from envmagic.switching.relay import Move
-
         try:
             kernel = kernel_from(content["kernel"])
             target = self.relay.prepare(
@@ -89,9 +88,9 @@ class Desk:
         self.agreed[request] = move
         seat.answer(request, ready=True, already=target is seat)
 
-    def returned(self, content: dict[str, Any], taken: list[Frames]) -> None:
+    def returned(self, seat: BehindSeat, content: dict[str, Any], taken: list[Frames]) -> None:
         """The cell that asked has ended, and these messages had been queued behind it."""
-        move = self.agreed.pop(content["id"])
+        move = self.agreed.pop(content["id"], None) or Move(seat, seat)
         move.taken, move.travels = taken, content["travels"]
         run_on(self.relay.loops["control"], lambda: self.relay.move(move, content["count"]))
 

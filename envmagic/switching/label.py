@@ -25,6 +25,7 @@ class Label:
     """What a restart will do, when that is not what the person may expect."""
     before: str = ""
     """What it would have started; empty when that did not change."""
+    keep_name: bool = False
 
 
 def restart_in(kernel: Kernel, *, keep_name: bool, first: str) -> Label:
@@ -46,7 +47,7 @@ def restart_in(kernel: Kernel, *, keep_name: bool, first: str) -> Label:
         except (OSError, ValueError):
             continue
         else:
-            return Label(before=str(answer.get("before") or ""))
+            return Label(before=str(answer.get("before") or ""), keep_name=keep_name)
     if kernel.name == first:
         return Label()
     if keep_name:
@@ -57,15 +58,16 @@ def restart_in(kernel: Kernel, *, keep_name: bool, first: str) -> Label:
     )
 
 
-def restart_in_again(name: str) -> None:
+def restart_in_again(told: Label) -> None:
     """Take `restart_in` back: the notebook did not move after all."""
     front = server_api.front()
-    if not name or front is None or front.kernel_id is None:
+    if not told.before or front is None or front.kernel_id is None:
         return
     for server in server_api.servers(front):
         with contextlib.suppress(OSError, ValueError, server_api.Refused):
             path = f"envmagic/kernels/{front.kernel_id}"
-            server_api.call(server, path, "PUT", {"name": name, "keep_name": False})
+            body = {"name": told.before, "keep_name": told.keep_name}
+            server_api.call(server, path, "PUT", body)
             return
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from envmagic.switching.wire import Frames
 
 __all__ = ["Line", "on_loop", "pass_on", "run_on"]
+
+_log = logging.getLogger(__name__)
 
 
 class Line:
@@ -36,9 +39,12 @@ class Line:
         """Give `taker` the messages `first`, then what was kept, then what comes."""
         self._held[:0] = first
         while self._held:
-            result = taker(self._held.pop(0))
-            if result is not None:
-                await result
+            try:
+                result = taker(self._held.pop(0))
+                if result is not None:
+                    await result
+            except Exception:  # what follows it must not stay here
+                _log.exception("A message could not be passed on.")
         # nothing can come in between: this runs on the loop that receives
         self._taker = taker
 

@@ -63,7 +63,8 @@ class FromHome:
         self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
     ) -> Switched:
         """See `model.Switch.to`; the move happens when the running cell ends."""
-        from envmagic.switching.relay import Move, Relay
+        from envmagic.switching.move import Move
+        from envmagic.switching.relay import Relay
 
         relay = Relay.of(self.gate.kernel)
         assert relay is not None
@@ -71,13 +72,13 @@ class FromHome:
             return Switched("already", kernel.name)
         rest = cell.rest_of_cell(self.shell)
         _cancel_previous(self.shell)
+        names, here = variables(self.shell), relay.home.name
         target = relay.prepare(kernel, progress)
-        names = variables(self.shell)
         move = Move(relay.home, target, drop=drop, variables=len(names))
 
         def stayed(stream: Any) -> None:
             relay.abandon(move)
-            label.restart_in_again(told.before)
+            label.restart_in_again(told)
 
         departure = Departure(
             self.gate,
@@ -86,7 +87,6 @@ class FromHome:
             left=lambda left: relay.leave_home(move, left),
             stayed=stayed,
         )
-        here = relay.home.name
         told = label.restart_in(kernel, keep_name=keep_saved_name, first=here)
         return _moved(self.shell, departure, kernel, here, 0 if drop else len(names), told)
 
@@ -220,7 +220,7 @@ class _Notes:
     def stayed(self, stream: Any) -> None:
         self.stream = stream
         self._note("envmagic_stay", {"id": self.request})
-        label.restart_in_again(self.told.before)
+        label.restart_in_again(self.told)
 
     def left(self, left: Left) -> None:
         """Everything up to the relay's mark goes back to it: it was queued behind the cell."""
@@ -251,6 +251,23 @@ class _Notes:
         )
 
 
+def refusal(name: str, alive: bool) -> str:
+    """What a cell is replaced by that was meant for the kernel `name`, which is not there."""
+    return f"__import__({__name__!r}, fromlist=['refuse']).refuse({name!r}, {alive!r})"
+
+
+def refuse(name: str, alive: bool) -> None:
+    """The notebook was to move to the kernel `name` and could not; raises `UsageError`."""
+    from IPython.core.error import UsageError
+    from IPython.core.getipython import get_ipython
+
+    label.restart_in_again(get_ipython()._envmagic_told)
+    what = "does not answer" if alive else "has ended"
+    raise UsageError(
+        f"Not run: the kernel {name!r} {what}, so the notebook stays here with its variables."
+    )
+
+
 def variables(shell: Any) -> list[str]:
     """The names a person has bound in `shell`; imported modules are none."""
     return [
@@ -273,7 +290,7 @@ def _cancel_previous(shell: Any) -> None:
 def _moved(
     shell: Any, departure: Departure, kernel: Kernel, here: str, names: int, told: label.Label
 ) -> Switched:
-    shell._envmagic_departure = departure
+    shell._envmagic_departure, shell._envmagic_told = departure, told
     noun, them = ("variable stays", "it") if names == 1 else ("variables stay", "them")
     message = f"{names} {noun} in {here}; %env use {here} goes back to {them}." if names else ""
     return Switched("relay", kernel.name, message, told.hint)

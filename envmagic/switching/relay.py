@@ -15,43 +15,31 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envmagic import server_api
 from envmagic.errors import EnvmagicError
-from envmagic.switching import desk, ending, wire
+from envmagic.switching import child, desk, ending, wire
 from envmagic.switching.child import Child, Setting, sweep
 from envmagic.switching.gate import error_output, gate_of
 from envmagic.switching.line import Line, on_loop, run_on
+from envmagic.switching.moving import refusal
 from envmagic.switching.seat import BehindSeat, HomeSeat, Seat
 
 if TYPE_CHECKING:
     from envmagic.model import Kernel, Progress
     from envmagic.switching.departure import Left
     from envmagic.switching.gate import Gate
+    from envmagic.switching.move import Move
     from envmagic.switching.wire import Frames
 
-__all__ = ["Move", "Relay"]
+__all__ = ["Relay"]
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class Move:
-    """A change of kernels that was agreed on and happens when the running cell ends."""
-
-    source: Seat
-    target: Seat
-    drop: bool = False
-    variables: int = 0
-    """How many the source holds; with none it is ended."""
-    taken: list[Frames] = field(default_factory=list)
-    """What had been queued behind the cell, in order; before it the rest of the cell, if any."""
-    travels: str = ""
-    """The id of the request whose rest that is."""
+_ARRIVAL = 20.0  # seconds a kernel that was found answering may take to answer again
+_STEP = 5.0  # seconds for a step of the move that waits for the user's own code
 
 
 class Relay:
@@ -68,6 +56,8 @@ class Relay:
         return cls._only
 
     def __init__(self, gate: Gate) -> None:
+        from jupyter_client.session import Session
+
         kernel = gate.kernel
         self.gate, self.kernel = gate, kernel
         self.shell, self.control = Line(kernel.shell_stream), Line(kernel.control_stream)
@@ -86,6 +76,11 @@ class Relay:
         self._going: set[BehindSeat] = set()
         """Those that are being ended."""
         self.desk = desk.Desk(self)
+        self._moving = False
+        """What the kernel that is left has got is done, and no other has got anything."""
+        self._refusal = ""
+        """What takes the place of the next cell, since it was meant for a kernel that failed."""
+        self._reader = Session(key=kernel.session.key)
         self._stdin: Any = None
         self._closing = False
         atexit.register(self._leave_nothing)
@@ -149,29 +144,34 @@ class Relay:
     # -- the move itself -----------------------------------------------------------------------
 
     async def move(self, move: Move, count: int) -> None:
-        """Bring the target in front; on the control loop, the shell line being held."""
+        """Bring the target in front; on the control loop, the shell line being held.
+
+        One that does not answer any more is not: then the source stays, which home always can.
+        """
         source, target = move.source, move.target
         source.variables = move.variables
+        self._moving = True
         self.control.hold()
         await _at_most(2, source.control_done())
         await _at_most(5, source.all_said())
-        if not target.alive:  # it died since it was found answering: stay
-            target = source
-        try:
-            if isinstance(target, BehindSeat):
-                await target.connect()
-        except Exception:
-            _log.exception("The kernel %s could not be connected to.", target.name)
-            target = source
-        self._point_stdin(target)
-        self.current, target.used = target, True
-        await on_loop(self.loops["main"], lambda: self._in_main_thread(target))
-        await target.set_count(count)
+        seat: Seat = self.home
+        for seat in (target, source, self.home):
+            if await _at_most(min(child.limit(), _ARRIVAL), seat.arrive(count)) and seat.alive:
+                break
+        self.current, seat.used, self._moving = seat, True, False
         if move.travels:
-            target.expect(move.travels)
-        await on_loop(self.loops["shell"], lambda: self._open_shell(target, move.taken))
-        await self.control.open(lambda frames: self._take_control(target, frames))
-        self._after(move, target)
+            seat.expect(move.travels)
+        if seat is not target:
+            self._refusal = refusal(target.name, target.alive)
+            self.abandon(move)
+        for loop, step in (
+            ("stdin", lambda: self._point_stdin(seat)),
+            ("main", lambda: self._in_main_thread(seat)),
+            ("shell", lambda: self._open_shell(seat, move.taken)),
+            ("control", lambda: self.control.open(lambda f: self._take_control(seat, f))),
+        ):
+            await _soon(on_loop(self.loops[loop], step))
+        self._after(move, seat)
 
     async def _open_shell(self, target: Seat, first: list[Frames]) -> None:
         await self.shell.open(lambda frames: self._take_shell(target, frames), first)
@@ -193,7 +193,18 @@ class Relay:
         if target is not self.home and wire.kind_is(frames, b"shutdown_request"):
             run_on(self.loops["control"], lambda: self._shut_down(frames))
             return None
+        if self._refusal and wire.kind_is(frames, b"execute_request"):
+            frames = self._refused(frames)
         return target.take_shell(frames)
+
+    def _refused(self, frames: Frames) -> Frames:
+        """The cell as one that fails and says why; what is queued behind it is aborted then."""
+
+        def change(message: dict[str, Any]) -> None:
+            if not message["content"]["silent"]:
+                message["content"]["code"], self._refusal = self._refusal, ""
+
+        return wire.changed(self._reader, frames, change)
 
     def _take_control(self, target: Seat, frames: Frames) -> Awaitable[None] | None:
         if wire.kind_is(frames, b"shutdown_request"):
@@ -273,7 +284,7 @@ class Relay:
     async def _died(self, seat: BehindSeat, code: int) -> None:
         if self._closing or seat.ending:
             return
-        if seat is not self.current:
+        if seat is not self.current or self._moving:
             self._forget(seat)
             await seat.close()
             return
@@ -288,14 +299,25 @@ class Relay:
             seat.child.kill()
 
 
-async def _at_most(seconds: float, waiting: Awaitable[None]) -> None:
-    """A kernel that does not answer, or fails to, must not keep the notebook from moving."""
+async def _at_most(seconds: float, waiting: Awaitable[None]) -> bool:
+    """Whether it was done in time: no kernel may keep the notebook from moving."""
     try:
         await asyncio.wait_for(waiting, seconds)
     except asyncio.TimeoutError:
-        _log.warning("A kernel did not say in time that it had done everything.")
+        _log.warning("A kernel did not say in time that it was done.")
     except Exception:
-        _log.exception("A kernel could not be asked whether it had done everything.")
+        _log.exception("A kernel could not be asked.")
+    else:
+        return True
+    return False
+
+
+async def _soon(step: Coroutine[Any, Any, Any]) -> None:
+    """Until a step is done; one whose loop the user's code holds up is done when that ends."""
+    task = asyncio.ensure_future(step)
+    await asyncio.wait([task], timeout=_STEP)
+    if task.done() and task.exception() is not None:
+        _log.error("A step of the move failed.", exc_info=task.exception())
 
 
 def _setting(kernel: Any) -> Setting:

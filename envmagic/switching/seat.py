@@ -32,13 +32,17 @@ if TYPE_CHECKING:
 __all__ = ["BehindSeat", "HomeSeat", "Seat"]
 
 _PATIENCE = 1.5  # seconds a child may take to shut down; Jupyter gives us 2.5 before it kills
-# Prompt numbers go on, and `In[n]` is the cell with the number n: what lies between is empty.
-_SET_COUNT = (
-    "(lambda s, n: (setattr(s, 'execution_count', n),"
-    " [h.extend([''] * (n - len(h))) for h in"
-    " (s.history_manager.input_hist_parsed, s.history_manager.input_hist_raw)]))"
-    "(get_ipython(), {count})"
-)
+# Prompt numbers go on, and `In[n]` is the cell with the number n: what lies between is empty. The
+# rest of a cell that comes back has a number which is in the history already.
+_NUMBER = """
+history = shell.history_manager
+if count < shell.execution_count:
+    history.writeout_cache()
+    history.new_session()
+shell.execution_count = count
+for cells in (history.input_hist_parsed, history.input_hist_raw):
+    cells[count:] = [""] * (count - len(cells))
+"""
 
 
 class Seat(Protocol):
@@ -72,8 +76,8 @@ class Seat(Protocol):
         """Until everything it said on iopub before it was left has gone out in front."""
         ...
 
-    async def set_count(self, count: int) -> None:
-        """Make `count` its next prompt number."""
+    async def arrive(self, count: int) -> None:
+        """Until it can be given messages, and `count` is its next prompt number."""
         ...
 
     def expect(self, request: str) -> None:
@@ -118,15 +122,9 @@ class HomeSeat:
         while not said.is_set():
             await asyncio.sleep(0.001)
 
-    async def set_count(self, count: int) -> None:
-        def set_it() -> None:
-            shell = self.kernel.shell
-            shell.execution_count = count
-            history = shell.history_manager
-            for cells in (history.input_hist_parsed, history.input_hist_raw):
-                cells.extend([""] * (count - len(cells)))
-
-        await on_loop(self.kernel.io_loop, set_it)
+    async def arrive(self, count: int) -> None:
+        facts = {"shell": self.kernel.shell, "count": count}
+        await on_loop(self.kernel.io_loop, lambda: exec(_NUMBER, facts))
 
     def expect(self, request: str) -> None:
         arrive(self.kernel.session, request)
@@ -159,7 +157,8 @@ class BehindSeat:
         self._mine = child.session.session.encode()
         self._streams: dict[str, Any] = {}
         self._left = asyncio.Event()
-        self._control_answer: asyncio.Future[None] | None = None
+        self._answered = {"shell": asyncio.Event(), "control": asyncio.Event()}
+        """The relay's own last request on that channel."""
         self._subshells: set[str] = set()
         self._travels = b""
 
@@ -171,7 +170,7 @@ class BehindSeat:
     def memory(self) -> int:
         return self.child.memory
 
-    async def connect(self) -> None:
+    async def _connect(self) -> None:
         """Put the sockets into the event loops; from then on what the kernel says goes in front."""
         from zmq.eventloop.zmqstream import ZMQStream
 
@@ -193,32 +192,37 @@ class BehindSeat:
             await on_loop(self.relay.loops[name], connect)
 
     def take_shell(self, frames: Frames) -> None:
-        known = wire.for_main_shell(self.child.session, frames, self._subshells)
-        pass_on(self._streams["shell"], known)
+        self._give("shell", wire.for_main_shell(self.child.session, frames, self._subshells))
 
     def take_control(self, frames: Frames) -> None:
-        pass_on(self._streams["control"], frames)
+        self._give("control", frames)
 
     def take_stdin(self, frames: Frames) -> None:
         """What was typed in front; on the control loop."""
-        self._streams["stdin"].send_multipart(frames, copy=False)
+        self._give("stdin", frames)
+
+    def _give(self, channel: str, frames: Frames) -> None:
+        stream = self._streams.get(channel)
+        if stream is not None:  # it has ended otherwise
+            pass_on(stream, frames)
 
     def interrupt(self) -> None:
         """As Jupyter interrupts a kernel: a signal to its whole group."""
         process.signal_group(self.child.process, signal.SIGINT)
 
     async def control_done(self) -> None:
-        self._control_answer = asyncio.get_running_loop().create_future()
+        self._answered["control"].clear()
         self.take_control(wire.pack(self.child.session, "kernel_info_request", {}, wire.RELAY))
-        await self._control_answer
+        await self._answered["control"].wait()
 
     async def all_said(self) -> None:
         await self._left.wait()
         self._left.clear()
 
-    async def set_count(self, count: int) -> None:
+    async def arrive(self, count: int) -> None:
+        await self._connect()
         content = {
-            "code": _SET_COUNT.format(count=count),
+            "code": f"exec({_NUMBER!r}, {{'shell': get_ipython(), 'count': {count}}})",
             "silent": True,
             "store_history": False,
             "user_expressions": {},
@@ -226,7 +230,9 @@ class BehindSeat:
             "stop_on_error": False,
         }
         request = wire.pack(self.child.session, "execute_request", content, wire.RELAY)
+        self._answered["shell"].clear()
         await on_loop(self.relay.loops["shell"], lambda: self.take_shell(request))
+        await self._answered["shell"].wait()
 
     def expect(self, request: str) -> None:
         self._travels = request.encode()
@@ -244,8 +250,10 @@ class BehindSeat:
         await self.close()
 
     async def close(self) -> None:
-        """Let go of everything it had; kills it if it still runs."""
+        """Let go of everything it had; kills it if it still runs. On the control loop."""
         self.ending = True
+        for waited_for in (self._left, *self._answered.values()):
+            waited_for.set()
         streams, self._streams = self._streams, {}
         for name, stream in streams.items():
             await on_loop(self.relay.loops[name], partial(stream.close, linger=0))
@@ -261,8 +269,7 @@ class BehindSeat:
 
     def _on_control(self, frames: Frames) -> None:
         if _is_for_relay(frames):
-            if self._control_answer is not None and not self._control_answer.done():
-                self._control_answer.set_result(None)
+            self._answered["control"].set()
             return
         if wire.kind_is(frames, b"create_subshell_reply"):
             with contextlib.suppress(ValueError):
@@ -300,11 +307,7 @@ class BehindSeat:
             self.child.session, "envmagic_answer", {"id": request, **content}, wire.RELAY
         )
 
-        def send() -> None:
-            if self._streams:
-                self.take_stdin(frames)
-
-        run_on(self.relay.loops["control"], send)
+        run_on(self.relay.loops["control"], lambda: self.take_stdin(frames))
 
     def _on_note(self, frames: Frames) -> None:
         """On the shell loop: the kernel says that its cell ended, and what is to become of it."""
@@ -312,15 +315,16 @@ class BehindSeat:
         if b'"envmagic_leave"' in kind:
             self.relay.shell.hold()
             run_on(self.relay.loops["control"], self.relay.control.hold)
-            mark = wire.pack(self.child.session, "envmagic_mark", {}, wire.RELAY)
-            pass_on(self._streams["shell"], mark)
+            self.take_shell(wire.pack(self.child.session, "envmagic_mark", {}, wire.RELAY))
         elif b'"envmagic_returned"' in kind:
             message = wire.unpack(self.child.session, frames)
             content = message["content"]
             taken = wire.unpacked(content["sizes"], message["buffers"])
-            self.relay.desk.returned(content, taken)
+            self.relay.desk.returned(self, content, taken)
         elif b'"envmagic_stay"' in kind:
             self.relay.desk.stayed(wire.unpack(self.child.session, frames)["content"]["id"])
+        else:
+            run_on(self.relay.loops["control"], self._answered["shell"].set)
 
 
 def _is_for_relay(frames: Frames) -> bool:

@@ -7,7 +7,7 @@ identities, a delimiter, the signature, header, parent header, metadata, content
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ __all__ = [
     "PROTOCOL",
     "RELAY",
     "as_frames",
+    "changed",
     "concerns",
     "for_main_shell",
     "header",
@@ -103,8 +104,13 @@ def for_main_shell(session: Session, frames: Frames, known: set[str]) -> Frames:
     addressed = _SUBSHELL.search(header(frames))
     if addressed is None or addressed.group(1).decode() in known:
         return frames
+    return changed(session, frames, lambda message: message["header"].pop("subshell_id", None))
+
+
+def changed(session: Session, frames: Frames, change: Callable[[dict[str, Any]], Any]) -> Frames:
+    """The message as `change` leaves it, for the same client; raises `ValueError` if unsigned."""
     identities, parts = session.feed_identities(frames, copy=False)
-    message = session.deserialize(parts, content=True, copy=False)
-    message["header"].pop("subshell_id", None)
+    message: dict[str, Any] = session.deserialize(parts, content=True, copy=False)
+    change(message)
     fresh = session.serialize(message, ident=list(identities))
     return as_frames([*fresh, *message["buffers"]])

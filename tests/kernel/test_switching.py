@@ -118,6 +118,9 @@ def test_the_rest_of_the_cell_travels(switching: Any) -> None:
     both = kernel.run(f"%env use alpha\n{WHO}\n%env use python3\n{WHO}")
     assert both.count == count + 1
     assert both.stdout.split() == [str(alpha), str(kernel.pid)]
+    # IPython would complain about a number that is in its history already, a moment later
+    later = kernel.run("import time; time.sleep(0.3); len(In)")
+    assert later.text == str(later.count + 1)
 
 
 @pytest.mark.parametrize(
