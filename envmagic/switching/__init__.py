@@ -51,17 +51,18 @@ def leaves_cell(shell: InteractiveShell) -> bool:
     departure: Any = getattr(shell, "_envmagic_departure", None)
     if is_leaving(shell) and departure.rest and not departure.travels:
         return True
-    return any(getattr(shell, f"_envmagic_{way}", None) for way in ("successor", "patch"))
+    return getattr(shell, "_envmagic_leave", None) is not None
 
 
 def leave_cell(shell: InteractiveShell) -> None:
     """End the running cell: its rest runs in the kernel the notebook moves to, or not at all."""
-    from envmagic.switching import moving, patch, terminal
+    from envmagic.switching import moving
 
-    if getattr(shell, "_envmagic_successor", None):
-        terminal.leave(shell)
-    if getattr(shell, "_envmagic_patch", None):
-        patch.leave(shell)
+    state: Any = shell
+    leave = getattr(state, "_envmagic_leave", None)
+    if leave is not None:
+        state._envmagic_leave = None
+        leave()
     moving.leave_cell(shell)
 
 
@@ -70,7 +71,7 @@ def _in_terminal(shell: InteractiveShell) -> Switch:
 
     from envmagic.switching.terminal import Terminal
 
-    return Terminal(shell) if isinstance(shell, TerminalInteractiveShell) else Pick()
+    return Terminal(shell) if isinstance(shell, TerminalInteractiveShell) else Pick(shell)
 
 
 def _by_server(shell: InteractiveShell) -> Switch:
@@ -79,4 +80,4 @@ def _by_server(shell: InteractiveShell) -> Switch:
 
     front = server_api.front()
     found = server_api.session(front) if front is not None else None
-    return Patch(shell, *found) if found is not None else Pick()
+    return Patch(shell, *found) if found is not None else Pick(shell)

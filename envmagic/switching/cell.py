@@ -15,13 +15,20 @@ from envmagic.errors import WordsError
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Travelled", "rest_of_cell", "stop"]
+__all__ = ["Stopped", "Travelled", "rest_of_cell", "stop"]
 
 _PLAIN = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign)
 
 
 class Travelled(BaseException):
     """Ends a cell whose rest goes on in another kernel; nobody sees it."""
+
+
+class Stopped(Exception):
+    """Ends a cell with one line, and what is queued behind it: it must not run here."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
 
 
 @dataclass(frozen=True)

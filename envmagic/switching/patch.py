@@ -5,22 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from envmagic import server_api
 from envmagic.errors import EnvmagicError
 from envmagic.model import Asleep, Kernel, Progress, Switched
+from envmagic.switching import pick
+from envmagic.switching.cell import Stopped
 
-__all__ = ["Moving", "Patch"]
+__all__ = ["Patch"]
 
 _DELAY = 0.3  # seconds after the cell, so that its own output still arrives
-
-
-class Moving(Exception):
-    """Ends the cell that asked, so that no cell queued behind it runs in the old environment."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [str(self)]
 
 
 @dataclass
@@ -37,8 +33,15 @@ class Patch:
     def to(
         self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
     ) -> Switched:
-        """Returns what will happen; the server is asked when the cell has ended (`leave`)."""
-        known = server_api.call(self.server, "api/kernelspecs")["kernelspecs"]
+        """Returns what will happen; the server is asked when the cell has ended (`_leave`)."""
+        if kernel.name == self.session.kernel_name:
+            return Switched("already", kernel.name)
+        try:
+            known = server_api.call(self.server, "api/kernelspecs")["kernelspecs"]
+        except (OSError, ValueError, server_api.Refused) as error:
+            raise EnvmagicError(
+                "cannot-switch", f"The server answered: {error}.", pick.choose(kernel)
+            ) from error
         if kernel.name not in known:
             raise EnvmagicError(
                 "not-registered",
@@ -46,7 +49,7 @@ class Patch:
                 "jupyter kernelspec list",
                 subject=kernel.name,
             )
-        self.shell._envmagic_patch = (self, kernel)
+        self.shell._envmagic_leave = partial(self._leave, kernel)
         message = "The server starts it anew within some seconds; variables are lost."
         return Switched("session", kernel.name, message)
 
@@ -58,7 +61,15 @@ class Patch:
         """Nothing special."""
         return None
 
-    def send(self, kernel: Kernel) -> None:
+    def _leave(self, kernel: Kernel) -> None:
+        """Refuse every further cell, ask the server, and end this one with one line; raises."""
+        self.shell.ast_transformers.append(_Refusal(kernel.name))
+        threading.Thread(target=self._send, args=(kernel,), daemon=True).start()
+        raise Stopped(
+            f"The notebook moves to {kernel.name}. Run the cells below again when it is there."
+        )
+
+    def _send(self, kernel: Kernel) -> None:
         """Ask the server, later, from a thread; on failure cells run here again."""
         time.sleep(_DELAY)
         body = {"kernel": {"id": None, "name": kernel.name}}
@@ -67,18 +78,8 @@ class Patch:
             server_api.call(self.server, path, "PATCH", body, timeout=60)
         except (OSError, ValueError, server_api.Refused) as error:
             _allow(self.shell)
-            print(f"The notebook stays here: the server answered {error}.")
-
-
-def leave(shell: Any) -> None:
-    """Refuse every further cell, ask the server, and end this one with one line; raises."""
-    patch, kernel = shell._envmagic_patch
-    shell._envmagic_patch = None
-    shell.ast_transformers.append(_Refusal(kernel.name))
-    threading.Thread(target=patch.send, args=(kernel,), daemon=True).start()
-    raise Moving(
-        f"The notebook moves to {kernel.name}. Run the cells below again when it is there."
-    )
+            said = str(error).rstrip(".")
+            print(f"The notebook stays here: the server answered {said!r}. {pick.choose(kernel)}")
 
 
 @dataclass

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NoReturn
 
+from envmagic import server_api
 from envmagic.model import Asleep, Kernel, Progress, Switched
+from envmagic.switching.cell import Stopped
 
-__all__ = ["Pick"]
+__all__ = ["Pick", "choose"]
+
+
+def choose(kernel: Kernel) -> str:
+    """What the person has to do."""
+    return f"Choose the kernel {kernel.display_name!r} in the kernel menu."
 
 
 @dataclass(frozen=True)
 class Pick:
     """A `model.Switch` that moves nothing and names the kernel to choose by hand."""
+
+    shell: Any
 
     def check(self) -> None:
         """Never refuses: choosing by hand is always possible."""
@@ -23,14 +33,18 @@ class Pick:
     def to(
         self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
     ) -> Switched:
-        """Return the one line that says which kernel to choose; nothing else happens."""
-        return Switched(
-            how="pick",
-            kernel=kernel.name,
-            message="This notebook cannot be moved from here.",
-            hint=f"Choose the kernel {kernel.display_name!r} in the kernel menu.",
-        )
+        """Return the one line that says which kernel to choose; the cell ends behind it."""
+        front = server_api.front()
+        if front is not None and server_api.kernel_name(front) == kernel.name:
+            return Switched("already", kernel.name)
+        self.shell._envmagic_leave = _leave
+        message = "This notebook cannot be moved from here."
+        return Switched("pick", kernel.name, message, choose(kernel))
 
     def named(self, name: str) -> Kernel | None:
         """Nothing special."""
         return None
+
+
+def _leave() -> NoReturn:
+    raise Stopped("Stopped here, so that nothing below runs in the old environment.")

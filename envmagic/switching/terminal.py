@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from envmagic import process
@@ -46,7 +47,7 @@ class Terminal:
             ) from error
         count = len(variables(self.shell))
         noun = "variable is" if count == 1 else "variables are"
-        self.shell._envmagic_successor = kernel
+        self.shell._envmagic_leave = partial(_leave, self.shell, kernel)
         message = f"IPython starts anew there; {count} {noun} lost." if count else ""
         return Switched("relay", kernel.name, message)
 
@@ -59,9 +60,8 @@ class Terminal:
         return None
 
 
-def leave(shell: Any) -> None:
+def _leave(shell: Any, kernel: Kernel) -> None:
     """Replace this process by IPython in the environment that was chosen; never returns."""
-    kernel: Kernel = shell._envmagic_successor
     words = [kernel.argv[0], "-m", "IPython"]
     if "--ext" in kernel.argv:
         words += ["--ext", "envmagic"]

@@ -35,6 +35,8 @@ EVERYWHERE = (
 )
 # For the Python that runs the tests only: building envmagic, executing a notebook elsewhere.
 HERE = ("hatchling", "jupyterlab", "nbclient", "nbconvert", "notebook")
+# Each with what it needs, for kernels that people have not updated.
+OLDER = tuple(f"ipykernel=={v}" for v in ("6.0.3", "6.29.5", "6.31.0", "7.0.1", "7.1.0"))
 
 
 def directory() -> Path:
@@ -57,6 +59,11 @@ def ensure(*, log: bool = False) -> Path:
     here = f"{sys.version_info[0]}.{sys.version_info[1]}"
     if not _complete(target, here, HERE):
         _download(target, Path(sys.executable), here, (*EVERYWHERE, *HERE), log=log)
+    if not _complete(target, "older", OLDER):
+        version, python = next(iter(interpreters.found().items()))
+        for name in OLDER:
+            _download(target, python, version, (name,), log=log, stamp=False)
+        _stamp(target, "older").write_text("\n".join(OLDER) + "\n", encoding="utf-8")
     if not (target / "all-pythons").exists():
         for version, python in interpreters.found().items():
             if not _complete(target, version, EVERYWHERE):
@@ -75,7 +82,13 @@ def _complete(target: Path, version: str, names: tuple[str, ...]) -> bool:
 
 
 def _download(
-    target: Path, python: Path, version: str, names: tuple[str, ...], *, log: bool
+    target: Path,
+    python: Path,
+    version: str,
+    names: tuple[str, ...],
+    *,
+    log: bool,
+    stamp: bool = True,
 ) -> None:
     if log:
         print(f"Downloading wheels for Python {version} into {target}", flush=True)
@@ -85,7 +98,8 @@ def _download(
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-    _stamp(target, version).write_text("\n".join(names) + "\n", encoding="utf-8")
+    if stamp:
+        _stamp(target, version).write_text("\n".join(names) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
