@@ -52,10 +52,9 @@ def restart_as(kernels: Any, specs: Any, kernel_id: str, name: str, *, keep_name
         raise KeyError(str(error)) from error
     before = manager.kernel_spec
     until_now = next((n for n, d in _by_directory(specs) if d == before.resource_dir), "")
-    if keep_name:
-        manager._kernel_spec = spec
-    else:
+    if not keep_name:
         manager.kernel_name = name
+    manager._kernel_spec = spec  # also where the name is the one it had
     if manager.provisioner is not None:
         manager.provisioner.kernel_spec = spec
     return until_now or manager.kernel_name

@@ -150,6 +150,19 @@ def test_the_saved_name_can_stay(isolated: Any, opened: Any, enabled: None) -> N
         assert notebook.which == "alpha" and notebook.names == ("first", "first")
 
 
+def test_going_home_from_there_is_not_the_name_alone(
+    isolated: Any, opened: Any, enabled: None
+) -> None:
+    """The name is `first` all along; what is started is not."""
+    with Server(isolated.work / "root") as server:
+        notebook = opened(server)
+        path = f"envmagic/kernels/{notebook.id}"
+        server.api(path, "PUT", {"name": "alpha", "keep_name": True})
+        server.api(path, "PUT", {"name": "first"})
+        notebook.restart()
+        assert notebook.which == "first"
+
+
 def test_a_server_with_a_password_only_reads_a_note(
     isolated: Any, opened: Any, enabled: None
 ) -> None:
