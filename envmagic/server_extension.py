@@ -2,7 +2,8 @@
 
 The server goes on believing in the kernelspec it started. `PUT envmagic/kernels/ID {"name": NAME}`
 tells it another; so does a note in the runtime directory, for kernels that may not ask because the
-server has a password only. Enabled wherever envmagic is installed beside the server.
+server has a password only. The pages that are open hear of it as an event, and a page that is
+loaded later asks `GET`. Enabled wherever envmagic is installed beside the server.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ __all__ = ["NOTES"]
 NOTES = "envmagic-restart-*.json"
 _PATH = r"envmagic/kernels/(?P<kernel_id>[\w-]+)"
 _INTERVAL = 500  # milliseconds between two looks for notes
+_SCHEMA = "urn:envmagic:kernel-label"
+_PROPERTIES = ("kernel_id", "name", "display_name")
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
@@ -31,6 +34,16 @@ def _load_jupyter_server_extension(server: Any) -> None:
 
     application = server.web_app
     base_url = application.settings["base_url"]
+    server.event_logger.register_event_schema(
+        {
+            "$id": _SCHEMA,
+            "version": "1",
+            "title": "What a kernel is called since its notebook has moved",
+            "type": "object",
+            "properties": {name: {"type": "string"} for name in _PROPERTIES},
+            "required": list(_PROPERTIES),
+        }
+    )
     application.add_handlers(".*$", [(url_path_join(base_url, _PATH), _handler())])
     notes = _Notes(server)
     PeriodicCallback(notes.look, _INTERVAL).start()
@@ -60,6 +73,25 @@ def restart_as(kernels: Any, specs: Any, kernel_id: str, name: str, *, keep_name
     return until_now or manager.kernel_name
 
 
+def label(kernels: Any, kernel_id: str) -> dict[str, str]:
+    """The name a notebook on the kernel saves, and the display name of what a restart starts.
+
+    Raises `KeyError` when there is no such kernel, or one whose kernelspec nobody knows.
+    """
+    if kernel_id not in kernels:
+        raise KeyError(kernel_id)
+    manager = kernels.get_kernel(kernel_id)
+    try:
+        values = (kernel_id, manager.kernel_name, manager.kernel_spec.display_name)
+    except AttributeError as error:  # not of this machine
+        raise KeyError(kernel_id) from error
+    return dict(zip(_PROPERTIES, values, strict=True))
+
+
+def _announce(events: Any, kernels: Any, kernel_id: str) -> None:
+    events.emit(schema_id=_SCHEMA, data=label(kernels, kernel_id))
+
+
 def _by_directory(specs: Any) -> list[tuple[str, str]]:
     return list(specs.find_kernel_specs().items())
 
@@ -74,6 +106,14 @@ def _handler() -> type:
 
         @web.authenticated  # type: ignore[untyped-decorator]
         @authorized  # type: ignore[untyped-decorator]
+        async def get(self, kernel_id: str) -> None:
+            try:
+                self.finish(json.dumps(label(self.kernel_manager, kernel_id)))
+            except KeyError as error:
+                raise web.HTTPError(404, f"no such kernel: {kernel_id}") from error
+
+        @web.authenticated  # type: ignore[untyped-decorator]
+        @authorized  # type: ignore[untyped-decorator]
         async def put(self, kernel_id: str) -> None:
             body = self.get_json_body() or {}
             name, keep = body.get("name"), bool(body.get("keep_name"))
@@ -85,6 +125,7 @@ def _handler() -> type:
                 )
             except (KeyError, web.HTTPError) as error:
                 raise web.HTTPError(404, f"no such kernel or kernelspec: {name}") from error
+            _announce(self.event_logger, self.kernel_manager, kernel_id)
             self.finish(json.dumps({"name": name, "before": before}))
 
     return RestartAs
@@ -124,5 +165,6 @@ class _Notes:
                 kernels, specs, wish["kernel_id"], wish["name"], keep_name=bool(wish["keep_name"])
             )
             note.unlink()
+            _announce(self._server.event_logger, kernels, wish["kernel_id"])
         except (OSError, ValueError, KeyError, TypeError):
             self._server.log.debug("envmagic: a note was not understood: %s", note)

@@ -13,6 +13,12 @@ from support.specs import Specs
 
 
 @pytest.fixture
+def server_extension(isolated: Any) -> None:
+    """What installing envmagic beside the server puts there: its extension and the page's."""
+    lab.install_extensions()
+
+
+@pytest.fixture
 def server(isolated: Any, chromium: Path) -> Iterator[lab.Server]:
     """A Jupyter server whose root is the test's working directory."""
     with lab.Server(isolated.work) as started:

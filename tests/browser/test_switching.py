@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from support.lab import Page
 
-REPOSITORY = Path(__file__).parents[2]
-SETTING = Path("etc", "jupyter", "jupyter_server_config.d", "envmagic.json")
+pytestmark = pytest.mark.usefixtures("server_extension")
+
 PREFIX = "import sys; print(sys.prefix)"
-
-
-@pytest.fixture(autouse=True)
-def extension(isolated: Any) -> None:
-    """The server extension, as installing envmagic beside the server enables it."""
-    place = Path(os.environ["JUPYTER_CONFIG_DIR"], "jupyter_server_config.d")
-    place.mkdir(parents=True, exist_ok=True)
-    shutil.copy(REPOSITORY / SETTING, place)
-
-
-def restart(page: Page) -> None:
-    """As the toolbar's button does; the page's state is `unknown` until something is run."""
-    page._kernel("restart()")
-    page.page.wait_for_timeout(1000)
 
 
 @pytest.mark.parametrize("app", ["lab", "notebook"])
 def test_run_all_over_a_first_cell_that_moves(
-    extension: None, open_notebook: Callable[..., Page], isolated: Any, app: str
+    open_notebook: Callable[..., Page], isolated: Any, app: str
 ) -> None:
     """Everything right at once, after a restart, and after closing and opening again."""
     cells = [
@@ -56,7 +39,7 @@ def test_run_all_over_a_first_cell_that_moves(
         assert prompts == list(range(prompts[0], prompts[0] + len(cells)))
 
     all_right()
-    restart(page)
+    page.restart()
     all_right()
     assert page.metadata()["kernelspec"]["name"] == "python3"
     page.save()
@@ -66,7 +49,7 @@ def test_run_all_over_a_first_cell_that_moves(
 
 
 def test_use_is_what_the_notebook_says_after_a_reload(
-    extension: None, open_notebook: Callable[..., Page], isolated: Any
+    open_notebook: Callable[..., Page], isolated: Any
 ) -> None:
     """The server's name is right at once; the toolbar and the file after a reload."""
     page = open_notebook(["%load_ext envmagic", "%env create churn", PREFIX])
@@ -78,14 +61,14 @@ def test_use_is_what_the_notebook_says_after_a_reload(
     assert session["kernel"]["name"] == "churn"
     page.open("a.ipynb")
     assert page.state().kernel.startswith("churn")
-    restart(page)
+    page.restart()
     assert page.run(2).strip() == prefix
     page.save()
     assert page.metadata()["kernelspec"]["name"] == "churn"
 
 
 def test_there_and_back_with_variables_and_questions(
-    extension: None, open_notebook: Callable[..., Page], specs: Any
+    open_notebook: Callable[..., Page], specs: Any
 ) -> None:
     specs("alpha")
     cells = [

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import time
 import urllib.error
 import urllib.request
@@ -15,11 +13,9 @@ from typing import Any
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from support.kernels import wait_until_ready
-from support.lab import Server, write_notebook
+from support.lab import Server, install_extensions, write_notebook
 from support.processes import eventually
 
-REPOSITORY = Path(__file__).parents[2]
-SETTING = Path("etc", "jupyter", "jupyter_server_config.d", "envmagic.json")
 WHICH = "import os; print(os.environ['WHICH'], os.getppid())"
 
 
@@ -92,9 +88,7 @@ def opened(isolated: Any, specs: Any, short_tmp: Path) -> Iterator[Callable[...,
 @pytest.fixture
 def enabled(isolated: Any) -> None:
     """The server extension, as installing envmagic beside the server enables it."""
-    place = Path(os.environ["JUPYTER_CONFIG_DIR"], "jupyter_server_config.d")
-    place.mkdir(parents=True)
-    shutil.copy(REPOSITORY / SETTING, place)
+    install_extensions()
 
 
 def test_restart_and_crash_come_up_in_the_new_kernel(
@@ -157,10 +151,17 @@ def test_going_home_from_there_is_not_the_name_alone(
     with Server(isolated.work / "root") as server:
         notebook = opened(server)
         path = f"envmagic/kernels/{notebook.id}"
+        label = {"kernel_id": notebook.id, "name": "first", "display_name": "first"}
+        assert server.api(path) == label
         server.api(path, "PUT", {"name": "alpha", "keep_name": True})
+        assert server.api(path) == {**label, "display_name": "alpha"}
         server.api(path, "PUT", {"name": "first"})
+        assert server.api(path) == label
         notebook.restart()
         assert notebook.which == "first"
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            server.api("envmagic/kernels/0-0")
+        assert refused.value.code == 404
 
 
 def test_a_server_with_a_password_only_reads_a_note(

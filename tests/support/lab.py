@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +27,16 @@ CHROMIUM_FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def install_extensions() -> None:
+    """Put the extensions of the server and of the page where this test's Jupyter looks for them,
+    as pip does for the whole environment."""
+    for kept, place in (("etc", "JUPYTER_CONFIG_DIR"), ("share", "JUPYTER_DATA_DIR")):
+        shutil.copytree(REPOSITORY / kept / "jupyter", os.environ[place], dirs_exist_ok=True)
 
 
 def write_notebook(path: Path, cells: Sequence[str], kernel: str = "python3") -> Path:
@@ -269,9 +280,11 @@ class Page:
         self._kernel("interrupt()")
 
     def restart(self) -> None:
-        """Restart the kernel as the toolbar's button does after its question."""
+        """Restart the kernel as the toolbar's button does after its question.
+
+        It is not `ready` for the page until something is run, whatever kernel it is.
+        """
         self._kernel("restart()")
-        self.ready()
 
     def _kernel(self, call: str) -> None:
         context = "window.jupyterapp.shell.currentWidget.sessionContext"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+
+import envmagic
 
 REPOSITORY = Path(__file__).parents[2]
 # Written so that this file does not hold them itself.
@@ -50,3 +53,10 @@ def test_no_file_holds_a_registry_host_or_a_machine_path(pattern: str) -> None:
 
 def test_the_search_finds_what_is_there() -> None:
     assert any(hit.startswith("LICENSE:") for hit in finds("BSD 3-Clause|Redistribution and use"))
+
+
+def test_the_pages_extension_has_our_version() -> None:
+    package = REPOSITORY / "share" / "jupyter" / "labextensions" / "envmagic" / "package.json"
+    described = json.loads(package.read_text("utf-8"))
+    assert described["version"] == envmagic.__version__
+    assert (package.parent / described["jupyterlab"]["_build"]["load"]).is_file()

@@ -1,0 +1,111 @@
+// In the page of JupyterLab or Notebook 7: a notebook that has moved shows the kernel it is in now.
+//
+// Written as webpack's module federation expects it, by hand: there is nothing to build. Kept out
+// of a directory called `static`, whose files browsers may keep for a year.
+(() => {
+  'use strict';
+
+  const SCHEMA = 'urn:envmagic:kernel-label';
+  let shared;
+
+  // A module of the application itself; its tokens are found by identity.
+  const of = async name => {
+    const versions = Object.values(shared[name]);
+    return (await (versions.find(version => version.loaded) ?? versions[0]).get())();
+  };
+
+  // Whatever goes wrong here, the page is as it would be without us.
+  const quietly = act => async (...args) => {
+    try {
+      return await act(...args);
+    } catch (error) {
+      console.debug('envmagic:', error);
+    }
+  };
+
+  const shadow = (object, name, get) =>
+    Object.defineProperty(object, name, { configurable: true, get });
+
+  const activate = ({ serviceManager }, tracker, { ServerConnection }) => {
+    const { events, kernelspecs, serverSettings, sessions } = serviceManager;
+    const spec = name => kernelspecs.specs?.kernelspecs[name];
+    const followed = new WeakSet(); // kernel connections and session contexts
+    const ranHere = new WeakMap(); // kernel connection -> whether this page runs its latest cell
+
+    const rename = (kernel, name) => {
+      shadow(kernel, 'name', () => name);
+      shadow(kernel, 'spec', async () => {
+        if (!spec(name)) await kernelspecs.refreshSpecs();
+        return spec(name);
+      });
+      void sessions.refreshRunning();
+    };
+
+    const show = (context, { kernel_id, name, display_name }) => {
+      const kernel = context.session?.kernel;
+      if (kernel?.id !== kernel_id) return;
+      const renamed = kernel.name !== name;
+      if (!renamed && context.kernelDisplayName === display_name) return;
+      if (renamed) rename(kernel, name);
+      const usual = Object.getPrototypeOf(context);
+      shadow(context, 'kernelDisplayName', () =>
+        context.session?.kernel === kernel
+          ? display_name
+          : Reflect.get(usual, 'kernelDisplayName', context)
+      );
+      // With a new value the notebook takes over its name, so only the page that ran the cell is
+      // given one: in another the file may be older.
+      const newValue = renamed && ranHere.get(kernel) ? kernel : null;
+      context.kernelChanged.emit({ name: 'kernel', oldValue: newValue, newValue });
+    };
+
+    // A page that is loaded after the move; until then, events.
+    const ask = quietly(async context => {
+      const kernel = context.session?.kernel;
+      if (!kernel || followed.has(kernel)) return;
+      followed.add(kernel);
+      kernel.iopubMessage.connect((_, { header, parent_header }) => {
+        if (header.msg_type === 'execute_input') {
+          ranHere.set(kernel, parent_header.session === kernel.clientId);
+        }
+      });
+      await kernelspecs.ready;
+      const url = `${serverSettings.baseUrl}envmagic/kernels/${kernel.id}`;
+      const answer = await ServerConnection.makeRequest(url, {}, serverSettings);
+      if (answer.ok) show(context, await answer.json());
+    });
+
+    const follow = quietly(({ sessionContext }) => {
+      if (followed.has(sessionContext)) return;
+      followed.add(sessionContext);
+      sessionContext.kernelChanged.connect(context => void ask(context));
+      return ask(sessionContext);
+    });
+
+    tracker.widgetAdded.connect((_, panel) => void follow(panel));
+    tracker.forEach(follow);
+    const heard = quietly(event => tracker.forEach(panel => show(panel.sessionContext, event)));
+    events.stream.connect((_, event) => void (event.schema_id === SCHEMA && heard(event)));
+  };
+
+  const extension = async () => {
+    const { INotebookTracker } = await of('@jupyterlab/notebook');
+    const services = await of('@jupyterlab/services');
+    return {
+      id: 'envmagic:label',
+      description: 'Shows the kernel that envmagic has moved a notebook to.',
+      autoStart: true,
+      optional: [INotebookTracker],
+      activate: quietly((app, tracker) => tracker && activate(app, tracker, services))
+    };
+  };
+
+  window._JUPYTERLAB = window._JUPYTERLAB ?? {};
+  window._JUPYTERLAB.envmagic = {
+    init: scope => void (shared = scope),
+    get: async () => {
+      const plugin = await quietly(extension)();
+      return () => ({ __esModule: true, default: plugin ?? [] });
+    }
+  };
+})();

@@ -1,0 +1,183 @@
+"""The page that is open shows at once where the notebook has moved, and its file says no more."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from support.lab import Page, Server, write_notebook
+
+pytestmark = pytest.mark.usefixtures("server_extension")
+
+CELLS = [
+    "%load_ext envmagic\nx = 5",
+    "%%env churn",
+    "import sys; print(sys.prefix)",
+    "%env use python3\nprint(x)",
+    "%env use churn",
+]
+HOME, CHURN = "Python 3 (ipykernel)", "churn (Python 3."
+
+
+def shows(page: Page, name: str) -> None:
+    page.wait(lambda state: state.kernel.startswith(name), f"the toolbar says {name}", 20)
+
+
+def names(page: Page, kernel: str) -> None:
+    """What the next save writes."""
+    what = f"the notebook is on {kernel}"
+    page.wait(lambda _: page.metadata()["kernelspec"]["name"] == kernel, what, 20)
+
+
+def saved(isolated: Any) -> dict[str, str]:
+    """The kernel that the file names."""
+    notebook = json.loads((isolated.work / "a.ipynb").read_text("utf-8"))
+    found: dict[str, str] = notebook["metadata"]["kernelspec"]
+    return found
+
+
+def has_something_to_save(page: Page) -> bool:
+    dirty = "() => window.jupyterapp.shell.currentWidget.context.model.dirty"
+    return bool(page.page.evaluate(dirty))
+
+
+def complaints(page: Page) -> list[str]:
+    """What our extension has to say, and what it may have broken."""
+    return [said for said in page.console if "envmagic" in said or said.startswith("error")]
+
+
+@pytest.mark.parametrize("app", ["lab", "notebook"])
+def test_the_toolbar_is_right_without_a_reload(
+    open_notebook: Callable[..., Page], isolated: Any, app: str
+) -> None:
+    page = open_notebook(CELLS[:3], app=app)
+    shows(page, HOME)
+    page.run_all()
+    assert page.done(2).strip() == str(isolated.envmagic / "envs" / "churn")
+    shows(page, CHURN)
+    page.save()
+    assert saved(isolated)["name"] == "python3"
+    page.restart()
+    assert page.run(2).strip() == str(isolated.envmagic / "envs" / "churn")
+    shows(page, CHURN)
+    page.open("a.ipynb")
+    shows(page, CHURN)
+    page.save()
+    assert saved(isolated)["display_name"] == HOME
+    assert not complaints(page)
+
+
+@pytest.mark.parametrize("app", ["lab", "notebook"])
+def test_use_is_saved_and_going_home_too(
+    open_notebook: Callable[..., Page], isolated: Any, app: str
+) -> None:
+    page = open_notebook(CELLS, app=app)
+    for index in (0, 1, 3):
+        page.run(index)
+    assert "5" in page.state().cells[3].output.split()
+    shows(page, HOME)
+    page.run(4)
+    shows(page, CHURN)
+    names(page, "churn")
+    page.save()
+    assert saved(isolated)["name"] == "churn"
+    assert saved(isolated)["display_name"].startswith(CHURN)
+    page.run(3)
+    shows(page, HOME)
+    names(page, "python3")
+    page.save()
+    assert saved(isolated) == {"name": "python3", "display_name": HOME, "language": "python"}
+    # the menu is not in the way
+    page.restart()
+    assert page.run(2).strip() == sys.prefix
+    assert not complaints(page)
+
+
+def test_only_the_page_that_ran_the_cell_has_something_to_save(
+    open_notebook: Callable[..., Page], isolated: Any, specs: Any
+) -> None:
+    specs("alpha")
+    page = open_notebook(["%load_ext envmagic", "%env use alpha"])
+    page.save()  # with the display name that the front end gives the kernel as it opens the file
+    other = Page(page.page.context, page.server, "a.ipynb")
+    write_notebook(isolated.work / "b.ipynb", ["1"])
+    another = Page(page.page.context, page.server, "b.ipynb")
+    assert not has_something_to_save(other)
+    page.run(0)
+    page.run(1)
+    for each in (page, other):
+        shows(each, "alpha")
+        assert each.session()["name"] == "alpha"
+    names(page, "alpha")
+    assert other.metadata()["kernelspec"]["name"] == "python3"
+    assert has_something_to_save(page) and not has_something_to_save(other)
+    shows(another, HOME)
+    assert not [*complaints(page), *complaints(other), *complaints(another)]
+
+
+def test_a_console_on_the_same_kernel_goes_on(
+    open_notebook: Callable[..., Page], specs: Any
+) -> None:
+    specs("alpha")
+    page = open_notebook(["%load_ext envmagic", "%env use alpha"])
+    page.run(0)
+    page.command("notebook:create-console")
+    page.page.wait_for_selector(".jp-CodeConsole .jp-CodeConsole-promptCell")
+    page.page.evaluate(
+        "() => { const app = window.jupyterapp; for (const w of app.shell.widgets('main'))"
+        " if (w.content?.model?.cells) app.shell.activateById(w.id); }"
+    )
+    page.run(1)
+    shows(page, "alpha")
+    assert page.page.locator(".jp-CodeConsole .jp-CodeConsole-promptCell").count() == 1
+    assert not complaints(page)
+
+
+def test_another_kernel_chosen_in_the_menu_is_shown(
+    open_notebook: Callable[..., Page], specs: Any
+) -> None:
+    for name in ("alpha", "beta"):
+        specs(name)
+    page = open_notebook(["%load_ext envmagic", "%env use alpha"])
+    page.run(0)
+    page.run(1)
+    shows(page, "alpha")
+    context = "window.jupyterapp.shell.currentWidget.sessionContext"
+    page.page.evaluate(f"() => {context}.changeKernel({{name: 'beta'}}).then(() => true)")
+    shows(page, "beta")
+    names(page, "beta")
+
+
+def test_where_it_is_disabled_the_page_is_as_it_was(
+    isolated: Any, open_notebook: Callable[..., Page], specs: Any
+) -> None:
+    specs("alpha")
+    command = [sys.executable, "-m", "jupyter", "labextension", "disable", "--level=user"]
+    subprocess.run([*command, "envmagic"], check=True)
+    page = open_notebook(["%load_ext envmagic", "%env use alpha"])
+    page.run(0)
+    page.run(1)
+    session = page.server.api("api/sessions")[0]
+    assert session["kernel"]["name"] == "alpha"
+    page.page.wait_for_timeout(1000)
+    assert page.state().kernel == HOME
+
+
+class TestWithoutTheServersExtension:
+    @pytest.fixture
+    def server(self, isolated: Any, chromium: Any) -> Any:
+        off = "--ServerApp.jpserver_extensions={'envmagic.server_extension': False}"
+        with Server(isolated.work, options=[off]) as started:
+            yield started
+
+    def test_the_page_is_as_it_was(self, open_notebook: Callable[..., Page], specs: Any) -> None:
+        specs("alpha")
+        page = open_notebook(["%load_ext envmagic", "%env use alpha"])
+        page.run(0)
+        assert "A restart goes back to python3" in page.run(1)
+        assert page.state().kernel == HOME
+        assert not [said for said in complaints(page) if "404" not in said]
