@@ -93,7 +93,9 @@ def parse(raw: bytes, path: Path) -> NotebookFile:
     if not cells and not any(k in document for k in ("cells", "worksheets", "nbformat")):
         raise _not_a_notebook(path, "it has no cells")
     language = _language(document, cells)
-    code = tuple(_code(cells)) if language == "python" else ()
+    # lines of nbformat 2 carry no line ends
+    joint = "\n" if document.get("nbformat") == 2 else ""
+    code = tuple(_code(cells, joint)) if language == "python" else ()
     return NotebookFile(language, code, _kernel(document))
 
 
@@ -199,24 +201,29 @@ def _cells(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     yield from (cell if isinstance(cell, dict) else {} for cell in found)
 
 
-def _code(cells: list[dict[str, Any]]) -> Iterator[Cell]:
+def _code(cells: list[dict[str, Any]], joint: str) -> Iterator[Cell]:
     for number, cell in enumerate(cells, 1):
         if cell.get("cell_type") != "code" or not _is_python_cell(cell):
             continue
         source = cell.get("source", cell.get("input", ""))
         if isinstance(source, list):
-            source = "".join(part for part in source if isinstance(part, str))
+            source = joint.join(part for part in source if isinstance(part, str))
         if isinstance(source, str) and source and not source.isspace():
             yield Cell(number, source)
 
 
 def _is_python_cell(cell: Mapping[str, Any]) -> bool:
-    """nbformat 3 and VS Code's polyglot notebooks give each cell a language."""
-    metadata = cell.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    vscode = metadata.get("vscode")
-    named = vscode.get("languageId") if isinstance(vscode, dict) else cell.get("language")
-    return not isinstance(named, str) or not named or bool(_PYTHON.fullmatch(named))
+    """nbformat 3, and Snowflake, Fabric, VS Code and Polyglot name a cell's language."""
+    metadata = _mapping(cell, "metadata")
+    said = (
+        _mapping(metadata, "vscode").get("languageId"),
+        _mapping(metadata, "polyglot_notebook").get("kernelName"),
+        _mapping(metadata, "microsoft").get("language"),
+        metadata.get("language"),
+        cell.get("language"),
+    )
+    named = next((x for x in said if isinstance(x, str) and x), "python")
+    return bool(_PYTHON.fullmatch(named))
 
 
 def _language(document: Mapping[str, Any], cells: list[dict[str, Any]]) -> str:

@@ -36,6 +36,28 @@ def test_nbformat_3() -> None:
     assert sources(json.dumps(old).encode()) == [CODE]
 
 
+def test_the_lines_of_nbformat_2_carry_no_line_ends() -> None:
+    cell = {"cell_type": "code", "input": ["import numpy", "import pandas"], "language": "python"}
+    old = {"worksheets": [{"cells": [cell]}], "nbformat": 2, "metadata": {"name": ""}}
+    assert sources(json.dumps(old).encode()) == ["import numpy\nimport pandas"]
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"language": "sql", "name": "cell1"},
+        {"microsoft": {"language": "sparksql", "language_group": "synapse_pyspark"}},
+        {"vscode": {"languageId": "sql"}},
+        {"polyglot_notebook": {"kernelName": "csharp"}},
+    ],
+)
+def test_a_cell_that_names_another_language_is_left_out(metadata: object) -> None:
+    document = notebook(CODE)
+    other = {"cell_type": "code", "source": "select a from b", "metadata": metadata}
+    document["cells"].append(other)
+    assert sources(json.dumps(document).encode()) == [CODE]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
 def test_encodings(encoding: str) -> None:
     text = json.dumps(notebook("import numpy  # é"), ensure_ascii=False)
