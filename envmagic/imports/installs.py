@@ -31,7 +31,10 @@ _VALUED = frozenset(
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _REDIRECTION = re.compile(r"(?:\d|&)?>{1,2}(?:&\d|\s*(?:/dev/null|[\w./-]+\.(?:txt|log|out)))")
 _URL = re.compile(r"^(?:[a-z+]+://|git\+|git@)", re.IGNORECASE)
-_SEPARATOR = re.compile(r"&&|\|\||[;|\n]")
+_SEPARATOR = re.compile(r"&&|\|\||[;|\n()]")
+# What may stand before a command.
+_BEFORE = frozenset("sudo -H yes ! time if then else do {".split())
+_ARCHIVE = (".whl", ".tar.gz", ".tgz", ".zip")
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Install:
             path = re.sub(r"(?<=.)@[^/@]*$", "", path)
             last = path.rpartition("/")[2].removesuffix(".git")
             if last.endswith(".whl"):
-                last = last.partition("-")[0]
+                last = last.removesuffix(".whl").partition("-")[0]
             name = egg[1] if egg else re.sub(r"\.(tar\.gz|zip|tgz)$", "", last)
         return re.sub(r"[-_.]+", "-", name).lower() if _NAME.fullmatch(name) else None
 
@@ -100,7 +103,7 @@ def _words(command: str) -> list[str]:
 
 
 def _command(words: list[str], where: Where) -> Iterator[Install]:
-    while words and (re.match(r"\w+=", words[0]) or words[0] in ("sudo", "-H", "yes", "!", "time")):
+    while words and (re.match(r"\w+=", words[0]) or words[0] in _BEFORE):
         words = words[1:]
     if not words:
         return
@@ -161,7 +164,7 @@ def _word(word: str, where: Where) -> Iterator[Install]:
         return
     if " @ " not in word and re.match(r"[\w.\[\]-]+@\S+://", word):
         word = word.replace("@", " @ ", 1)
-    is_path = "/" in word or "\\" in word or word.startswith(".")
+    is_path = "/" in word or "\\" in word or word.startswith(".") or word.endswith(_ARCHIVE)
     if _URL.match(word) or (is_path and " @ " not in word):
         yield Install(word, where)
         return

@@ -26,8 +26,12 @@ CODE_MAGICS = frozenset(
 _BODY_IS_REQUIREMENTS = ("env", "envmagic")
 # Line magics whose argument runs as Python.
 _STATEMENT_MAGICS = frozenset("time timeit prun memit mprun lprun debug snakeviz px".split())
-_FLAGS = re.compile(r"(?:-[a-zA-Z]\b(?:\s*[\w.]+(?=\s+\S))?\s+|--[\w-]+(?:=\S+)?\s+)")
-_MAGIC = re.compile(r"(?P<indent>\s*)%{1,2}(?P<name>[^\W\d][\w.]*)[ \t]*(?P<rest>.*)", re.DOTALL)
+_FLAGS = re.compile(
+    r"(?:-[a-zA-Z]\d+\s+|-[a-zA-Z]\b(?:\s*[\w.]+(?=\s+\S))?\s+|--[\w-]+(?:=\S+)?\s+)"
+)
+_MAGIC = re.compile(
+    r"(?P<indent>\s*)%{1,2}[ \t]*(?P<name>[^\W\d][\w.]*)[ \t]*(?P<rest>.*)", re.DOTALL
+)
 _SHELL = re.compile(r"(?P<indent>\s*)!{1,2}(?P<rest>.*)", re.DOTALL)
 _TARGET = re.compile(r"[\w.,*\s\[\]'\"]+")
 _HELP = re.compile(
@@ -39,7 +43,7 @@ _AUTOMAGIC = re.compile(
     r"(?P<indent>\s*)(?P<name>pip3?|uv|conda|mamba|micromamba|apt|apt-get|load_ext|reload_ext|"
     r"matplotlib|pylab|run|cd|ls|ll|pwd|cat|cp|mv|rm|mkdir|rmdir|time|timeit|who|whos|env|reset|"
     r"history|config|who_ls|less|more|man|precision|pinfo|store|bash|git|wget|curl)\b"
-    r"(?:[ \t]+(?P<rest>[^=\s(\[.,].*)|(?P<bare>[ \t]*))$",
+    r"(?:[ \t]+(?P<rest>(?:[^=\s(\[.,]|\.{1,2}(?:/|$)).*)|(?P<bare>[ \t]*))$",
     re.DOTALL,
 )
 _SHELL_WORDS = frozenset(

@@ -45,6 +45,9 @@ def needed(source: str) -> set[str]:
         ("%matplotlib inline\n!ls it's\nimport a", ["a", "matplotlib"]),
         ("%time import a", ["a"]),
         ("%timeit -n 10 import a", ["a"]),
+        ("%timeit -n10 -r3 import a", ["a"]),
+        ("% load_ext a", ["a"]),
+        ("ls ../data\ncd ..\nimport a", ["a"]),
         ("x = !ls *.csv\ny = %pwd\nimport a", ["a"]),
         ("import a\na.b?\n??a\na.b??", ["a"]),
         ("!pip install a \\\n  b\nimport c", ["c"]),
@@ -160,6 +163,10 @@ def test_lines_that_do_not_parse_are_told() -> None:
         ("!mamba install -y conda-forge::a", ["conda-forge::a"]),
         ("pip install a", ["a"]),
         ("out = !pip install a", ["a"]),
+        ("out = ! pip install a", ["a"]),
+        ("!(pip install a)", ["a"]),
+        ("!if x; then pip install a; fi", ["a"]),
+        ("!pip install a-1.0-py3-none-any.whl", ["a-1.0-py3-none-any.whl"]),
         ("import os\nos.system('pip install a')", ["a"]),
         ("subprocess.check_call([sys.executable, '-m', 'pip', 'install', 'a'])", ["a"]),
         ("get_ipython().system('pip install a')", ["a"]),
@@ -357,6 +364,7 @@ IPYTHON_CELLS = [
     "%%bash\nls",
     "a = b = !ls",
     "a[0] = !ls",
+    "a = ! ls",
     "a, b = %who",
 ]
 
