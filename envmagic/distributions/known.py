@@ -27,7 +27,7 @@ class Known:
 
     table: dict[str, Row]
     families: dict[str, str]
-    """Dotted namespace -> what the distributions below it begin with: `google-cloud`."""
+    """Dotted namespace -> how the distributions below it are called: `google-cloud-*`."""
     names: frozenset[str]
     """Normalised names of distributions."""
     evidence: dict[str, str]
@@ -54,7 +54,15 @@ class Known:
                 return Row(held), "identity" if held == normalized(name) else "table"
             if length == 1:
                 same = normalized(name)
-                return (Row(same), "identity") if same in self.names else None
+                return (Row(same), "identity") if same in self.names else self._dashed(parts)
+        return None
+
+    def _dashed(self, parts: list[str]) -> tuple[Row, str] | None:
+        """`ml4t.engineer` of `ml4t-engineer`: a namespace that no table lists."""
+        for length in range(len(parts), 1, -1):
+            name = normalized("-".join(parts[:length]))
+            if name in self.names:
+                return Row(name), "identity"
         return None
 
     def is_namespace(self, dotted: str) -> bool:
@@ -67,12 +75,14 @@ class Known:
         parent = name
         while "." in parent:
             parent = parent.rpartition(".")[0]
-            prefix = self.families.get(parent)
-            if prefix is None:
+            pattern = self.families.get(parent)
+            if pattern is None:
                 continue
             # google.cloud.language_v1 is the same distribution's versioned interface
             below = re.sub(r"_v\d\w*$", "", name[len(parent) + 1 :])
-            wanted = normalized(f"{prefix}-{below}")
+            if not pattern.endswith("*"):  # the last part alone names it
+                below = below.rpartition(".")[2]
+            wanted = normalized(pattern.replace("*", below))
             if wanted in self.names:
                 return wanted
             found = self.squashed.get(wanted.replace("-", ""))
@@ -88,7 +98,7 @@ def known() -> Known:
     families: dict[str, str] = {}
     for words in _lines("table.txt"):
         if words[0].endswith(".*"):
-            families[words[0][:-2]] = words[1].removesuffix("-*")
+            families[words[0][:-2]] = words[1]
         else:
             distribution = None if words[1] == "-" else words[1]
             table[words[0]] = Row(distribution, tuple(words[2:]))
@@ -103,7 +113,7 @@ def known() -> Known:
         m: d for m, d in evidence.items() if normalized(m) == d or normalized(m) not in names
     }
     names |= {words[0] for words in _lines("evidence.txt") if "-" in words[0]}
-    prefixes = tuple(f"{prefix}-" for prefix in families.values())
+    prefixes = tuple(pattern[:-1] for pattern in families.values() if pattern.endswith("*"))
     squashed = {name.replace("-", ""): name for name in names if name.startswith(prefixes)}
     return Known(table, families, frozenset(names), evidence, squashed)
 

@@ -272,6 +272,31 @@ def test_this_very_environment_agrees_with_its_own_metadata() -> None:
             assert names <= set(index.owners(module)), module
 
 
+@pytest.mark.parametrize(
+    "module, name",
+    [
+        # a namespace no table lists, its distributions called like the dotted path
+        ("ml4t.engineer.features", "ml4t-engineer"),
+        # the last part names the distribution
+        ("haystack_integrations.components.embedders.mistral", "mistral-haystack"),
+        ("haystack_integrations.document_stores.mongodb_atlas", "mongodb-atlas-haystack"),
+        ("haystack_integrations.components.embedders.nobodys", None),
+        # two distributions whose names differ in case only
+        ("modal", "modal"),
+        ("modAL.models", "modal-python"),
+        # one import name, told apart by what is imported below it
+        ("fireworks.core.firework", "fireworks"),
+        ("fireworks.client", "fireworks-ai"),
+        ("nowhere.engineer", None),
+    ],
+)
+def test_dotted_names_that_are_called_like_their_distribution(
+    module: str, name: str | None
+) -> None:
+    found = known().distribution_of(module)
+    assert (found[0].distribution if found else None) == name
+
+
 def test_the_table_agrees_with_what_is_installed_here() -> None:
     """Whatever the table knows of the distributions at hand is what their files say."""
     import sys
