@@ -16,7 +16,7 @@ __all__ = ["progress", "write"]
 _ALL = """\
 .envmagic{font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;\
 line-height:1.55;color:var(--jp-ui-font-color1,inherit);padding:2px 0 4px}
-.envmagic .em-hint{color:var(--jp-ui-font-color2,inherit)}
+.envmagic .em-hint{color:var(--jp-ui-font-color2,inherit);font-weight:400}
 .envmagic code,.envmagic pre,.envmagic .em-code{font-family:var(--jp-code-font-family,monospace);\
 font-size:12px;background:none!important;color:inherit;padding:0;white-space:pre-wrap}
 """
