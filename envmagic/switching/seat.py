@@ -33,8 +33,9 @@ __all__ = ["BehindSeat", "HomeSeat", "Seat"]
 
 _PATIENCE = 1.5  # seconds a child may take to shut down; Jupyter gives us 2.5 before it kills
 # Prompt numbers go on, and `In[n]` is the cell with the number n: what lies between is empty. The
-# rest of a cell that comes back has a number which is in the history already.
-_NUMBER = """
+# rest of a cell that comes back has a number which is in the history already. VS Code says which
+# notebook it is in a variable of the kernel that it started.
+_ARRIVE = """
 history = shell.history_manager
 if count < shell.execution_count:
     history.writeout_cache()
@@ -42,6 +43,8 @@ if count < shell.execution_count:
 shell.execution_count = count
 for cells in (history.input_hist_parsed, history.input_hist_raw):
     cells[count:] = [""] * (count - len(cells))
+if notebook is not None:
+    shell.user_ns.setdefault("__vsc_ipynb_file__", notebook)
 """
 
 
@@ -123,8 +126,8 @@ class HomeSeat:
             await asyncio.sleep(0.001)
 
     async def arrive(self, count: int) -> None:
-        facts = {"shell": self.kernel.shell, "count": count}
-        await on_loop(self.kernel.io_loop, lambda: exec(_NUMBER, facts))
+        facts = {"shell": self.kernel.shell, "count": count, "notebook": None}
+        await on_loop(self.kernel.io_loop, lambda: exec(_ARRIVE, facts))
 
     def expect(self, request: str) -> None:
         arrive(self.kernel.session, request)
@@ -221,8 +224,10 @@ class BehindSeat:
 
     async def arrive(self, count: int) -> None:
         await self._connect()
+        notebook = self.relay.kernel.shell.user_ns.get("__vsc_ipynb_file__")
+        facts = {"count": count, "notebook": notebook if isinstance(notebook, str) else None}
         content = {
-            "code": f"exec({_NUMBER!r}, {{'shell': get_ipython(), 'count': {count}}})",
+            "code": f"exec({_ARRIVE!r}, {{'shell': get_ipython(), **{facts!r}}})",
             "silent": True,
             "store_history": False,
             "user_expressions": {},

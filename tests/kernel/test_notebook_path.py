@@ -138,10 +138,19 @@ def test_a_kernel_of_no_notebook(kernel: Callable[..., Any], isolated: Any) -> N
     assert ran.run(ASK).stdout.strip() == f"None|unknown|False|{isolated.work}"
 
 
-def test_vs_code_says_it_in_the_namespace(kernel: Callable[..., Any], isolated: Any) -> None:
+def test_vs_code_says_it_in_the_namespace(
+    kernel: Callable[..., Any], isolated: Any, specs: Any, short_tmp: Path
+) -> None:
     ran = kernel()
     ran.run(f"__vsc_ipynb_file__ = {str(isolated.work / 'v.ipynb')!r}")
-    assert ran.run(ASK).stdout.startswith(f"{isolated.work / 'v.ipynb'}|vscode|False|")
+    expected = f"{isolated.work / 'v.ipynb'}|vscode|False|"
+    assert ran.run(ASK).stdout.startswith(expected)
+    # also in the environments the notebook moves to
+    ran.run("%load_ext envmagic")
+    for name in ("alpha", "beta"):
+        specs(name)
+        ran.run(f"%env use {name}")
+        assert ran.run(ASK).stdout.startswith(expected)
 
 
 def _printed(notebook: Path) -> list[str]:

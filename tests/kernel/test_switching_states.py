@@ -11,6 +11,7 @@ import ipykernel
 import jupyter_client
 import pytest
 from jupyter_client.manager import KernelManager
+from support.kernels import wait_until_ready
 
 WHO = "import os; print(os.getpid())"
 SEVEN = ipykernel.version_info[:2] >= (7, 1)
@@ -30,7 +31,7 @@ def managed(specs: Any, isolated: Any, short_tmp: Path) -> Iterator[Callable[...
             self.manager.start_kernel(cwd=str(isolated.work))
             self.client = self.manager.client()
             self.client.start_channels()
-            self.client.wait_for_ready(timeout=60)
+            wait_until_ready(self.client)
 
     def start(name: str, **options: Any) -> Any:
         started.append(Managed(name, **options))
