@@ -36,7 +36,10 @@ EVERYWHERE = (
 # For the Python that runs the tests only: building envmagic, executing a notebook elsewhere.
 HERE = ("hatchling", "jupyterlab", "nbclient", "nbconvert", "notebook")
 # Each with what it needs, for kernels that people have not updated.
-OLDER = tuple(f"ipykernel=={v}" for v in ("6.0.3", "6.29.5", "6.31.0", "7.0.1", "7.1.0"))
+OLDER = (
+    *(f"ipykernel=={v}" for v in ("6.0.3", "6.29.5", "6.31.0", "7.0.1", "7.1.0")),
+    "ipython-genutils",
+)
 
 
 def directory() -> Path:
