@@ -67,8 +67,9 @@ def test_use_is_what_the_notebook_says_after_a_reload(
     assert page.metadata()["kernelspec"]["name"] == "churn"
 
 
+@pytest.mark.parametrize("app", ["lab", "notebook"])
 def test_there_and_back_with_variables_and_questions(
-    open_notebook: Callable[..., Page], specs: Any
+    open_notebook: Callable[..., Page], specs: Any, app: str
 ) -> None:
     specs("alpha")
     cells = [
@@ -78,7 +79,7 @@ def test_there_and_back_with_variables_and_questions(
         "1 / 0",
         "%env use python3\nprint(x)",
     ]
-    page = open_notebook(cells)
+    page = open_notebook(cells, app=app)
     for index in (0, 1):
         page.run(index)
     page.start(2)

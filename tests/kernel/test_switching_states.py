@@ -176,6 +176,28 @@ def test_autoreload_and_inline_figures_in_both(switching: Any, isolated: Any) ->
         (isolated.work / "mod.py").write_text("value = 1\n")
 
 
+@pytest.mark.skipif(not SEVEN, reason="tried with ipykernel 7")
+def test_a_breakpoint_behind_the_relay(switching: Any) -> None:
+    """The debugger stops a cell of the running child and lets it go on; then the notebook moves."""
+    kernel = switching()
+    kernel.run("x = 1\n%env use alpha")
+    assert _attach(kernel)
+    code = "a = 1\nb = a + 1\nprint('end', b)"
+    path = _debug(kernel, "dumpCell", code=code)["body"]["sourcePath"]
+    _debug(kernel, "setBreakpoints", source={"path": path}, breakpoints=[{"line": 2}], lines=[2])
+    assert _debug(kernel, "configurationDone")["success"]
+    request = kernel.client.execute(code)
+    while True:
+        message = kernel.client.get_iopub_msg(timeout=20)
+        if message["msg_type"] == "debug_event" and message["content"]["event"] == "stopped":
+            break
+    thread = message["content"]["body"]["threadId"]
+    assert _debug(kernel, "continue", threadId=thread)["success"]
+    assert "end 2" in kernel._listen(request, time.monotonic() + 20).stdout
+    kernel.run("%env use python3")
+    assert kernel.run("x").result == "1"
+
+
 def test_a_gui_event_loop_sleeps_with_its_kernel(switching: Any) -> None:
     """An event loop of the kind `%gui` installs: it holds the main thread while it runs."""
     kernel = switching()
