@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -15,6 +17,8 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from support.kernels import wait_until_ready
 from support.lab import Server, install_extensions, write_notebook
 from support.processes import eventually
+
+from envmagic import server_api
 
 WHICH = "import os; print(os.environ['WHICH'], os.getppid())"
 
@@ -181,6 +185,56 @@ def test_a_server_with_a_password_only_reads_a_note(
 
         time.sleep(1.2)
         assert notebook.names == ("alpha", "alpha")
+
+
+def test_a_server_on_a_unix_socket(
+    isolated: Any, specs: Any, enabled: None, short_tmp: Path, request: Any
+) -> None:
+    """The notebook is found there, and the server is told what a restart is to start."""
+    for name in ("first", "alpha"):
+        specs(name)
+    root = isolated.work / "root"
+    write_notebook(root / "a.ipynb", [])
+    command = [sys.executable, "-m", "jupyter", "server", "--allow-root", "--no-browser"]
+    options = [f"--sock={short_tmp / 's'}", f"--ServerApp.root_dir={root}"]
+    process = subprocess.Popen([*command, *options])
+    request.addfinalizer(process.wait)
+    request.addfinalizer(process.terminate)
+    (file,) = eventually(lambda: list(isolated.runtime.glob("jpserver-*.json")), 60)
+    server = eventually(lambda: _server(file))
+    body = {"path": "a.ipynb", "name": "a", "type": "notebook", "kernel": {"name": "first"}}
+    session = eventually(lambda: _asked(server, "api/sessions", "POST", body))
+    client = BlockingKernelClient(
+        connection_file=str(isolated.runtime / f"kernel-{session['kernel']['id']}.json")
+    )
+    client.load_connection_file()
+    client.start_channels()
+    request.addfinalizer(client.stop_channels)
+    wait_until_ready(client)
+    said: list[str] = []
+
+    def hook(message: dict[str, Any]) -> None:
+        said.append(message["content"].get("text", ""))
+
+    ask = "from envmagic import notebook\nprint(notebook.find(fresh=True).path)"
+    client.execute_interactive(f"{ask}\n%env use alpha\n{ask}", timeout=60, output_hook=hook)
+    assert "".join(said).split() == [str(root / "a.ipynb")] * 2
+    found = server_api.call(server, f"api/sessions/{session['id']}")
+    assert found["kernel"]["name"] == "alpha"
+
+
+def _server(file: Path) -> server_api.Server | None:
+    try:
+        return server_api._server(json.loads(file.read_text("utf-8")))
+    except ValueError:  # it is being written
+        return None
+
+
+def _asked(server: server_api.Server, *words: Any) -> Any:
+    try:
+        return server_api.call(server, *words)
+    except OSError:  # it does not listen yet
+        return None
 
 
 def test_without_the_extension_it_is_said_what_a_restart_does(isolated: Any, opened: Any) -> None:
