@@ -28,6 +28,11 @@ class Line:
         self._held: list[Frames] = []
         self._taker: Callable[[Frames], Any] | None = None
 
+    @property
+    def held(self) -> bool:
+        """Whether what comes is kept, or what was kept is being given."""
+        return self._taker is None
+
     def hold(self) -> None:
         """Keep what comes from now on."""
         self._taker = None

@@ -79,7 +79,9 @@ class Relay:
         self._moving = False
         """What the kernel that is left has got is done, and no other has got anything."""
         self._refusal = ""
-        """What takes the place of the next cell, since it was meant for a kernel that failed."""
+        """What takes the place of cells that were meant for a kernel that failed: of all that are
+        queued, at least of the next one."""
+        self._refused_one = False
         self._reader = Session(key=kernel.session.key)
         self._stdin: Any = None
         self._closing = False
@@ -162,7 +164,7 @@ class Relay:
         if move.travels:
             seat.expect(move.travels)
         if seat is not target:
-            self._refusal = refusal(target.name, target.alive)
+            self._refusal, self._refused_one = refusal(target.name, target.alive), False
             self.abandon(move)
         for loop, step in (
             ("stdin", lambda: self._point_stdin(seat)),
@@ -175,6 +177,8 @@ class Relay:
 
     async def _open_shell(self, target: Seat, first: list[Frames]) -> None:
         await self.shell.open(lambda frames: self._take_shell(target, frames), first)
+        if self._refused_one:  # and with it all that had been queued
+            self._refusal = ""
         if target is self.home:
             self.gate.listen()
 
@@ -198,13 +202,16 @@ class Relay:
         return target.take_shell(frames)
 
     def _refused(self, frames: Frames) -> Frames:
-        """The cell as one that fails and says why; what is queued behind it is aborted then."""
+        """The cell as one that fails and says why."""
 
         def change(message: dict[str, Any]) -> None:
             if not message["content"]["silent"]:
-                message["content"]["code"], self._refusal = self._refusal, ""
+                message["content"]["code"], self._refused_one = self._refusal, True
 
-        return wire.changed(self._reader, frames, change)
+        refused = wire.changed(self._reader, frames, change)
+        if self._refused_one and not self.shell.held:
+            self._refusal = ""
+        return refused
 
     def _take_control(self, target: Seat, frames: Frames) -> Awaitable[None] | None:
         if wire.kind_is(frames, b"shutdown_request"):

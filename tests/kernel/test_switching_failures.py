@@ -69,7 +69,8 @@ def test_a_kernel_that_fails_when_the_cell_has_ended(
         ran = sent_at_once(kernel, [move, "print('never')", "print('never')"])
         states = [status for status, _ in ran]
         # the rest of the cell, or the next one
-        assert states == [["error", "aborted"], ["ok", "error"]]["never" not in move] + ["aborted"]
+        assert states[:1] == ["error" if "never" in move else "ok"]
+        assert "error" in states and set(states[1:]) <= {"error", "aborted"}
         assert f"the kernel 'frail' {FATES[fate][1]}" in ran[states.index("error")][1]
         assert not any("never" in text for _, text in ran)
         assert kernel.run(WHO).stdout == before and kernel.run("x").result == "5"
