@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -410,13 +411,13 @@ def test_many_notebooks_on_every_core_are_what_they_are_on_one(isolated: Isolate
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
-def test_a_read_only_file_is_an_error_and_stays(isolated: Isolated) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may write everything")
+def test_a_read_only_file_is_an_error_and_stays(
+    isolated: Isolated, terminal: Callable[..., Any], without_privileges: list[str]
+) -> None:
     save(isolated.work / "a.ipynb", "import pandas")
     file = isolated.work / "requirements.txt"
     file.write_text("numpy\n")
     file.chmod(0o444)
-    with pytest.raises(EnvmagicError):
-        said(isolated.work)
+    ran = terminal("record", "--env", "none", "--json", code=1, through=without_privileges)
+    assert [p["code"] for p in ran.json["problems"]] == ["not-writable"]
     assert file.read_text() == "numpy\n"
