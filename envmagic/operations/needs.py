@@ -253,20 +253,31 @@ def _resolver(
 
 def _supplied(directory: Path) -> Mapping[str, str]:
     """`[tool.envmagic.names]` of the nearest pyproject.toml that has it, up to the tree's top."""
-    return _supplied_at(str(directory), str(_tree(directory)))
+    here, top = str(directory), str(_tree(directory))
+    while True:
+        file = os.path.join(here, "pyproject.toml")
+        try:
+            found = os.stat(file)
+        except OSError:
+            names = None
+        else:
+            names = _supplied_by(file, found.st_mtime_ns, found.st_size)
+        if names is not None:
+            return names
+        if here in (top, os.path.dirname(here)):
+            return {}
+        here = os.path.dirname(here)
 
 
 @lru_cache(maxsize=1024)
-def _supplied_at(directory: str, top: str) -> Mapping[str, str]:
+def _supplied_by(file: str, changed: int, size: int) -> Mapping[str, str] | None:
+    """The names in `file` as it was at `changed`; None when it says nothing of envmagic."""
     try:
-        with open(os.path.join(directory, "pyproject.toml"), "rb") as file:
-            text = file.read().decode("utf-8", "replace")
+        with open(file, "rb") as opened:
+            text = opened.read().decode("utf-8", "replace")
     except OSError:
-        text = ""
-    if "tool.envmagic" in text:
-        return _names_in(text)
-    at_top = directory in (top, os.path.dirname(directory))
-    return {} if at_top else _supplied_at(os.path.dirname(directory), top)
+        return None
+    return _names_in(text) if "tool.envmagic" in text else None
 
 
 def _names_in(text: str) -> Mapping[str, str]:

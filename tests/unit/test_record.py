@@ -159,10 +159,9 @@ def test_the_unresolved_is_a_comment_and_a_warning(isolated: Isolated) -> None:
     assert "# unresolved: corp_utils\n    # a.ipynb\n" in text(isolated.work)
     assert "a.ipynb, cell 2" in report.problems[0].message
     (isolated.work / "pyproject.toml").write_text('[tool.envmagic.names]\ncorp_utils = "corp"\n')
-    from envmagic.operations import needs
-
-    needs._supplied_at.cache_clear()
     assert said(isolated.work, to="-").data["lines"] == ["corp"]
+    (isolated.work / "pyproject.toml").write_text('[tool.envmagic.names]\ncorp_utils = "other"\n')
+    assert said(isolated.work, to="-").data["lines"] == ["other"], "an edit counts at once"
 
 
 def test_json_of_a_notebook(isolated: Isolated) -> None:
