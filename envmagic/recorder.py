@@ -201,6 +201,9 @@ class _Recorder:
             if problem.severity is Severity.ERROR and problem.code not in self._said:
                 self._said.add(problem.code)
                 print(f"Not recorded: {problem.line()}", file=sys.stderr)
+            elif problem.code == "record-conflict" and problem.message not in self._said:
+                self._said.add(problem.message)
+                print(problem.line(), file=sys.stderr)
         self._known |= self._pending
         self._pending.clear()
         self._file_time = None

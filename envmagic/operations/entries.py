@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from envmagic.distributions import Index
 from envmagic.errors import Problem, Severity
+from envmagic.home import user_path
 from envmagic.operations.needs import Need, Needs
 from envmagic.requirements import Block, Entry, Kind, Mention, Pin, RequirementLine
 
@@ -36,6 +38,10 @@ class Context:
     """The user's own lines by name."""
     same_environment: Callable[[str], bool]
     """Whether another notebook (by its name in the block) runs in this one's environment."""
+    environment: Path | None
+    """Where the notebook runs."""
+    environment_of: Callable[[str], Path | None]
+    """Where another runs."""
     keep: bool = False
     """Nothing that the notebook has in the block leaves it."""
     repin: bool = False
@@ -152,14 +158,24 @@ def _kept(text: str, held: Entry, need: Need, context: Context, problems: list[P
     problems.append(
         Problem(
             "record-conflict",
-            f"{context.notebook} has {need.name} {installed.version}, but {held.text} stays in the"
-            f" record for {', '.join(others)}.",
-            "Install the same version in both environments, or keep the notebooks apart.",
+            f"{context.notebook}{_in(context.environment)} has {need.name} {installed.version}, but"
+            f" {held.text} stays in the record for"
+            f" {', '.join(o + _in(context.environment_of(o)) for o in others)}.",
+            f"To take the recorded one here: %env install {_quoted(held.text)};"
+            " or keep the notebooks in directories of their own.",
             Severity.WARNING,
             need.name,
         )
     )
     return held.text
+
+
+def _in(prefix: Path | None) -> str:
+    return f" ({user_path(prefix)})" if prefix is not None else ""
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if re.search(r"[\s<>]", text) else text
 
 
 def _with_extras(old: Requirement, need: Need) -> str:

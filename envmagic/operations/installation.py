@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from envmagic.model import Door, Environment, Place
 from envmagic.operations import notebooks
 
 __all__ = ["Installations", "Installed"]
+
+_CELL = re.compile(r"\s*%%env(?:magic)?[ \t]+([^\s=-][^\s=]*)")
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,15 @@ class Installations:
     """Which environment each notebook runs in: one for all, or by its kernel's name."""
 
     def __init__(
-        self, known: Mapping[Path | None, Installed | None], *, search: bool = False
+        self,
+        known: Mapping[Path | None, Installed | None],
+        *,
+        search: bool = False,
+        live: bool = False,
     ) -> None:
         self._known = dict(known)
         self._search = search
+        self._live = live  # an unknown environment may well be this one
         self._prefixes: dict[Path, Installed | None] = {}
 
     @classmethod
@@ -63,7 +71,7 @@ class Installations:
         own: dict[Path | None, Installed | None] = {}
         if place.door is Door.NOTEBOOK:
             own[place.notebook] = Installed.here()
-        return cls(own, search=True)
+        return cls(own, search=True, live=place.door is Door.NOTEBOOK)
 
     def of(self, notebook: Path, kernel: str | None = None) -> Installed | None:
         """What is installed where `notebook` runs; `kernel` is its kernel's name, if known."""
@@ -75,6 +83,30 @@ class Installations:
             kernel = _kernel_of(notebook)
         self._known[notebook] = self._at(notebooks.environment_of(kernel, notebook.parent))
         return self._known[notebook]
+
+    @classmethod
+    def live(cls, place: Place, here: Installed) -> Installations:
+        """The notebook at `place` runs in `here`; others in what they say."""
+        return cls({place.notebook: here}, search=True, live=True)
+
+    def share(self, notebook: Path, other: Path) -> bool:
+        """Whether both run in one environment; a `%%env` cell says it before the kernel's name."""
+        one, two = self._declared(notebook), self._declared(other)
+        if one is two:
+            return True
+        return self._live if one is None or two is None else _same(one, two)
+
+    def prefix_of(self, notebook: Path) -> Path | None:
+        """Where `notebook` runs, if that is known."""
+        declared = self._declared(notebook)
+        return declared.prefix if declared is not None else None
+
+    def _declared(self, notebook: Path) -> Installed | None:
+        if notebook not in self._known and self._search:
+            named = _named_in(notebook)
+            if named is not None:
+                return self._at(named)
+        return self.of(notebook)
 
     def index_for(self, notebook: Path, kernel: str | None) -> Index | None:
         """The index alone."""
@@ -97,6 +129,26 @@ def _inspected(prefix: Path) -> Installed | None:
         return Installed.of(lookup.environment_at(prefix))
     except EnvmagicError:
         return None  # gone or broken: `doctor` says so
+
+
+def _same(one: Installed, other: Installed) -> bool:
+    if one.prefix is None or other.prefix is None:
+        return False
+    return os.path.realpath(one.prefix) == os.path.realpath(other.prefix)
+
+
+def _named_in(notebook: Path) -> Path | None:
+    """The environment that a `%%env NAME` cell of `notebook` names, where it is there."""
+    from envmagic import notebookfile
+    from envmagic.operations import lookup
+
+    try:
+        found = [m[1] for c in notebookfile.read(notebook).cells if (m := _CELL.match(c.source))]
+        if not found:
+            return None
+        return lookup.existing(found[-1], Place(Door.NOTEBOOK, notebook.parent)).prefix
+    except EnvmagicError:
+        return None
 
 
 def _kernel_of(notebook: Path) -> str | None:

@@ -113,7 +113,7 @@ def record_notebook(
         return None, (), False
     try:
         asked = Asked(None, None if _is_off(place.notebook) else "on", False, None, False)
-        installations = Installations({None: Installed.of(environment)})
+        installations = Installations.live(place, Installed.of(environment))
         outcome = _live(place, installations, asked, installed, removed)
     except EnvmagicError as error:
         return None, (replace(error.problem, severity=Severity.WARNING),), False
@@ -131,7 +131,7 @@ def keep(place: Place) -> tuple[Problem, ...]:
         file = requirements.read(place.notebook.parent / FILE)
         if file.block is None or not file.block.recording:
             return ()
-        installations = Installations({None: Installed.here()})
+        installations = Installations.live(place, Installed.here())
         asked = Asked(None, None, False, None, False)
         return tuple(_live(place, installations, asked).problems)
     except EnvmagicError as error:
@@ -276,7 +276,7 @@ def _with_conda(
     live = _relative(place.notebook, directory) if place.notebook is not None else ""
 
     def same(one: str, other: str) -> bool:
-        return installations.of(directory / one) is installations.of(directory / other)
+        return installations.share(directory / one, directory / other)
 
     from envmagic.operations import conda_record
 
@@ -363,7 +363,9 @@ def _merged(
             pin,
             installed.index if installed else None,
             users,
-            lambda other, here=installed: here is installations.of(directory / other),  # type: ignore[misc]
+            lambda other, here=notebook: installations.share(here, directory / other),  # type: ignore[misc]
+            installed.prefix if installed else None,
+            lambda other: installations.prefix_of(directory / other),
             keep=notebook == place.notebook and not place.saved_since_start,
             repin=pin is not block.pin,
         )

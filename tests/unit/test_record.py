@@ -297,6 +297,30 @@ def test_notebooks_of_different_environments_share_a_file(isolated: Isolated) ->
     assert "pandas==2.3\n    # a.ipynb\n    # b.ipynb" in text(isolated.work)
 
 
+def test_two_running_notebooks_of_different_environments_do_not_repin_in_silence(
+    isolated: Isolated,
+) -> None:
+    running: dict[str, Environment] = {}
+    for name, pandas in (("old", "1.5"), ("new", "2.3")):
+        running[name] = environment(isolated.work / name, pandas=pandas)
+        kernel(isolated, name, running[name].prefix)
+
+    def ran(notebook: str, where: str) -> tuple[Any, ...]:
+        path = save(isolated.work / notebook, f"%%env {where}\npandas", "import pandas")
+        place = Place(Door.NOTEBOOK, isolated.work, notebook=path)
+        return record_notebook(place, running[where])[1]
+
+    assert ran("a.ipynb", "old") == ()
+    (conflict,) = ran("b.ipynb", "new")
+    assert (conflict.code, conflict.subject) == ("record-conflict", "pandas")
+    for word in ("a.ipynb", "b.ipynb", "1.5", "2.3", "/old)", "/new)"):
+        assert word in conflict.message
+    assert "%env install pandas==1.5" in conflict.hint
+    assert "\npandas==1.5\n" in text(isolated.work)
+    assert ran("a.ipynb", "new") == (), "in one environment the pin follows"
+    assert "\npandas==2.3\n" in text(isolated.work)
+
+
 def test_a_terminal_takes_the_kernels_environment_or_the_one_beside(isolated: Isolated) -> None:
     environment(isolated.work / ".venv", pandas="9.9")
     save(isolated.work / "a.ipynb", "import pandas", kernelspec={"name": "python3"})
