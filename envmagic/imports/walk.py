@@ -26,11 +26,6 @@ class Found:
     """Only when asked for."""
 
 
-@dataclass(frozen=True)
-class _Context:
-    optional: bool = False
-
-
 def walk(tree: ast.Module, where: Where, *, calls: bool, optional: bool = False) -> Found:
     """The imports of `tree`, in source order; with `calls` also every call in it."""
     found = Found()
