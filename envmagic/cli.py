@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -20,7 +21,10 @@ __all__ = ["main", "run"]
 
 def run() -> NoReturn:
     """The console scripts: `main` with this process's words, and then its end."""
+    # Looking for cycles takes 4 ms of a command that takes 95, and 10 at its end for nothing.
+    gc.disable()
     code = main()
+    gc.freeze()
     if "rattler" in sys.modules:
         from envmagic import process
 
