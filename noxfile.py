@@ -86,6 +86,17 @@ def corpus(session: nox.Session) -> None:
 
 
 @nox.session
+def oracles(session: nox.Session) -> None:
+    """Our names of distributions beside what the wheels of other scanners say."""
+    session.install("-e", ".[test]", "pip")
+    place = ROOT / ".nox" / "oracle-wheels"
+    words = ("--quiet", "--no-deps", "--only-binary", ":all:", "--dest", str(place))
+    session.run("pip", "download", *words, "pigar==2.2.0", "pipreqs==0.5.0", "marimo==0.25.2")
+    variables = {**VARIABLES, "ENVMAGIC_ORACLES": str(place)}
+    session.run("pytest", "tests/unit/test_oracles.py", *session.posargs, env=variables)
+
+
+@nox.session
 def conda(session: nox.Session) -> None:
     """A real conda against ours on a channel on disk; it is the one inside conda-lock's wheel."""
     place = ROOT / ".nox" / "real-conda"
