@@ -1,4 +1,4 @@
-"""Make `envmagic/distributions/data/evidence.txt` from Debian's index and Pyodide's lock file.
+"""Make `evidence.txt` and `found.txt` of `envmagic/distributions/data` from Debian and Pyodide.
 
 Sources, both facts about which modules a distribution holds:
 
@@ -10,8 +10,11 @@ Sources, both facts about which modules a distribution holds:
 - `pyodide-lock.json` of the `pyodide` package of the npm registry (Mozilla Public License 2.0): the
   names and imports of the distributions built for it. Names only are kept.
 
+A distribution that pip cannot install is of no use in a record, so `index.txt`, the names of a
+package index, one a line (its simple index lists them), leaves the others out.
+
     apt-get install apt-file && apt-file update
-    apt-get download dh-python && npm pack pyodide       # in DIRECTORY
+    apt-get download dh-python && npm pack pyodide       # in DIRECTORY, beside index.txt
     python tools/known_distributions.py DIRECTORY
 """
 
@@ -23,14 +26,25 @@ import re
 import subprocess
 import sys
 import tarfile
+import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-TARGET = Path(__file__).parents[1] / "envmagic" / "distributions" / "data" / "evidence.txt"
+DATA = Path(__file__).parents[1] / "envmagic" / "distributions" / "data"
+MADE = "By evidence; made by tools/known_distributions.py, which names the sources."
+PAIRS = f"""# Modules and the distributions that hold them, where the names differ.
+# {MADE}
+# Edit table.txt instead: it comes first.
+"""
+SAME = f"""# Distributions that hold a module of their own name; names.txt is kept by hand.
+# {MADE}
+"""
 LISTS = Path("/var/lib/apt/lists")
 APT_HELPER = "/usr/lib/apt/apt-helper"
 INFO = re.compile(r"([A-Za-z0-9][A-Za-z0-9._]*?)-\d[^/]*?(?:-py3[^/]*)?\.(?:dist|egg)-info(?:/|$)")
+# Families whose members are found by their dotted path.
+FAMILY = re.compile(r"(azure|google|zope|backports)-")
 # Directories that many packages leave at the top by mistake, and names that say nothing.
 NOISE = frozenset(
     """
@@ -58,21 +72,25 @@ NOISE = frozenset(
 
 
 def main(directory: Path) -> None:
-    found = evidence(directory)
-    reviewed = set(reviewed_names(directory))
-    lines = sorted(render(found))
-    also = sorted(reviewed - {name for names in found.values() for name in names})
-    header = [
-        f"# {line}" if line else "#"
-        for line in (
-            "What distributions hold, by evidence; made by tools/known_distributions.py, which",
-            "names the sources. `module distribution`, or the module alone where its normalised",
-            "name is the distribution's. Edit table.txt instead: it comes first.",
-        )
-    ]
-    namespaced = [name for name in also if re.match(r"(azure|google|zope|backports)-", name)]
-    TARGET.write_text("\n".join([*header, *lines, *namespaced, ""]), "utf-8")
-    print(f"{len(lines)} modules, {len(namespaced)} further names -> {TARGET}")
+    index = set((directory / "index.txt").read_text("utf-8").split())
+    kept = {word for word in words("names.txt") if word in index}
+    pairs: dict[str, str] = {}
+    same = {name for name in reviewed_names(directory) if FAMILY.match(name)}
+    for module, (name, *_) in evidence(directory).items():
+        if name == normalized(module) and "." not in module:
+            same.add(name)
+        elif "." in module or normalized(module) not in kept:  # names.txt knows better
+            pairs[module] = name
+    lines = [f"{m} {name}\n" for m, name in sorted(pairs.items()) if name in index]
+    (DATA / "evidence.txt").write_text(PAIRS + "".join(lines), "utf-8")
+    names = textwrap.fill(" ".join(sorted(same & index - kept)), 100, break_on_hyphens=False)
+    (DATA / "found.txt").write_text(f"{SAME}{names}\n", "utf-8")
+    print(f"{len(lines)} modules, {len(same & index - kept)} names -> {DATA}")
+
+
+def words(name: str) -> Iterator[str]:
+    for line in (DATA / name).read_text("utf-8").splitlines():
+        yield from () if line.startswith("#") else line.split()
 
 
 def evidence(directory: Path) -> dict[str, list[str]]:
@@ -91,11 +109,6 @@ def evidence(directory: Path) -> dict[str, list[str]]:
         elif len(names) == 1 and len(module) > 3:  # short ones are anybody's
             found[module] = list(names)
     return found
-
-
-def render(found: dict[str, list[str]]) -> Iterator[str]:
-    for module, (name, *_) in found.items():
-        yield module if name == normalized(module) else f"{module} {name}"
 
 
 def debian() -> Iterator[tuple[str, set[str]]]:

@@ -1,10 +1,10 @@
-"""What is known of distributions without any environment: three small text files in `data/`."""
+"""What is known of distributions without any environment: four small text files in `data/`."""
 
 from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = ["Known", "Row", "known", "normalized"]
@@ -32,8 +32,6 @@ class Known:
     """Normalised names of distributions."""
     evidence: dict[str, str]
     """Module -> distribution, from evidence.txt."""
-    squashed: dict[str, str] = field(repr=False)
-    """Name without dashes -> name, for those in families: `google.cloud.secretmanager`."""
 
     def distribution_of(self, dotted: str) -> tuple[Row, str] | None:
         """What holds the module `dotted`, by its longest prefix that says something.
@@ -85,10 +83,18 @@ class Known:
             wanted = normalized(pattern.replace("*", below))
             if wanted in self.names:
                 return wanted
-            found = self.squashed.get(wanted.replace("-", ""))
-            if found is not None:
-                return found
+            # google.cloud.secretmanager of google-cloud-secret-manager
+            if pattern.endswith("*"):
+                same = _squashed(pattern[:-1], self.names).get(wanted.replace("-", ""))
+                if same is not None:
+                    return same
         return None
+
+
+@functools.cache
+def _squashed(prefix: str, names: frozenset[str]) -> dict[str, str]:
+    """Those of `names` that begin with `prefix`, by their name without dashes."""
+    return {name.replace("-", ""): name for name in names if name.startswith(prefix)}
 
 
 @functools.cache
@@ -102,20 +108,9 @@ def known() -> Known:
         else:
             distribution = None if words[1] == "-" else words[1]
             table[words[0]] = Row(distribution, tuple(words[2:]))
-    evidence: dict[str, str] = {}
-    for words in _lines("evidence.txt"):
-        # a line that is itself a distribution's name in a family stands for no module
-        if len(words) == 2 or "-" not in words[0]:
-            evidence[words[0]] = words[-1] if len(words) == 2 else normalized(words[0])
-    names = {word for words in _lines("names.txt") for word in words}
-    # what is kept by hand comes before what was found
-    evidence = {
-        m: d for m, d in evidence.items() if normalized(m) == d or normalized(m) not in names
-    }
-    names |= {words[0] for words in _lines("evidence.txt") if "-" in words[0]}
-    prefixes = tuple(pattern[:-1] for pattern in families.values() if pattern.endswith("*"))
-    squashed = {name.replace("-", ""): name for name in names if name.startswith(prefixes)}
-    return Known(table, families, frozenset(names), evidence, squashed)
+    evidence = dict(_lines("evidence.txt"))
+    names = frozenset(_words("names.txt") + _words("found.txt"))
+    return Known(table, families, names, evidence)
 
 
 def normalized(name: str) -> str:
@@ -125,5 +120,17 @@ def normalized(name: str) -> str:
 
 
 def _lines(name: str) -> list[list[str]]:
-    text = (_DATA / name).read_text("utf-8")
-    return [line.split() for line in text.splitlines() if line and line[0] != "#"]
+    return [line.split() for line in _text(name).splitlines() if line and line[0] != "#"]
+
+
+def _words(name: str) -> list[str]:
+    """All words of a file whose comment is at its head."""
+    text = _text(name)
+    start = 0
+    while text.startswith("#", start):
+        start = text.index("\n", start) + 1
+    return text[start:].split()
+
+
+def _text(name: str) -> str:
+    return (_DATA / name).read_text("utf-8")
