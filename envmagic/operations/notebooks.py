@@ -21,7 +21,7 @@ def choose(words: tuple[str, ...], place: Place) -> list[Path]:
     """The notebooks that `words` name: files, and all below directories, absolute and sorted.
 
     Without words the notebook of `place`, or in a terminal all below the working directory. Raises
-    `WordsError` when there is nothing of that name.
+    `WordsError` (`no-notebook`) when there is nothing of that name, or no notebook there.
     """
     if not words and place.notebook is not None:
         return [place.notebook]
@@ -32,8 +32,10 @@ def choose(words: tuple[str, ...], place: Place) -> list[Path]:
             "Name it: %env record NOTEBOOK.ipynb",
         )
     found: dict[Path, None] = {}
-    for word in words or (".",):
-        path = Path(os.path.abspath(place.directory / Path(word).expanduser()))
+    places = [
+        Path(os.path.abspath(place.directory / Path(word).expanduser())) for word in words or (".",)
+    ]
+    for path in places:
         if path.is_dir():
             found.update(dict.fromkeys(_below(path)))
         elif path.suffix.lower() in _SUFFIXES and path.is_file():
@@ -41,6 +43,13 @@ def choose(words: tuple[str, ...], place: Place) -> list[Path]:
         else:
             reason = "is no notebook" if path.exists() else "does not exist"
             raise WordsError("no-notebook", f"{user_path(path)} {reason}.", subject=str(path))
+    if not found:
+        raise WordsError(
+            "no-notebook",
+            f"There is no notebook in {' or '.join(map(user_path, places))}; what git ignores is"
+            " left out.",
+            "Name one: %env record NOTEBOOK.ipynb",
+        )
     return list(found)
 
 

@@ -49,7 +49,14 @@ def record(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
     printed = lines(report)
     if printed:
         return (Code(printed),)
-    return (Line(_headline(report, data), tone=Tone.GOOD), *_requirements(data), *_others(data))
+    done = () if _is_refused(report) else (Line(_headline(report, data), tone=Tone.GOOD),)
+    return (*done, *_requirements(data), *_others(data))
+
+
+def _is_refused(report: Report) -> bool:
+    """Nothing could be written into the one file; the problem says why."""
+    files = report.data.get("files") or ()
+    return len(files) <= 1 and any(p.code == "hash-checked" for p in report.problems)
 
 
 def _written(data: Mapping[str, Any]) -> frozenset[str]:
@@ -175,8 +182,37 @@ def _others(data: Mapping[str, Any]) -> tuple[Part, ...]:
     local = sorted({name for nb in data.get("notebooks", []) for name in nb["local"]})
     provided = sorted({name for nb in data.get("notebooks", []) for name in nb["provided"]})
     said = [("Local modules", local), ("Provided by the platform", provided)]
-    return tuple(
+    lines = [
         Line(f"{label}, so not required: {', '.join(names)}", tone=Tone.INFO)
         for label, names in said
         if names
-    )
+    ]
+    return (*lines, *_unparsed(data))
+
+
+def _unparsed(data: Mapping[str, Any]) -> tuple[Part, ...]:
+    """Lines that no Python 3 can read, and where they are."""
+    found: dict[str, dict[int, list[int]]] = {}
+    total = 0
+    for notebook in data.get("notebooks", []):
+        for site in notebook["unparsed"]:
+            total += 1
+            cells = found.setdefault(site["file"] or notebook["path"], {})
+            cells.setdefault(site["cell"], []).append(site["line"])
+    if not found:
+        return ()
+    what = f"{count(total, 'line')} could not be read as Python"
+    if len(found) > 1:
+        return (Line(f"{what}, in {count(len(found), 'file')}", tone=Tone.INFO),)
+    (file, cells), *_ = found.items()
+    places = [_lines_in(cell, numbers) for cell, numbers in sorted(cells.items())]
+    more = f" and {len(places) - 4} more cells" if len(places) > 4 else ""
+    where = "; ".join(places[:4]) + more
+    return (Line(f"{what}: {PurePath(file).name}, {where}", tone=Tone.INFO),)
+
+
+def _lines_in(cell: int, lines: Iterable[int]) -> str:
+    numbers = sorted(set(lines))
+    noun = "line" if len(numbers) == 1 else "lines"
+    shown = ", ".join(map(str, numbers[:4])) + ("…" if len(numbers) > 4 else "")
+    return f"cell {cell}, {noun} {shown}" if cell else f"{noun} {shown}"

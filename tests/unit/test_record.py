@@ -13,6 +13,7 @@ import pytest
 from conftest import Isolated
 from support.sites import install
 
+from envmagic import render
 from envmagic.errors import EnvmagicError, WordsError
 from envmagic.model import BackendName, Door, Environment, Place, Report, Silent
 from envmagic.operations.record import keep, record, record_notebook, state_of
@@ -112,6 +113,9 @@ def test_a_hash_checked_file_is_left_alone(isolated: Isolated) -> None:
     save(isolated.work / "a.ipynb", "import pandas")
     report = said(isolated.work)
     assert (codes(report), report.exit_code, text(isolated.work)) == (["hash-checked"], 1, mine)
+    report = said(isolated.work, check=True)
+    assert (codes(report), report.exit_code, report.data["diff"]) == (["hash-checked"], 1, "")
+    assert "up to date" not in render.text(report)
     save(isolated.work / "a.ipynb", "import numpy")
     assert said(isolated.work).exit_code == 0
 
@@ -181,6 +185,22 @@ def test_json_of_a_notebook(isolated: Isolated) -> None:
     assert [(u["module"], u["cell"]) for u in notebook["unresolved"]] == [("nope_x", 4)]
     assert [(u["cell"], u["line"]) for u in notebook["unparsed"]] == [(3, 1)]
     json.dumps(report.as_json())
+
+
+def test_lines_that_are_no_python_are_told(isolated: Isolated) -> None:
+    save(isolated.work / "a.ipynb", "import numpy", "print 'x'\nimport pandas\nx = = 1")
+    assert "2 lines could not be read as Python: a.ipynb, cell 2, lines 1, 3" in render.text(
+        said(isolated.work)
+    )
+    save(isolated.work / "b.ipynb", "x = = 1")
+    assert "3 lines could not be read as Python, in 2 files" in render.text(said(isolated.work))
+
+
+def test_a_directory_without_notebooks_is_told(isolated: Isolated) -> None:
+    (isolated.work / "empty").mkdir()
+    for words in ((), ("empty",)):
+        with pytest.raises(WordsError, match="There is no notebook in"):
+            said(isolated.work, *words)
 
 
 def test_a_notebook_of_another_language_needs_nothing(isolated: Isolated) -> None:
