@@ -27,6 +27,10 @@ _BRACKET = re.compile(rb'["\[\]{}]')
 _PYTHON = re.compile(
     r"(?:i|x|c)?python\d*(?:\.\d+)?|pyspark\d*|python_\w+|sage(?:math)?", re.IGNORECASE
 )
+# Written by Jupytext, or by an editor that knows its cells.
+_JUPYTEXT = re.compile(r"(?ms)\A# ---\n.*?# jupyter:|^# %%(?:[ \t]|$)")
+# `# %pip install x`, `# !pip install x`, `# %%time`; `# %%` and `# %% title` begin a cell.
+_COMMENTED_MAGIC = re.compile(r"(?m)^#[ \t]?(?=%{1,2}[^\W\d]|![ \t]*\w)")
 _SCRIPTS = (".py", ".md", ".qmd", ".rmd")
 
 
@@ -207,7 +211,10 @@ def _code(cells: list[dict[str, Any]], joint: str) -> Iterator[Cell]:
             continue
         source = cell.get("source", cell.get("input", ""))
         if isinstance(source, list):
-            source = joint.join(part for part in source if isinstance(part, str))
+            try:
+                source = joint.join(source)
+            except TypeError:
+                source = joint.join(part for part in source if isinstance(part, str))
         if isinstance(source, str) and source and not source.isspace():
             yield Cell(number, source)
 
@@ -215,6 +222,8 @@ def _code(cells: list[dict[str, Any]], joint: str) -> Iterator[Cell]:
 def _is_python_cell(cell: Mapping[str, Any]) -> bool:
     """nbformat 3, and Snowflake, Fabric, VS Code and Polyglot name a cell's language."""
     metadata = _mapping(cell, "metadata")
+    if not metadata and "language" not in cell:
+        return True
     said = (
         _mapping(metadata, "vscode").get("languageId"),
         _mapping(metadata, "polyglot_notebook").get("kernelName"),
@@ -264,9 +273,9 @@ def _script(text: str, *, markdown: bool) -> NotebookFile:
             text,
         )
         return NotebookFile("python", tuple(Cell(n, s) for n, s in enumerate(fences, 1)))
-    if re.match(r"(?s)# ---\n.*?# jupyter:", text):
-        text = re.sub(r"(?m)^# ?(?=[%!]\w)", "", text)
-    parts = re.split(r"(?m)^(?=# %%|# \+|# In\[)", text)
+    if _JUPYTEXT.search(text):
+        text = _COMMENTED_MAGIC.sub("", text)
+    parts = re.split(r"(?m)^(?=# %%(?:\s|$)|# \+(?:\s|$)|# In\[)", text)
     code = ((n, p) for n, p in enumerate(parts, 1) if not re.match(r"# %% *\[(markdown|raw)", p))
     return NotebookFile("python", tuple(Cell(n, p) for n, p in code if p.strip()))
 

@@ -15,6 +15,7 @@ __all__ = ["Parsed", "parse", "parse_python"]
 
 _TRIES = 40  # broken lines taken out of a cell before each import is read on its own
 _IMPORT = re.compile(r"\s*(?:import\s+[\w.]|from\s+[.\w]+\s+import\b)")
+_ESCAPED = re.compile(r"^[ \t]*[%!]", re.MULTILINE)
 _PYTHON_2 = re.compile(
     r"(?P<indent>\s*)(?:print\s+(?![=(,.)]|in\b|is\b)\S|print\s*>>|print\s*$"
     r"|exec\s+[\"'\w]|raise\s+\w+\s*,)"
@@ -38,11 +39,15 @@ class Parsed:
 
 def parse(source: str) -> Parsed:
     """The trees of a cell, IPython's syntax understood."""
-    tree = _tree(source)
+    escaped = _ESCAPED.search(source) is not None  # a parse that fails takes twice as long
+    tree = None if escaped else _tree(source)
     if tree is not None:
         return Parsed([tree])
     made = plain(source)
     result = _parse_lines(made.lines)
+    tree = _tree(source) if escaped and result.unparsed else None
+    if tree is not None:  # what looked like a magic was part of a string
+        return Parsed([tree])
     result.specials = made.specials
     if made.cut is not None:
         result.unparsed.append(made.cut)

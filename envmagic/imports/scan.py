@@ -10,19 +10,12 @@ from envmagic.imports.installs import Install, installs_of
 from envmagic.imports.magics import Line, cell_magic
 from envmagic.imports.parse import Parsed, parse, parse_python
 from envmagic.imports.paths import extended
+from envmagic.imports.quick import can_tell, imports_of
 from envmagic.imports.sites import ImportSite, Where
 from envmagic.imports.walk import special_of, walk
 
 __all__ = ["Scan", "scan_cell", "scan_source"]
 
-_CALLS = re.compile(
-    r"import_module|__import__|get_ipython|\bpip\b.*\binstall|\binstall\b.*\bpip\b", re.DOTALL
-)
-# No other cell can say anything about what is needed.
-_TELLS = re.compile(
-    r"import|sys\.path|chdir|get_ipython|install|^[ \t]*(?:[%]|(?:run|load_ext|pylab|cd)\b)", re.M
-)
-_NEEDS_TREE = re.compile(r"import|sys\.path|chdir|get_ipython|pip")
 # Extensions that come with IPython, and ours.
 _SHIPPED = frozenset({"autoreload", "storemagic", "deduperreload", "envmagic"})
 
@@ -45,6 +38,8 @@ class Scan:
 
     def add(self, other: Scan) -> None:
         """Take everything of `other` in."""
+        if other is _NOTHING:
+            return
         self.imports += other.imports
         self.installs += other.installs
         self.requirements += other.requirements
@@ -52,6 +47,9 @@ class Scan:
         self.written += other.written
         self.paths += other.paths
         self.runs += other.runs
+
+
+_NOTHING = Scan()
 
 
 def scan_cell(
@@ -64,14 +62,19 @@ def scan_cell(
 ) -> Scan:
     """What the cell `source`, as it is typed, imports and installs.
 
-    Not `thorough`: a cell that cannot tell is not parsed, so not reported as `unparsed` either.
+    Not `thorough`: a cell is parsed only where that is needed to know its imports; one that is not
+    is not reported as `unparsed` either.
     With `names` (string variables known so far) directories put on `sys.path` are found, relative
     ones from `here`.
     """
-    if not thorough and names is None and not _TELLS.search(source):
-        return Scan()
+    quick = not thorough and names is None
+    if quick and not can_tell(source):
+        return _NOTHING
     magic = cell_magic(source) if "%" in source else None
     if magic is None:
+        imports = imports_of(source, where) if quick else None
+        if imports is not None:
+            return Scan(imports)
         return _code(parse(source), source, where, names, here)
     result = Scan()
     body = replace(where, line=where.line + magic.line - 1)
@@ -106,8 +109,8 @@ def _code(
     result = Scan()
     result.unparsed = [replace(where, line=where.line + n - 1) for n in parsed.unparsed]
     specials = list(parsed.specials)
-    if _NEEDS_TREE.search(source) or names is not None:
-        calls = _CALLS.search(source) is not None
+    if names is not None or _needs_tree(source):
+        calls = _calls_for_it(source)
         for tree in parsed.trees:
             guarded = bool(parsed.guarded) and any(s.lineno in parsed.guarded for s in tree.body)
             found = walk(tree, where, calls=calls, optional=guarded)
@@ -118,6 +121,26 @@ def _code(
     for line in specials:
         _special(line, where, result)
     return result
+
+
+def _needs_tree(source: str) -> bool:
+    return (
+        "import" in source
+        or "install" in source
+        or "sys.path" in source
+        or "chdir" in source
+        or "get_ipython" in source
+    )
+
+
+def _calls_for_it(source: str) -> bool:
+    """Whether a call may import, install or be a magic: `import_module("x")`, `run("pip …")`."""
+    return (
+        "import_module" in source
+        or "__import__" in source
+        or "get_ipython" in source
+        or ("install" in source and ("pip" in source or "pypi" in source.lower()))
+    )
 
 
 def _special(line: Line, where: Where, result: Scan) -> None:

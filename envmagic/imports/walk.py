@@ -141,13 +141,18 @@ def _dynamic(calls: list[ast.Call], where: Where) -> Iterator[ImportSite]:
 
 def special_of(call: ast.Call) -> Line | None:
     """The line magic or shell command that a call of literals is: `get_ipython().system("…")`,
-    `os.system("pip install x")`, `subprocess.run(["pip", "install", "x"])`."""
+    `os.system("pip install x")`, `subprocess.run(["pip", "install", "x"])`; and what installs on
+    Spark clusters: `sc.install_pypi_package("x")` (EMR), `dbutils.library.installPyPI("x", "1.0")`.
+    """
     name = _name(call.func)
     words = [_literal(a) for a in call.args]
     if not words or words[0] is None:
         return None
     if name in ("system", "getoutput", "popen", "run", "call", "check_call", "check_output"):
         return Line("!", words[0], call.lineno)
+    if name in ("install_pypi_package", "installPyPI"):
+        version = f"=={words[1]}" if name == "installPyPI" and words[1:] and words[1] else ""
+        return Line("pip", f'install "{words[0]}{version}"', call.lineno)
     if name in ("run_line_magic", "magic"):
         text = " ".join(w for w in words if w is not None)
         magic, _, rest = text.lstrip("%").partition(" ")

@@ -142,6 +142,8 @@ def _entry(need: Need, context: Context, problems: list[Problem]) -> Entry:
 
 def _kept(text: str, held: Entry, need: Need, context: Context, problems: list[Problem]) -> str:
     """`text`, or the line that the block has, where that one has to stay."""
+    if held.is_bare:
+        return text
     old = held.requirement
     if old is None or (not old.specifier and not old.url):
         return text

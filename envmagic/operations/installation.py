@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
 import sys
 from collections.abc import Mapping
@@ -39,7 +38,7 @@ class Installed:
     def here(cls) -> Installed:
         """That of this very process, whether or not it runs in an environment."""
         places = [Path(p) for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
-        version = ".".join(platform.python_version_tuple()[:2])
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
         return cls(index_of(places, Path(sys.prefix)), version, Path(sys.prefix))
 
 

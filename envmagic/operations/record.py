@@ -205,29 +205,41 @@ def _scanned(
     if len(paths) == 1:
         target = next(iter(kept.values()))
         return {paths[0]: needs_of(paths[0], _sources(paths[0], target, place, installations))}
+    listed = {file: _listed(held) for file, held in kept.items()}
 
     def sources(path: Path) -> Sources:
         file = None if asked.print else asked.file or path.parent / FILE
-        found = _sources(path, kept[file], place, installations)
+        found = _sources(path, kept[file], place, installations, listed[file])
         return replace(found, thorough=len(paths) < MANY)
 
     return scanned(paths, sources)
 
 
 def _sources(
-    path: Path, file: RequirementsFile, place: Place, installations: Installations
+    path: Path,
+    file: RequirementsFile,
+    place: Place,
+    installations: Installations,
+    listed: frozenset[str] | None = None,
 ) -> Sources:
+    """What is known of the notebook `path`; `listed` are the names in `file`, where they are known
+    already."""
     live = path == place.notebook
-    listed = {line.name for line in _users(file).values()}
-    listed |= {e.key.partition(";")[0] for e in _entries(file.block) if e.kind is Kind.REQUIREMENT}
     return Sources(
         lambda kernel: installations.index_for(path, kernel),
         cells=place.cells if live else (),
         failed=place.failed if live else frozenset(),
         saved=not live or path.exists(),
-        listed=frozenset(name for name in listed if name),
+        listed=_listed(file) if listed is None else listed,
         target=file.path,
     )
+
+
+def _listed(file: RequirementsFile) -> frozenset[str]:
+    """The distributions that `file` names, in the user's lines or in the block."""
+    names = {line.name for line in _users(file).values()}
+    names |= {e.key.partition(";")[0] for e in _entries(file.block) if e.kind is Kind.REQUIREMENT}
+    return frozenset(name for name in names if name)
 
 
 def _entries(block: Block | None) -> tuple[Entry, ...]:
@@ -254,15 +266,16 @@ def _recorded(
     if path is None:
         return _merged(path, group, found, asked, place, installations)[0]
     if asked.check:
-        outcome = _merged(path, group, found, asked, place, installations)[0]
-        return _with_conda(outcome, path, asked, place, installations)
-    with locks.lock(path):
         outcome, file = _merged(path, group, found, asked, place, installations)
         refused = _refused(file, outcome.block)
-        if refused is not None:
-            return replace(outcome, changed=False, problems=[*outcome.problems, refused])
-        if outcome.changed:
-            files.write_atomic(path, file.with_block(outcome.block))
+    else:
+        with locks.lock(path):
+            outcome, file = _merged(path, group, found, asked, place, installations)
+            refused = _refused(file, outcome.block)
+            if outcome.changed and refused is None:
+                files.write_atomic(path, file.with_block(outcome.block))
+    if refused is not None:
+        return replace(outcome, changed=False, diff="", problems=[*outcome.problems, refused])
     return _with_conda(outcome, path, asked, place, installations)
 
 

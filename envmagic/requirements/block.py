@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -23,6 +22,7 @@ HEADER = re.compile(r"# >>> envmagic (?P<schema>\d+) >>>(?P<state>.*)")
 FOOTER = re.compile(r"# <<< envmagic <<<\s*")
 _SCHEMA = 1
 _INSTALLED = " (installed)"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _COMMENTED = re.compile(r"# (unresolved|optional): (\S.*)")
 
 
@@ -88,10 +88,15 @@ class Entry:
         except InvalidRequirement:
             return None
 
+    @property
+    def is_bare(self) -> bool:
+        """It is a name and nothing else."""
+        return _NAME.fullmatch(self.text) is not None
+
     @cached_property
     def key(self) -> str:
         """What makes two entries the same: the normalised name, or the text where there is none."""
-        match = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.text)
+        match = _NAME.match(self.text)
         # a URL's or a drive's colon is no end of a name
         if self.kind in (Kind.REQUIREMENT, Kind.OPTIONAL) and match:
             rest = self.text[match.end() :]
@@ -231,4 +236,8 @@ def _percent(character: str) -> str:
 def _decoded(text: str) -> Mention:
     installed = text.endswith(_INSTALLED)
     name = text.removesuffix(_INSTALLED) if installed else text
-    return Mention(os.fsdecode(urllib.parse.unquote_to_bytes(name)), installed)
+    if "%" in name:
+        from urllib.parse import unquote_to_bytes
+
+        name = os.fsdecode(unquote_to_bytes(name))
+    return Mention(name, installed)

@@ -121,6 +121,25 @@ def test_optional_imports_are_told_from_needed_ones(source: str, expected: set[s
     assert needed(source) == expected
 
 
+_PIECES = (
+    *("import a", "import a.b as c, d", "from a.b import c as d, e", "from a import *  # why"),
+    *("x = 1", "# import commented", "    import inside", "if x:", "try:", "except ImportError:"),
+    *("print 'two'", "import é", "from . import near", "import a; import b", "s = 'import quoted'"),
+    *('"""', "'''", "import a as b\\", "%matplotlib inline", "!pip install z", "run other.py"),
+    *("f(", ")", "important()", "%%time", "__import__('z')", "from a import (b,", "c)"),
+    *("import a,b", "import  a", "import a\r"),
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(st.sampled_from(_PIECES), max_size=7))
+def test_a_cell_read_without_a_parser_imports_what_the_parser_finds(pieces: list[str]) -> None:
+    source, where = "\n".join(pieces), Where("", 3, 5)
+    quick, parsed = (scan_cell(source, where, thorough=t) for t in (False, True))
+    assert quick.imports == parsed.imports
+    assert quick.installs == parsed.installs
+
+
 def test_each_import_says_where_it_is() -> None:
     (site,) = scan("%%time\n\nx = 1\nif x:\n    from a import b, c").imports
     assert (site.where.line, site.names) == (5, ("b", "c"))
@@ -169,6 +188,9 @@ def test_lines_that_do_not_parse_are_told() -> None:
         ("!pip install a-1.0-py3-none-any.whl", ["a-1.0-py3-none-any.whl"]),
         ("import os\nos.system('pip install a')", ["a"]),
         ("subprocess.check_call([sys.executable, '-m', 'pip', 'install', 'a'])", ["a"]),
+        ("sc.install_pypi_package('a==1')\nspark.install_pypi_package(name)", ["a==1"]),
+        ("dbutils.library.installPyPI('a', '1.0')", ["a==1.0"]),
+        ("dbutils.library.installPyPI('a')", ["a"]),
         ("get_ipython().system('pip install a')", ["a"]),
         ("%%bash\npip install a\necho b", ["a"]),
         ("%env install a b", ["a", "b"]),

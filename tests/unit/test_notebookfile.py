@@ -159,6 +159,21 @@ def test_jupytext() -> None:
     assert sources(text.encode(), Path("x.md")) == ["import a\n", "import c\n"]
 
 
+@pytest.mark.parametrize("head", ["# ---\n# jupyter:\n# ---\n", ""], ids=["header", "cells only"])
+def test_magics_that_jupytext_has_commented_out(head: str) -> None:
+    script = "# %% title\n# %load_ext a\n#%pip install b\n# %%\n# %%time\nimport c\n"
+    assert sources((head + script).encode(), Path("x.py"))[-2:] == [
+        "# %% title\n%load_ext a\n%pip install b\n",
+        "# %%\n%%time\nimport c\n",
+    ]
+
+
+def test_comments_of_a_plain_script_stay_comments() -> None:
+    assert sources(b"# %pip install a\nimport b\n", Path("x.py")) == [
+        "# %pip install a\nimport b\n"
+    ]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(),
     lambda inner: (
