@@ -15,7 +15,7 @@ from envmagic.backends.conda import environment_file, specs
 from envmagic.errors import EnvmagicError, Problem, Severity
 from envmagic.model import BackendName, Door, Environment, EnvSpec, Kernel, Place, Progress, Report
 from envmagic.operations import asking, conda, lookup, making
-from envmagic.operations.moving import move, start_recording
+from envmagic.operations.moving import Recorded, move, start_recording
 from envmagic.requests import CellRequest, CreateRequest
 from envmagic.satisfaction import missing
 from envmagic.shapes import CreateData
@@ -90,7 +90,9 @@ def _provide(
         changes=making.changes(before, making.versions(environment), wanted.requirements),
         notes=notes,
     )
-    recorded = start_recording(place, environment, wanted.requirements)
+    goes = request.use or lookup.same(environment.prefix, place.prefix)
+    # the record of a notebook that stays where it is has nothing to do with this environment
+    recorded = start_recording(place, environment, wanted.requirements) if goes else Recorded()
     data["record"] = recorded.data
     data["switch"] = move(
         request.use, kernel, environment.prefix, place, progress, keep_saved_name=verb == "%%env"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.lab import write_notebook
 from support.operate import Operator, prefix_of
 
 from envmagic import home, kernels, locks, ownership, payload, probe
@@ -229,3 +230,13 @@ def _freeze(prefix: Path) -> None:
     for path in [prefix, *prefix.rglob("*")]:
         if not path.is_symlink():
             path.chmod(path.stat().st_mode & ~0o222 | 0o444 | (0o111 if path.is_dir() else 0))
+
+
+def test_the_record_of_a_notebook_that_does_not_move_is_left_alone(
+    isolated: Any, terminal: Callable[..., Any]
+) -> None:
+    notebook = write_notebook(isolated.work / "a.ipynb", ["import six"])
+    terminal("create", "zoo", "--notebook", notebook, "--with", "six", "--no-use")
+    assert not (isolated.work / "requirements.txt").exists()
+    terminal("create", "zoo", "--notebook", notebook, "--with", "six")
+    assert "\nsix==" in (isolated.work / "requirements.txt").read_text("utf-8")
