@@ -1,9 +1,10 @@
 """In the Jupyter server: what a kernel restarts as, after the notebook has moved.
 
 The server goes on believing in the kernelspec it started. `PUT envmagic/kernels/ID {"name": NAME}`
-tells it another; so does a note in the runtime directory, for kernels that may not ask because the
-server has a password only. The pages that are open hear of it as an event, and a page that is
-loaded later asks `GET`. Enabled wherever envmagic is installed beside the server.
+tells it another, `{"undo": NAME}` takes that back; so does a note in the runtime directory, for
+kernels that may not ask because the server has a password only. The pages that are open hear of it
+as an event, and a page that is loaded later asks `GET`. Enabled wherever envmagic is installed
+beside the server.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import contextlib
 import json
 import os
 import stat
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 __all__ = ["NOTES"]
 
@@ -22,6 +25,8 @@ _PATH = r"envmagic/kernels/(?P<kernel_id>[\w-]+)"
 _INTERVAL = 500  # milliseconds between two looks for notes
 _SCHEMA = "urn:envmagic:kernel-label"
 _PROPERTIES = ("kernel_id", "name", "display_name")
+_before: MutableMapping[Any, tuple[str, Any]] = WeakKeyDictionary()
+"""Kernel manager -> the name and the kernelspec it had before the last change."""
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
@@ -49,28 +54,55 @@ def _load_jupyter_server_extension(server: Any) -> None:
     PeriodicCallback(notes.look, _INTERVAL).start()
 
 
-def restart_as(kernels: Any, specs: Any, kernel_id: str, name: str, *, keep_name: bool) -> str:
-    """Have the kernel restart as the kernelspec `name`; returns what it restarted as until now.
+def follow(wish: Any, kernels: Any, specs: Any, kernel_id: str) -> None:
+    """Do what `wish`, as it was sent or left in a note, asks for.
 
-    With `keep_name` the server goes on calling it as it does. Raises `KeyError` when there is no
-    such kernel or kernelspec. `kernel_name` and `provisioner.kernel_spec` are jupyter_client's
-    public attributes; the spec kept by a manager is not, so that is looked at with care.
+    Raises `ValueError` when it is not understood, `KeyError` when there is no such kernel or
+    kernelspec.
     """
     from jupyter_client.kernelspec import NoSuchKernel
 
+    name, undo = (wish.get(key) if isinstance(wish, dict) else None for key in ("name", "undo"))
     try:
-        manager = kernels.get_kernel(kernel_id)
-        spec = specs.get_kernel_spec(name)
+        if isinstance(undo, str):
+            undone(kernels, specs, kernel_id, undo)
+        elif isinstance(name, str):
+            restart_as(kernels, specs, kernel_id, name, keep_name=bool(wish.get("keep_name")))
+        else:
+            raise ValueError("the name of a kernelspec is missing")
     except NoSuchKernel as error:
         raise KeyError(str(error)) from error
-    before = manager.kernel_spec
-    until_now = next((n for n, d in _by_directory(specs) if d == before.resource_dir), "")
-    if not keep_name:
-        manager.kernel_name = name
+
+
+def restart_as(kernels: Any, specs: Any, kernel_id: str, name: str, *, keep_name: bool) -> None:
+    """Have the kernel restart as the kernelspec `name`.
+
+    With `keep_name` the server goes on calling it as it does. Raises `KeyError` or `NoSuchKernel`
+    when there is no such kernel or kernelspec.
+    """
+    manager = kernels.get_kernel(kernel_id)
+    spec = specs.get_kernel_spec(name)
+    _before[manager] = manager.kernel_name, manager.kernel_spec
+    _set(manager, manager.kernel_name if keep_name else name, spec)
+
+
+def undone(kernels: Any, specs: Any, kernel_id: str, name: str) -> None:
+    """Take `restart_as` with `name` back; nothing when that was not the last change.
+
+    Raises as `restart_as` does.
+    """
+    manager = kernels.get_kernel(kernel_id)
+    if manager.kernel_spec.resource_dir == specs.get_kernel_spec(name).resource_dir:
+        _set(manager, *_before.pop(manager, (manager.kernel_name, manager.kernel_spec)))
+
+
+def _set(manager: Any, name: str, spec: Any) -> None:
+    """`kernel_name` and `provisioner.kernel_spec` are jupyter_client's public attributes; the spec
+    kept by a manager is not, so that is looked at with care."""
+    manager.kernel_name = name
     manager._kernel_spec = spec  # also where the name is the one it had
     if manager.provisioner is not None:
         manager.provisioner.kernel_spec = spec
-    return until_now or manager.kernel_name
 
 
 def label(kernels: Any, kernel_id: str) -> dict[str, str]:
@@ -92,10 +124,6 @@ def _announce(events: Any, kernels: Any, kernel_id: str) -> None:
     events.emit(schema_id=_SCHEMA, data=label(kernels, kernel_id))
 
 
-def _by_directory(specs: Any) -> list[tuple[str, str]]:
-    return list(specs.find_kernel_specs().items())
-
-
 def _handler() -> type:
     from jupyter_server.auth.decorator import authorized
     from jupyter_server.base.handlers import APIHandler
@@ -115,18 +143,15 @@ def _handler() -> type:
         @web.authenticated  # type: ignore[untyped-decorator]
         @authorized  # type: ignore[untyped-decorator]
         async def put(self, kernel_id: str) -> None:
-            body = self.get_json_body() or {}
-            name, keep = body.get("name"), bool(body.get("keep_name"))
-            if not isinstance(name, str):
-                raise web.HTTPError(400, "the name of a kernelspec is missing")
+            wish = self.get_json_body()
             try:
-                before = restart_as(
-                    self.kernel_manager, self.kernel_spec_manager, kernel_id, name, keep_name=keep
-                )
+                follow(wish, self.kernel_manager, self.kernel_spec_manager, kernel_id)
+            except ValueError as error:
+                raise web.HTTPError(400, str(error)) from error
             except (KeyError, web.HTTPError) as error:
-                raise web.HTTPError(404, f"no such kernel or kernelspec: {name}") from error
+                raise web.HTTPError(404, "no such kernel or kernelspec") from error
             _announce(self.event_logger, self.kernel_manager, kernel_id)
-            self.finish(json.dumps({"name": name, "before": before}))
+            self.finish(json.dumps(label(self.kernel_manager, kernel_id)))
 
     return RestartAs
 
@@ -161,9 +186,7 @@ class _Notes:
             kernels, specs = self._server.kernel_manager, self._server.kernel_spec_manager
             if wish["kernel_id"] not in kernels:
                 return
-            restart_as(
-                kernels, specs, wish["kernel_id"], wish["name"], keep_name=bool(wish["keep_name"])
-            )
+            follow(wish, kernels, specs, wish["kernel_id"])
             note.unlink()
             _announce(self._server.event_logger, kernels, wish["kernel_id"])
         except (OSError, ValueError, KeyError, TypeError):

@@ -12,7 +12,7 @@ from pathlib import Path
 from envmagic import server_api
 from envmagic.model import Kernel
 
-__all__ = ["Label", "restart_in"]
+__all__ = ["Label", "restart_in", "take_back"]
 
 _PATIENCE = 1.5  # seconds for the server to follow a note; it looks twice a second
 
@@ -23,9 +23,8 @@ class Label:
 
     hint: str = ""
     """What a restart will do, when that is not what the person may expect."""
-    before: str = ""
-    """What it would have started; empty when that did not change."""
-    keep_name: bool = False
+    name: str = ""
+    """The kernel that a restart will start; empty when nobody could be told."""
 
 
 def restart_in(kernel: Kernel, *, keep_name: bool, first: str) -> Label:
@@ -37,17 +36,8 @@ def restart_in(kernel: Kernel, *, keep_name: bool, first: str) -> Label:
     front = server_api.front()
     if front is None or front.kernel_id is None:
         return Label()
-    body = {"name": kernel.name, "keep_name": keep_name}
-    for server in server_api.servers(front):
-        try:
-            answer = server_api.call(server, f"envmagic/kernels/{front.kernel_id}", "PUT", body)
-        except server_api.Refused as error:
-            if error.status in (401, 403) and _by_note(front, body):
-                return Label()
-        except (OSError, ValueError):
-            continue
-        else:
-            return Label(before=str(answer.get("before") or ""), keep_name=keep_name)
+    if _tell(front, {"name": kernel.name, "keep_name": keep_name}):
+        return Label(name=kernel.name)
     if kernel.name == first:
         return Label()
     if keep_name:
@@ -58,17 +48,26 @@ def restart_in(kernel: Kernel, *, keep_name: bool, first: str) -> Label:
     )
 
 
-def restart_in_again(told: Label) -> None:
+def take_back(told: Label) -> None:
     """Take `restart_in` back: the notebook did not move after all."""
     front = server_api.front()
-    if not told.before or front is None or front.kernel_id is None:
-        return
+    if told.name and front is not None and front.kernel_id is not None:
+        _tell(front, {"undo": told.name})
+
+
+def _tell(front: server_api.Front, body: dict[str, object]) -> bool:
+    """Tell the server of this kernel; whether it heard."""
     for server in server_api.servers(front):
-        with contextlib.suppress(OSError, ValueError, server_api.Refused):
-            path = f"envmagic/kernels/{front.kernel_id}"
-            body = {"name": told.before, "keep_name": told.keep_name}
-            server_api.call(server, path, "PUT", body)
-            return
+        try:
+            server_api.call(server, f"envmagic/kernels/{front.kernel_id}", "PUT", body)
+        except server_api.Refused as error:
+            if error.status in (401, 403) and _by_note(front, body):
+                return True
+        except (OSError, ValueError):
+            continue
+        else:
+            return True
+    return False
 
 
 def _by_note(front: server_api.Front, body: dict[str, object]) -> bool:

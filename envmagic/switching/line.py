@@ -23,8 +23,12 @@ class Line:
     All its methods are called on the loop of `front`, the stream the front end talks to.
     """
 
-    def __init__(self, front: ZMQStream) -> None:
+    def __init__(
+        self, front: ZMQStream, urgent: Callable[[Frames], bool] = lambda frames: False
+    ) -> None:
         self.front = front
+        self._urgent = urgent
+        """Takes what cannot wait while the line is held, and says whether it did."""
         self._held: list[Frames] = []
         self._taker: Callable[[Frames], Any] | None = None
 
@@ -55,7 +59,8 @@ class Line:
 
     def _received(self, frames: Frames) -> None:
         if self._taker is None:
-            self._held.append(frames)
+            if not self._urgent(frames):
+                self._held.append(frames)
             return
         result = self._taker(frames)
         if result is not None:

@@ -78,7 +78,7 @@ class FromHome:
 
         def stayed(stream: Any) -> None:
             relay.abandon(move)
-            label.restart_in_again(told)
+            label.take_back(told)
 
         departure = Departure(
             self.gate,
@@ -220,7 +220,7 @@ class _Notes:
     def stayed(self, stream: Any) -> None:
         self.stream = stream
         self._note("envmagic_stay", {"id": self.request})
-        label.restart_in_again(self.told)
+        label.take_back(self.told)
 
     def left(self, left: Left) -> None:
         """Everything up to the relay's mark goes back to it: it was queued behind the cell."""
@@ -261,7 +261,7 @@ def refuse(name: str, alive: bool) -> None:
     from IPython.core.error import UsageError
     from IPython.core.getipython import get_ipython
 
-    label.restart_in_again(get_ipython()._envmagic_told)
+    label.take_back(get_ipython()._envmagic_told)
     what = "does not answer" if alive else "has ended"
     raise UsageError(
         f"Not run: the kernel {name!r} {what}, so the notebook stays here with its variables."
@@ -282,8 +282,9 @@ def variables(shell: Any) -> list[str]:
 def _cancel_previous(shell: Any) -> None:
     """Only the last magic of a cell counts."""
     departure = getattr(shell, "_envmagic_departure", None)
-    if departure is not None:
+    if departure is not None and departure.is_of_running_request:
         departure.cancel()
+        label.take_back(shell._envmagic_told)
     shell._envmagic_departure = None
 
 

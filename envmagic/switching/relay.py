@@ -60,7 +60,8 @@ class Relay:
 
         kernel = gate.kernel
         self.gate, self.kernel = gate, kernel
-        self.shell, self.control = Line(kernel.shell_stream), Line(kernel.control_stream)
+        self.shell = Line(kernel.shell_stream)
+        self.control = Line(kernel.control_stream, self._take_urgent)
         control_loop = kernel.control_stream.io_loop
         self.loops = {
             "main": kernel.io_loop,
@@ -217,6 +218,14 @@ class Relay:
         if wire.kind_is(frames, b"shutdown_request"):
             return self._shut_down(frames)
         return target.take_control(frames)
+
+    def _take_urgent(self, frames: Frames) -> bool:
+        """While control is held: a kernel that is being left may hang, as any kernel may between
+        two cells, and is shut down all the same."""
+        if wire.kind_is(frames, b"shutdown_request"):
+            self._task = asyncio.ensure_future(self._shut_down(frames))
+            return True
+        return False
 
     def _in_main_thread(self, target: Seat) -> None:
         if target is self.home:

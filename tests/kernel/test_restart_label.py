@@ -187,6 +187,29 @@ def test_a_server_with_a_password_only_reads_a_note(
         assert notebook.names == ("alpha", "alpha")
 
 
+@pytest.mark.parametrize("may_ask", [True, False], ids=["asked", "by a note"])
+def test_a_cell_that_fails_after_the_magic_leaves_the_restart_as_it_was(
+    isolated: Any, opened: Any, specs: Any, enabled: None, may_ask: bool
+) -> None:
+    """Also the name that an earlier `%%env` has left as it was."""
+    specs("beta")
+    with Server(isolated.work / "root") as server:
+        notebook = opened(server)
+        path = f"envmagic/kernels/{notebook.id}"
+        server.api(path, "PUT", {"name": "alpha", "keep_name": True})
+        label = server.api(path)
+        if not may_ask:
+            for file in isolated.runtime.glob("jpserver-*.json"):
+                file.write_text(json.dumps({**json.loads(file.read_text()), "token": "wrong"}))
+        use = "get_ipython().run_line_magic('env', 'use {}')"
+        for failing in ("[{beta}, 1/0]", "[{beta}, {home}, {beta}, 1/0]"):
+            notebook.run(failing.format(beta=use.format("beta"), home=use.format("alpha")))
+            eventually(lambda: server.api(path) == label)
+            assert notebook.which == "first"
+        notebook.restart()
+        assert notebook.which == "alpha" and notebook.names == ("first", "first")
+
+
 def test_a_server_on_a_unix_socket(
     isolated: Any, specs: Any, enabled: None, short_tmp: Path, request: Any
 ) -> None:

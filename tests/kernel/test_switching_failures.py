@@ -143,6 +143,24 @@ def test_a_kernel_that_dies_while_it_is_left(
         assert ran[1:] == [("ok", "1\n"), ("ok", "2\n")]
 
 
+def test_a_kernel_that_hangs_while_it_is_left_is_shut_down(switching: Any) -> None:
+    """As one that hangs between two cells anywhere; what is queued waits for the restart."""
+    kernel = switching()
+    kernel.run("%env use alpha")
+    kernel.run("import asyncio, time\nasync def hang(): time.sleep(600)")
+    leave = "task = asyncio.get_running_loop().create_task(hang())\n%env use beta"
+    left = kernel.client.execute(leave)
+    kernel.client.execute("1")
+    assert kernel._reply(left, 60)["status"] == "ok"
+    with pytest.raises(Empty):
+        kernel.client.get_shell_msg(timeout=1)
+    asked = kernel.client.session.msg("shutdown_request", {"restart": False})
+    kernel.client.control_channel.send(asked)
+    assert kernel.client.get_control_msg(timeout=20)["content"]["status"] == "ok"
+    process = kernel.manager.provisioner.process
+    eventually(lambda: process.poll() is not None)
+
+
 def _running(parent: int, words: str) -> int | None:
     from support.processes import children
 
