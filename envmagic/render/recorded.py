@@ -43,7 +43,11 @@ def record(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
     """The parts of a `record` report."""
     if data.get("diff"):
         return (
-            Line(f"{_files(data)} is not what the notebooks need.", tone=Tone.BAD),
+            Line(
+                f"{_files(data)} is not what the notebooks need.",
+                "Write it: %env record",
+                tone=Tone.BAD,
+            ),
             Code(data["diff"].rstrip()),
         )
     printed = lines(report)
