@@ -31,6 +31,30 @@ _PYTHON = re.compile(
 _JUPYTEXT = re.compile(r"(?ms)\A# ---\n.*?# jupyter:|^# %%(?:[ \t]|$)")
 # `# %pip install x`, `# !pip install x`, `# %%time`; `# %%` and `# %% title` begin a cell.
 _COMMENTED_MAGIC = re.compile(r"(?m)^#[ \t]?(?=%{1,2}[^\W\d]|![ \t]*\w)")
+# Kernels of other languages: called like the language, or otherwise.
+_LANGUAGES = frozenset(
+    """
+    ansible bash clojure coq crystal csharp deno elixir erlang fortran fsharp gnuplot groovy haskell
+    idris java javascript julia kotlin lean lua mathematica matlab maxima nim ocaml octave perl php
+    powershell prolog r racket ruby rust sas scala scheme scilab sos sparql spss sql stata swift
+    typescript wolframlanguage
+    """.split()
+)
+_SPEAK = {
+    **{
+        "ir": "r",
+        "xr": "r",
+        "sparkrkernel": "r",
+        "ijavascript": "javascript",
+        "tslab": "typescript",
+    },
+    **{"nodejs": "javascript", "jslab": "javascript", "p5js": "javascript", "xcpp": "c++"},
+    **{"cling": "c++", "xc": "c", "iruby": "ruby", "ihaskell": "haskell"},
+    **{"ijava": "java", "rapaio": "java", "evcxr": "rust", "gophernotes": "go", "gonb": "go"},
+    **{"iperl": "perl", "ilua": "lua", "xlua": "lua", "ielixir": "elixir", "ifsharp": "fsharp"},
+    **{"imatlab": "matlab", "xeus": "octave", "xsql": "sql", "xsqlite": "sql", "nbstata": "stata"},
+    **{"almond": "scala", "sparkkernel": "scala", "spylon": "scala", "dyalog": "apl"},
+}
 _SCRIPTS = (".py", ".md", ".qmd", ".rmd")
 
 
@@ -232,7 +256,8 @@ def _is_python_cell(cell: Mapping[str, Any]) -> bool:
         cell.get("language"),
     )
     named = next((x for x in said if isinstance(x, str) and x), "python")
-    return bool(_PYTHON.fullmatch(named))
+    # VS Code calls a cell so that was typed before a kernel was chosen
+    return named in ("plaintext", "raw") or bool(_PYTHON.fullmatch(named))
 
 
 def _language(document: Mapping[str, Any], cells: list[dict[str, Any]]) -> str:
@@ -241,18 +266,29 @@ def _language(document: Mapping[str, Any], cells: list[dict[str, Any]]) -> str:
     info, spec = _mapping(metadata, "language_info"), _mapping(metadata, "kernelspec")
     if info.get("file_extension") == ".py":  # Spark and Glue call their Python by other names
         return "python"
-    for named in (info.get("name"), spec.get("language")):
+    for named in (info.get("name"), spec.get("language"), metadata.get("language")):
         if isinstance(named, str) and named:
             return "python" if _PYTHON.fullmatch(named) else named.lower()
     name = spec.get("name")
-    known = {"ir": "r", "ijavascript": "javascript", "xcpp": "c++", "ruby": "ruby"}
     if isinstance(name, str):
-        first = re.split(r"[-.\d_]", name.lower())[0]
-        return known.get(first, first if first in ("julia", "scala", "bash") else "python")
+        return _language_of_kernel(name.lower())
     code = [c for c in cells if c.get("cell_type") == "code" and isinstance(c.get("language"), str)]
     if code and not any(_is_python_cell(c) for c in code):
         return str(code[0]["language"]).lower()
     return "python"
+
+
+def _language_of_kernel(name: str) -> str:
+    """What a kernel of that name speaks, where the notebook says no more."""
+    if name.startswith(".net-"):  # .NET Interactive
+        return name.removeprefix(".net-")
+    if name.startswith(("apache_toree_", "calysto_")):
+        spoken = name.partition("_")[2].removeprefix("toree_")
+        return "python" if spoken in ("pyspark", "python") else spoken
+    first = re.split(r"[-.\d_]", name)[0]
+    if first in _SPEAK:
+        return _SPEAK[first]
+    return first if first in _LANGUAGES else "python"
 
 
 def _kernel(document: Mapping[str, Any]) -> str | None:

@@ -76,7 +76,8 @@ class _Follower:
             if files is None:
                 self.result.imports.append(site)
                 continue
-            if site.module:
+            # `from . import x` inside a package is that package's own
+            if site.module and not (site.level and site.where.file):
                 self.local.add(site.module)
             for file in files:
                 queue += self._imports_of(file)

@@ -20,7 +20,7 @@ CODE_MAGICS = frozenset(
     time timeit capture prun debug px autopx ipytest run_pytest memit mprun lprun snakeviz
     pyinstrument scalene heat heatmap filprofile execution_time timer local opts output manim
     add_to wandb notify black mypy flake8 pycodestyle matplotlib stop_if
-    skip_if skip conditional scorep interact cprofile
+    skip_if skip conditional scorep interact cprofile zipline
     """.split()
 )
 _BODY_IS_REQUIREMENTS = ("env", "envmagic")
@@ -76,6 +76,11 @@ class CellMagic:
         return self.name in CODE_MAGICS
 
     @property
+    def statement(self) -> str:
+        """The Python in its first line: `%%timeit SETUP`, `%%prun STATEMENT`."""
+        return _without_flags(self.rest) if self.name in ("timeit", "prun", "memit") else ""
+
+    @property
     def is_requirements(self) -> bool:
         return self.name in _BODY_IS_REQUIREMENTS
 
@@ -99,7 +104,7 @@ class Plain:
     lines: list[str]
     specials: list[Line] = field(default_factory=list)
     cut: int | None = None
-    """The line (from 1) of a `%%magic` in the middle, where IPython stops."""
+    """The line (from 1) of a `%%magic` in the middle, behind which stands no Python."""
 
 
 def cell_magic(source: str) -> CellMagic | None:
@@ -126,7 +131,9 @@ def plain(source: str) -> Plain:
     result = Plain(source.split("\n"))
     for statement in statements(result.lines):
         text = "\n".join(result.lines[statement.start : statement.end])
-        if re.match(r"\s*%%\w", text):
+        magic = re.match(r"(\s*)%%(\w+)", text)
+        # IPython stops at it; inside a block (`try: %%time …`) the code behind it still runs
+        if magic and not (magic[1] and magic[2] in CODE_MAGICS):
             result.cut = statement.start + 1
             result.lines[statement.start :] = [""] * (len(result.lines) - statement.start)
             break
@@ -189,11 +196,15 @@ def _escaped(text: str, line: int, specials: list[Line]) -> str | None:
 
 def _magic(name: str, rest: str, line: int, specials: list[Line]) -> str:
     if name in _STATEMENT_MAGICS:
-        while match := _FLAGS.match(rest):
-            rest = rest[match.end() :]
-        return rest or "pass"
+        return _without_flags(rest) or "pass"
     specials.append(Line(name, rest, line))
     return "pass"
+
+
+def _without_flags(rest: str) -> str:
+    while match := _FLAGS.match(rest):
+        rest = rest[match.end() :]
+    return rest
 
 
 def _joined(text: str) -> str:

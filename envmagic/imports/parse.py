@@ -20,6 +20,9 @@ _PYTHON_2 = re.compile(
     r"(?P<indent>\s*)(?:print\s+(?![=(,.)]|in\b|is\b)\S|print\s*>>|print\s*$"
     r"|exec\s+[\"'\w]|raise\s+\w+\s*,)"
 )
+# What comes along from web pages: spaces that are none to Python, and characters of no width.
+_PASTED = {0: None, **dict.fromkeys((0xA0, 0x202F, 0x3000), " ")}
+_PASTED |= dict.fromkeys((0xFEFF, *range(0x200B, 0x200E), 0x2060))
 _EXCEPT = re.compile(r"^(\s*)except\s+(.+?)\s*,\s*\w+\s*:")
 
 
@@ -78,7 +81,7 @@ def _attempt(source: str) -> ast.Module | SyntaxError | None:
 
 
 def _parse_lines(lines: list[str]) -> Parsed:
-    text = textwrap.dedent("\n".join(lines)).replace("\0", "")
+    text = textwrap.dedent("\n".join(lines)).translate(_PASTED)
     text = text.encode("utf-8", "replace").decode("utf-8")  # lone surrogates
     tree = _attempt(text)
     if isinstance(tree, ast.Module):

@@ -79,6 +79,8 @@ def scan_cell(
     result = Scan()
     body = replace(where, line=where.line + magic.line - 1)
     if magic.is_code:
+        if "import" in magic.statement:
+            result.add(scan_cell(magic.statement, replace(body, line=body.line - 1)))
         result.add(scan_cell(magic.body, body, names=names, here=here, thorough=thorough))
     elif magic.is_requirements:
         result.requirements.append((body, magic.body))

@@ -18,6 +18,7 @@ from envmagic.distributions import (
     Resolver,
     is_provided,
     is_standard,
+    known,
 )
 from envmagic.errors import EnvmagicError
 from envmagic.imports import Followed, ImportSite, Install, Scan, Where, follow, scan_cell
@@ -349,8 +350,8 @@ def _take_install(install: Install, taken: _Taken) -> None:
     name = install.name
     if name is None or install.editable:
         return
-    held = taken.needs.get(name)
     url = _url(install)
+    held = taken.needs.get(name) or (_of_module(name, taken) if url else None)
     if held is None:
         # `pip install sklearn`: the name of a module that another distribution holds
         mistaken = any(
@@ -367,8 +368,26 @@ def _take_install(install: Install, taken: _Taken) -> None:
             marker=str(install.requirement.marker or ""),
         )
     sites = held.sites if held.imported else (*held.sites, ("", install.where))
-    named = held.named and (not url or install.requirement is not None or "egg=" in install.text)
-    taken.needs[name] = replace(held, url=url or held.url, named=named, sites=sites)
+    named = held.named and (not url or _says_name(install) or (held.name == name and _known(held)))
+    taken.needs[held.name] = replace(held, url=url or held.url, named=named, sites=sites)
+
+
+def _of_module(name: str, taken: _Taken) -> Need | None:
+    """The need for the module that a repository is called after: `acme`, which dm-acme holds."""
+    for need in taken.needs.values():
+        if any(_normalized(module.partition(".")[0]) == name for module, _ in need.sites):
+            return need
+    return None
+
+
+def _says_name(install: Install) -> bool:
+    return install.requirement is not None or "egg=" in install.text
+
+
+def _known(need: Need) -> bool:
+    """Whether the module that is imported is known to be in the distribution of that name."""
+    found = (known().distribution_of(module) for module, _ in need.sites)
+    return any(held is not None and held[0].distribution == need.name for held in found)
 
 
 def _url(install: Install) -> str:

@@ -84,6 +84,12 @@ def needed(source: str) -> set[str]:
         ("%sql\nselect 1", []),
         ("%python\nimport a", ["a"]),
         ("import a\n%%time\nimport b", ["a"]),
+        ("try:\n  %%time\nexcept:\n  pass\nimport a", ["a"]),
+        ("%%timeit import a\nb()", ["a"]),
+        ("%%timeit -n 3 x = 1; import a\nimport b", ["a", "b"]),
+        ("%%zipline --start=2020\nimport a", ["a"]),
+        ("import\xa0a\n\u200bimport b\nx\xa0= 1", ["a", "b"]),
+        ("\ufeffimport a", ["a"]),
         # what does not parse costs its own lines
         ("import a\nprint 'x'\nimport b", ["a", "b"]),
         ("try:\n    import a\nexcept Exception, e:\n    print e\nimport b", ["a", "b"]),

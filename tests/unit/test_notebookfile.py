@@ -80,6 +80,14 @@ def test_a_raw_line_break_in_a_string_and_a_comma_too_many() -> None:
         ({"kernelspec": {"name": "julia-1.9", "language": "julia"}}, "julia"),
         ({"kernelspec": {"name": "ir"}}, "r"),
         ({"kernelspec": {"name": "whatever"}}, "python"),
+        ({"kernelspec": {"name": "ihaskell"}}, "haskell"),
+        ({"kernelspec": {"name": ".net-csharp"}}, "csharp"),
+        ({"kernelspec": {"name": "apache_toree_scala"}}, "scala"),
+        ({"kernelspec": {"name": "apache_toree_pyspark"}}, "python"),
+        ({"kernelspec": {"name": "pysparkkernel"}}, "python"),
+        ({"kernelspec": {"name": "evcxr_jupyter"}}, "rust"),
+        ({"kernelspec": {"name": "wolframlanguage13"}}, "wolframlanguage"),
+        ({"language": "haskell"}, "haskell"),
         ({"language_info": {"name": "Spark", "file_extension": ".py"}}, "python"),
         ({"language_info": {"name": "pyspark"}}, "python"),
         ({"language_info": None, "kernelspec": 5}, "python"),
@@ -96,6 +104,9 @@ def test_a_cell_of_another_language_is_no_code() -> None:
     document = notebook(CODE, "a <- 1")
     document["cells"][1]["metadata"] = {"vscode": {"languageId": "r"}}  # type: ignore[index]
     assert sources(json.dumps(document).encode()) == [CODE]
+    # what VS Code writes before a kernel was chosen
+    document["cells"][1]["metadata"] = {"vscode": {"languageId": "plaintext"}}  # type: ignore[index]
+    assert sources(json.dumps(document).encode()) == [CODE, "a <- 1"]
 
 
 def test_cells_are_numbered_among_all_cells() -> None:

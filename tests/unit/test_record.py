@@ -141,6 +141,17 @@ def test_urls_are_kept_without_credentials(isolated: Isolated) -> None:
     assert report.data["lines"] == ["git+https://h/o/mod.git@v1", "x @ https://h/x.zip"]
 
 
+def test_a_url_has_its_name_before_it_where_that_is_known(isolated: Isolated) -> None:
+    """The import, the repository and the data agree; a name that is guessed could be refused."""
+    lines = "\n".join(f"!pip install git+https://h/o/{n}.git" for n in ("diffusers", "acme", "odd"))
+    save(isolated.work / "a.ipynb", lines, "import diffusers, acme, odd")
+    assert said(isolated.work, to="-").data["lines"] == [
+        "diffusers @ git+https://h/o/diffusers.git",
+        "git+https://h/o/acme.git",  # the module acme is that of dm-acme
+        "git+https://h/o/odd.git",
+    ]
+
+
 def test_an_env_cell_says_what_it_installs(isolated: Isolated) -> None:
     save(isolated.work / "a.ipynb", "%%env churn\npandas>=2\nopenpyxl\n", "import pandas")
     assert said(isolated.work, to="-").data["lines"] == ["openpyxl", "pandas>=2"]
