@@ -25,7 +25,7 @@ _OUTPUTS = re.compile(rb'(?<!\\)"(?:outputs|attachments|widgets)"\s*:\s*(?=[\[{]
 _TRAILING = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")|,(?=\s*[\]}])', re.DOTALL)
 _BRACKET = re.compile(rb'["\[\]{}]')
 _PYTHON = re.compile(
-    r"(?:i|x|c)?python\d*(?:\.\d+)?|pyspark\d*|python_\w+|sage(?:math)?", re.IGNORECASE
+    r"(?:i|x|c)?python\d*(?:\.\d+)?|pyspark\d*|python_\w+|sage(?:math)?|coconut", re.IGNORECASE
 )
 # Written by Jupytext, or by an editor that knows its cells.
 _JUPYTEXT = re.compile(r"(?ms)\A# ---\n.*?# jupyter:|^# %%(?:[ \t]|$)")
@@ -55,6 +55,9 @@ _SPEAK = {
     **{"imatlab": "matlab", "xeus": "octave", "xsql": "sql", "xsqlite": "sql", "nbstata": "stata"},
     **{"almond": "scala", "sparkkernel": "scala", "spylon": "scala", "dyalog": "apl"},
 }
+# What VS Code says of a cell that was typed before a kernel was chosen; a shell's cell begins with
+# `%%bash`, so one without it is as Python as the others.
+_UNSAID = ("plaintext", "raw", "shellscript")
 _SCRIPTS = (".py", ".md", ".qmd", ".rmd")
 
 
@@ -256,8 +259,7 @@ def _is_python_cell(cell: Mapping[str, Any]) -> bool:
         cell.get("language"),
     )
     named = next((x for x in said if isinstance(x, str) and x), "python")
-    # VS Code calls a cell so that was typed before a kernel was chosen
-    return named in ("plaintext", "raw") or bool(_PYTHON.fullmatch(named))
+    return named in _UNSAID or bool(_PYTHON.fullmatch(named))
 
 
 def _language(document: Mapping[str, Any], cells: list[dict[str, Any]]) -> str:
@@ -267,7 +269,7 @@ def _language(document: Mapping[str, Any], cells: list[dict[str, Any]]) -> str:
     if info.get("file_extension") == ".py":  # Spark and Glue call their Python by other names
         return "python"
     for named in (info.get("name"), spec.get("language"), metadata.get("language")):
-        if isinstance(named, str) and named:
+        if isinstance(named, str) and named and named not in _UNSAID:
             return "python" if _PYTHON.fullmatch(named) else named.lower()
     name = spec.get("name")
     if isinstance(name, str):

@@ -36,7 +36,8 @@ _PROVIDED = frozenset(
     databricks.automl databricks.automl_runtime notebookutils mssparkutils awsglue awsglueml
     arcpy js pyodide pyodide_js pyodide_kernel piplite micropip project_lib nemesis_platform
     quantopian qgis pcbnew FreeCAD hou maya nuke unreal ROOT deepnote_toolkit datalore
-    lets_plot_datalore __main__ get_ipython _dh __builtins__ jupyterlite pip _pytest_ipython
+    lets_plot_datalore _snowflake ibm_watson_studio_lib
+    __main__ get_ipython _dh __builtins__ jupyterlite pip _pytest_ipython
     """.split()
 )
 # Never recorded: what the notebook runs on.
@@ -168,10 +169,17 @@ class Resolver:
         """What the notebook itself installs, where that agrees with the import."""
         if not self._installs:
             return None
-        top = normalized(dotted.partition(".")[0])
-        if top in self._sources:
-            return Resolution(top, Evidence.INSTALL_LINE)
+        parts = dotted.split(".")
+        for length in range(len(parts), 1, -1):  # new members of a family are not in any table
+            whole = normalized("-".join(parts[:length]))
+            if whole in self._installs and self.is_namespace(".".join(parts[: length - 1])):
+                return Resolution(whole, Evidence.INSTALL_LINE)
+        top = normalized(parts[0])
         usual = [row.distribution, *row.alternatives] if row is not None else []
+        if top in self._sources:
+            # a repository has the module's name more often than the distribution's
+            best = usual[0] if usual and usual[0] and top not in usual else top
+            return Resolution(best, Evidence.INSTALL_LINE)
         for name in usual:
             if name in self._installs:
                 assert name is not None

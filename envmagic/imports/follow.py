@@ -88,6 +88,8 @@ class _Follower:
         for suffix in ("", ".py", ".ipynb"):
             path = os.path.join(self.directory, os.path.expanduser(target) + suffix)
             if path.endswith((".py", ".ipynb")) and os.path.isfile(path):
+                if path.endswith(".py"):  # a script's own directory is on its path
+                    self._add_root(os.path.dirname(path))
                 return self._imports_of(path)
         return ()
 
@@ -103,9 +105,14 @@ class _Follower:
         else:
             text = _text(file)
             scan = Scan() if text is None else scan_source(text, where, here=base)
-        self.roots += [p for p in scan.paths if p not in self.roots]
+        for path in scan.paths:
+            self._add_root(path)
         self.result.unparsed += [_placed(w, where.file) for w in scan.unparsed]
         return [(_moved(s, where.file), base) for s in scan.imports]
+
+    def _add_root(self, directory: str) -> None:
+        if directory not in self.roots:
+            self.roots.append(directory)
 
     def _inside(self, real: str) -> bool:
         return real.startswith(os.path.realpath(self.tree).rstrip(os.sep) + os.sep)
@@ -119,7 +126,7 @@ class _Follower:
         top = site.top
         if site.extension and "." not in site.module and self._entry(self.directory, top) is None:
             return None
-        for root in dict.fromkeys([*self.roots, base]):
+        for root in self.roots:
             entry = self._entry(root, top)
             if entry == "module":
                 return self._below(root, site, relative=False) or []
@@ -129,6 +136,9 @@ class _Follower:
                     return below
                 if self._holds_python(os.path.join(root, top)):
                     self.result.unsure.add(site.module)
+        if base not in self.roots and self._entry(base, top) == "module":
+            # beside a module of a package: so Python 2 imported it
+            self.result.unsure.add(site.module)
         return [] if top in self.written or site.module in self.written else None
 
     def _entry(self, root: str, name: str) -> str | None:

@@ -34,6 +34,8 @@ _URL = re.compile(r"^(?:[a-z+]+://|git\+|git@)", re.IGNORECASE)
 _SEPARATOR = re.compile(r"&&|\|\||[;|\n()]")
 # What may stand before a command.
 _BEFORE = frozenset("sudo -H yes ! time if then else do {".split())
+# `-r FILE`, `-rFILE`, and behind other short options: `-qr FILE`.
+_OF_FILE = re.compile(r"-[qUvI]*r|--requirement(?:=|$)")
 _ARCHIVE = (".whl", ".tar.gz", ".tgz", ".zip")
 
 
@@ -127,8 +129,8 @@ def _pip(words: list[str], verb: str, where: Where) -> Iterator[Install]:
         return
     rest = iter(words[words.index(verb) + 1 :])
     for word in rest:
-        if word in ("-r", "--requirement") or re.match(r"-r\S|--requirement=", word):
-            file = re.sub(r"^(-r|--requirement)=?", "", word) or next(rest, "")
+        if _OF_FILE.match(word):
+            file = _OF_FILE.sub("", word) or next(rest, "")
             if file and "{" not in file and "$" not in file and "://" not in file:
                 yield Install(file, where, file=file)
         elif word in ("-e", "--editable"):
@@ -160,7 +162,13 @@ def _word(word: str, where: Where) -> Iterator[Install]:
     from packaging.requirements import InvalidRequirement, Requirement
 
     word = word.strip().strip(",")
-    if not word or "$" in word or "{" in word or "*" in word.partition("=")[0]:
+    if (
+        not word
+        or word.endswith(".txt")
+        or "$" in word
+        or "{" in word
+        or "*" in word.partition("=")[0]
+    ):
         return
     if " @ " not in word and re.match(r"[\w.\[\]-]+@\S+://", word):
         word = word.replace("@", " @ ", 1)

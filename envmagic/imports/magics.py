@@ -145,11 +145,14 @@ def plain(source: str) -> Plain:
 
 
 def _databricks(line: str, body: str, number: int) -> CellMagic | None:
-    """Databricks marks a whole cell's language with one `%`, alone on the first line."""
-    match = re.fullmatch(r"%(sql|md|scala|r|sh|fs|md-sandbox|python)\b\s*", line)
+    """Databricks and Datalab have cells of another kind with one `%` on the first line."""
+    match = re.fullmatch(
+        r"%(?:(sql|md|scala|r|sh|fs|md-sandbox|python)\s*|(writefile|bash|bq)\b(.*))", line
+    )
     if match is None or not body.strip():
         return None
-    return CellMagic("time" if match[1] == "python" else match[1], "", body, number)
+    name = match[1] or match[2]
+    return CellMagic("time" if name == "python" else name, (match[3] or "").strip(), body, number)
 
 
 def _replace(text: str, line: int, specials: list[Line], *, escaped: bool) -> str | None:

@@ -29,8 +29,8 @@ __all__ = ["Need", "Needs", "Sources", "needs_of"]
 # What a notebook installs only to install with.
 _INSTALLERS = frozenset(
     """
-    pip envmagic ipykernel setuptools wheel uv virtualenv pipenv poetry conda mamba pip-tools
-    condacolab build
+    pip pip3 install envmagic ipykernel setuptools wheel uv virtualenv pipenv poetry conda mamba
+    pip-tools condacolab build
     """.split()
 )
 _NEVER = frozenset({"pip", "envmagic", "ipykernel"})
@@ -359,6 +359,8 @@ def _take_install(install: Install, taken: _Taken) -> None:
         )
         if install.conda or mistaken or name in _INSTALLERS or _is_path(install):
             return
+        if name in sys.stdlib_module_names:  # `pip install json`
+            return
         held = Need(name, Evidence.INSTALL_LINE.value, imported=False)
     if install.requirement is not None and not install.conda:
         held = replace(
@@ -368,7 +370,7 @@ def _take_install(install: Install, taken: _Taken) -> None:
             marker=str(install.requirement.marker or ""),
         )
     sites = held.sites if held.imported else (*held.sites, ("", install.where))
-    named = held.named and (not url or _says_name(install) or (held.name == name and _known(held)))
+    named = held.named and (not url or _says_name(install) or _known(held))
     taken.needs[held.name] = replace(held, url=url or held.url, named=named, sites=sites)
 
 

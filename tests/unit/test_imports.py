@@ -83,6 +83,8 @@ def needed(source: str) -> set[str]:
         ("%%unknown\nimport a", []),
         ("%sql\nselect 1", []),
         ("%python\nimport a", ["a"]),
+        ("%writefile a.py\nimport a", []),
+        ("%bq query\nselect import from", []),
         ("import a\n%%time\nimport b", ["a"]),
         ("try:\n  %%time\nexcept:\n  pass\nimport a", ["a"]),
         ("%%timeit import a\nb()", ["a"]),
@@ -272,6 +274,22 @@ def test_local_modules_are_followed(tmp_path: Path) -> None:
     imports, local = followed(tmp_path, "import helper\nimport torch")
     assert imports == {"pandas", "numpy", "scipy", "torch"}
     assert {"helper", "pkg.deep"} <= set(local)
+
+
+def test_a_module_beside_a_packages_module_hides_nothing(tmp_path: Path) -> None:
+    """A package's own directory is not on the path, unless nothing else is of that name."""
+    (tmp_path / "pkg").mkdir()
+    for name, text in {
+        "__init__": "",
+        "a": "import openai, near",
+        "openai": "",
+        "near": "",
+    }.items():
+        (tmp_path / "pkg" / f"{name}.py").write_text(text)
+    followed = follow(scan("from pkg.a import f"), tmp_path, tmp_path, lambda path: Scan())
+    assert [site.module for site in followed.imports] == ["openai", "near"]
+    assert followed.unsure == {"openai", "near"}
+    assert followed.local == ["pkg.a"]
 
 
 def test_a_followed_import_says_its_file(tmp_path: Path) -> None:

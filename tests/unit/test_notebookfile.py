@@ -90,6 +90,7 @@ def test_a_raw_line_break_in_a_string_and_a_comma_too_many() -> None:
         ({"language": "haskell"}, "haskell"),
         ({"language_info": {"name": "Spark", "file_extension": ".py"}}, "python"),
         ({"language_info": {"name": "pyspark"}}, "python"),
+        ({"language_info": {"name": "plaintext"}, "kernelspec": {"language": "python"}}, "python"),
         ({"language_info": None, "kernelspec": 5}, "python"),
         (None, "python"),
     ],

@@ -147,9 +147,22 @@ def test_a_url_has_its_name_before_it_where_that_is_known(isolated: Isolated) ->
     save(isolated.work / "a.ipynb", lines, "import diffusers, acme, odd")
     assert said(isolated.work, to="-").data["lines"] == [
         "diffusers @ git+https://h/o/diffusers.git",
-        "git+https://h/o/acme.git",  # the module acme is that of dm-acme
+        "dm-acme @ git+https://h/o/acme.git",
         "git+https://h/o/odd.git",
     ]
+
+
+def test_what_an_install_line_does_not_mean_is_not_recorded(isolated: Isolated) -> None:
+    cells = ("%pip install json sqlite3 pip3 six", "!pip install -qr wanted.txt notes.txt")
+    (isolated.work / "wanted.txt").write_text("attrs\n")
+    save(isolated.work / "a.ipynb", *cells)
+    assert said(isolated.work, to="-").data["lines"] == ["attrs", "six"]
+
+
+def test_what_the_notebook_installs_by_the_whole_dotted_name_holds_it(isolated: Isolated) -> None:
+    cells = ("%pip install llama-index-llms-newest", "from llama_index.llms.newest import Newest")
+    save(isolated.work / "a.ipynb", *cells)
+    assert said(isolated.work, to="-").data["lines"] == ["llama-index-llms-newest"]
 
 
 def test_an_env_cell_says_what_it_installs(isolated: Isolated) -> None:
