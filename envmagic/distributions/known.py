@@ -6,14 +6,14 @@ import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 __all__ = ["Known", "Row", "known", "normalized"]
 
 _DATA = Path(__file__).parent / "data"
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """What `table.txt` says of a dotted name."""
 
     distribution: str | None
@@ -21,7 +21,7 @@ class Row:
     alternatives: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Known:
     """The table and the names; `distribution_of` asks both."""
 
@@ -32,7 +32,10 @@ class Known:
     """Normalised names of distributions."""
     evidence: dict[str, str]
     """Module -> distribution, from evidence.txt."""
+    above: frozenset[str]
+    """What stands above the dotted names of the table: `google.cloud` of `google.cloud.storage`."""
 
+    @functools.lru_cache(maxsize=65536)  # noqa: B019 - there is one, for good
     def distribution_of(self, dotted: str) -> tuple[Row, str] | None:
         """What holds the module `dotted`, by its longest prefix that says something.
 
@@ -85,16 +88,23 @@ class Known:
                 return wanted
             # google.cloud.secretmanager of google-cloud-secret-manager
             if pattern.endswith("*"):
-                same = _squashed(pattern[:-1], self.names).get(wanted.replace("-", ""))
+                same = _squashed(pattern[:-1]).get(wanted.replace("-", ""))
                 if same is not None:
                     return same
         return None
 
 
 @functools.cache
-def _squashed(prefix: str, names: frozenset[str]) -> dict[str, str]:
-    """Those of `names` that begin with `prefix`, by their name without dashes."""
-    return {name.replace("-", ""): name for name in names if name.startswith(prefix)}
+def _squashed(prefix: str) -> dict[str, str]:
+    """The names that begin with `prefix`, by themselves without dashes."""
+    # a search for a literal takes a tenth of the time of going through all names
+    names: list[str] = re.findall(rf" ({re.escape(prefix)}\S+)", _all_names())
+    return {name.replace("-", ""): name for name in names}
+
+
+@functools.cache
+def _all_names() -> str:
+    return " ".join(["", *_words("names.txt"), *_words("found.txt")])
 
 
 @functools.cache
@@ -110,7 +120,12 @@ def known() -> Known:
             table[words[0]] = Row(distribution, tuple(words[2:]))
     evidence = dict(_lines("evidence.txt"))
     names = frozenset(_words("names.txt") + _words("found.txt"))
-    return Known(table, families, names, evidence)
+    above: set[str] = set()
+    for name in (*table, *families):
+        while "." in name:
+            name = name.rpartition(".")[0]
+            above.add(name)
+    return Known(table, families, names, evidence, frozenset(above))
 
 
 def normalized(name: str) -> str:

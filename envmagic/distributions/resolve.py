@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from envmagic.distributions.index import Index
-from envmagic.distributions.known import Known, Row, known, normalized
+from envmagic.distributions.known import Row, known, normalized
 
 __all__ = ["Evidence", "Resolution", "Resolver", "is_provided", "is_standard"]
 
@@ -107,19 +107,13 @@ class Resolver:
         """Whether what is imported below `dotted` decides, as in `from google.cloud import x`."""
         if self._index is not None and len(self._index.modules.get(dotted, ())) > 1:
             return True
-        return self._known.is_namespace(dotted) or any(
-            name.startswith(f"{dotted}.") for name in self._deep.get(dotted.partition(".")[0], ())
-        )
+        return self._known.is_namespace(dotted) or dotted in self._known.above
 
     def resolve(self, dotted: str) -> Resolution | None:
         """The distribution that holds the module `dotted`, or None when none is known."""
         if dotted not in self._held:
             self._held[dotted] = self._resolve(dotted)
         return self._held[dotted]
-
-    @property
-    def _deep(self) -> dict[str, list[str]]:
-        return _deep_names(self._known)
 
     def _resolve(self, dotted: str) -> Resolution | None:
         supplied = self._supplied(dotted)
@@ -200,14 +194,3 @@ def _same_name(dotted: str, names: frozenset[str]) -> str | None:
             if form in names:
                 return form
     return None
-
-
-def _deep_names(table: Known) -> dict[str, list[str]]:
-    if not _deep_held:
-        for name in [*table.table, *table.families]:
-            if "." in name:
-                _deep_held.setdefault(name.partition(".")[0], []).append(name)
-    return _deep_held
-
-
-_deep_held: dict[str, list[str]] = {}

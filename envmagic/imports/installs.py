@@ -82,7 +82,7 @@ def installs_of(line: Line, where: Where) -> Iterator[Install]:
     text = line.rest if line.name == "!" else f"{line.name} {line.rest}"
     if "install" not in text and " add " not in text:
         return
-    place = replace(where, line=where.line + line.line - 1)
+    place = where.below(line.line)
     text = _REDIRECTION.sub(" ", re.sub(r"(^|\s)#.*", " ", text))
     # a quoted separator is part of a marker: "x; python_version<'3.8'"
     quoted: list[str] = []
@@ -98,6 +98,8 @@ def _keep(quoted: list[str], text: str) -> str:
 
 
 def _words(command: str) -> list[str]:
+    if not any(sign in command for sign in "\"'\\"):
+        return command.split()  # a tenth of the time
     try:
         return shlex.split(command)
     except ValueError:  # an open quote

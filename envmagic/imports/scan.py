@@ -77,7 +77,7 @@ def scan_cell(
             return Scan(imports)
         return _code(parse(source), source, where, names, here)
     result = Scan()
-    body = replace(where, line=where.line + magic.line - 1)
+    body = where.below(magic.line)
     if magic.is_code:
         if "import" in magic.statement:
             result.add(scan_cell(magic.statement, replace(body, line=body.line - 1)))
@@ -109,7 +109,7 @@ def _code(
     parsed: Parsed, source: str, where: Where, names: dict[str, str] | None, here: str
 ) -> Scan:
     result = Scan()
-    result.unparsed = [replace(where, line=where.line + n - 1) for n in parsed.unparsed]
+    result.unparsed = [where.below(n) for n in parsed.unparsed]
     specials = list(parsed.specials)
     if names is not None or _needs_tree(source):
         calls = _calls_for_it(source)
@@ -146,7 +146,7 @@ def _calls_for_it(source: str) -> bool:
 
 
 def _special(line: Line, where: Where, result: Scan) -> None:
-    place = replace(where, line=where.line + line.line - 1)
+    place = where.below(line.line)
     first = line.rest.split(None, 1)[0].strip("\"'") if line.rest.strip() else ""
     if line.name in ("load_ext", "reload_ext", "aimport"):
         for name in re.split(r"[\s,]+", line.rest.partition("#")[0]):

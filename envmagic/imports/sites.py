@@ -18,6 +18,10 @@ class Where:
     line: int = 1
     """In the cell or file, counting from 1."""
 
+    def below(self, line: int) -> Where:
+        """The place of the line with that number in a text that begins here."""
+        return Where(self.file, self.cell, self.line + line - 1)
+
 
 @dataclass(frozen=True)
 class ImportSite:

@@ -46,7 +46,7 @@ def walk(tree: ast.Module, where: Where, *, calls: bool, optional: bool = False)
 def _sites(
     node: ast.Import | ast.ImportFrom, where: Where, *, optional: bool
 ) -> Iterator[ImportSite]:
-    place = Where(where.file, where.cell, where.line + node.lineno - 1)
+    place = where.below(node.lineno)
     if isinstance(node, ast.Import):
         for alias in node.names:
             yield ImportSite(alias.name, place, optional=optional)
@@ -133,7 +133,7 @@ def _dynamic(calls: list[ast.Call], where: Where) -> Iterator[ImportSite]:
         first = call.args[0]
         if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
             continue
-        place = Where(where.file, where.cell, where.line + call.lineno - 1)
+        place = where.below(call.lineno)
         dots = len(first.value) - len(first.value.lstrip("."))
         if all(part.isidentifier() for part in first.value[dots:].split(".")):
             yield ImportSite(first.value[dots:], place, level=dots)

@@ -107,6 +107,8 @@ class _Taken:
     """What was found so far, while a notebook is gone through."""
 
     needs: dict[str, Need] = field(default_factory=dict)
+    sites: dict[str, list[tuple[str, Where]]] = field(default_factory=dict)
+    """Of the needs, by name, until all imports were seen."""
     provided: set[str] = field(default_factory=set)
     unresolved: dict[str, Where] = field(default_factory=dict)
     local: set[str] = field(default_factory=set)
@@ -130,6 +132,8 @@ def needs_of(path: Path, sources: Sources) -> Needs:
     for site in followed.imports:
         if site.top not in sources.failed:
             _take(site, resolver, followed.unsure, taken)
+    for name, sites in taken.sites.items():
+        taken.needs[name] = replace(taken.needs[name], sites=tuple(sites))
     for install in installs:
         _take_install(install, taken)
     return Needs(
@@ -306,7 +310,7 @@ def _take(site: ImportSite, resolver: Resolver, unsure: set[str], taken: _Taken)
         if resolution is None:
             _take_unknown(site, dotted, resolver, unsure, taken)
         elif resolution.name not in _NEVER:
-            _add(taken.needs, resolution, site, dotted)
+            _add(taken, resolution, site, dotted)
 
 
 def _candidates(site: ImportSite, resolver: Resolver) -> list[str]:
@@ -327,22 +331,20 @@ def _take_unknown(
         taken.unresolved.setdefault(name, site.where)
 
 
-def _add(needs: dict[str, Need], resolution: Resolution, site: ImportSite, dotted: str) -> None:
-    held = needs.get(resolution.name)
-    module = dotted if dotted.startswith(f"{site.module}.") and site.names else site.module
-    place = (module, site.where)
+def _add(taken: _Taken, resolution: Resolution, site: ImportSite, dotted: str) -> None:
+    name = resolution.name
+    held = taken.needs.get(name)
     if held is None:
-        needs[resolution.name] = Need(
-            resolution.name,
+        taken.needs[name] = Need(
+            name,
             resolution.evidence.value,
             site.optional,
             alternatives=resolution.alternatives,
-            sites=(place,),
         )
-    else:
-        needs[resolution.name] = replace(
-            held, optional=held.optional and site.optional, sites=(*held.sites, place)
-        )
+    elif held.optional and not site.optional:
+        taken.needs[name] = replace(held, optional=False)
+    module = dotted if dotted.startswith(f"{site.module}.") and site.names else site.module
+    taken.sites.setdefault(name, []).append((module, site.where))
 
 
 def _take_install(install: Install, taken: _Taken) -> None:

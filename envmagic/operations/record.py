@@ -447,6 +447,8 @@ def _diff(file: RequirementsFile, block: Block) -> str:
 
 
 def _relative(path: Path, directory: Path) -> str:
+    if path.parent == directory:
+        return path.name
     return os.path.relpath(path, directory).replace(os.sep, "/")
 
 
