@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -119,6 +120,10 @@ class Departure:
     def _reply(
         self, stream: Any, content: Any, parent: Any, ident: Any, args: Any, kwargs: Any
     ) -> Any:
+        # The cell is over, so there is nothing to interrupt; half of what follows would leave the
+        # notebook between two kernels. ipykernel sets its own handler again after the request.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         if not self.travels and content.get("status") != "ok":
             self.cancel()
             self._stayed(stream)

@@ -20,7 +20,7 @@ from envmagic.switching import wire
 if TYPE_CHECKING:
     from envmagic.switching.wire import Frames
 
-__all__ = ["Gate", "error_output", "gate_of"]
+__all__ = ["Gate", "error_output", "gate_of", "set_eventloop"]
 
 
 class Gate(Protocol):
@@ -79,6 +79,11 @@ def error_output() -> int | None:
     with contextlib.suppress(OSError):
         return os.dup(2)
     return None
+
+
+def set_eventloop(kernel: Any, loop: Any) -> None:
+    """Give `kernel` its GUI's event loop without entering it, as setting the trait does."""
+    kernel._trait_values["eventloop"] = loop
 
 
 class _QueueGate:

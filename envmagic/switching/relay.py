@@ -130,6 +130,9 @@ class Relay:
     def leave_home(self, move: Move, left: Left) -> None:
         """The cell in this process's kernel has ended; in the main thread, at its `idle`."""
         mark = wire.pack(self.kernel.session, "envmagic_mark", {})
+        # Now: a GUI's event loop that is entered once more gives the main thread back only when a
+        # message comes for home, and none does.
+        self.home.sleep()
 
         def taken(frames: Frames) -> None:
             if wire.kind_is(frames, b"envmagic_mark"):
@@ -172,6 +175,7 @@ class Relay:
             ("main", lambda: self._in_main_thread(seat)),
             ("shell", lambda: self._open_shell(seat, move.taken)),
             ("control", lambda: self.control.open(lambda f: self._take_control(seat, f))),
+            ("main", lambda: self.home.wake() if seat is self.home else None),
         ):
             await _soon(on_loop(self.loops[loop], step))
         self._after(move, seat)
@@ -229,10 +233,9 @@ class Relay:
 
     def _in_main_thread(self, target: Seat) -> None:
         if target is self.home:
-            self.home.wake()
+            self.home.put_back()
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # as ipykernel has it between requests
         else:
-            self.home.sleep()
             signal.signal(signal.SIGINT, self._pass_interrupt_on)
 
     def _pass_interrupt_on(self, number: int, _frame: Any) -> None:

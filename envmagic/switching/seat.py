@@ -21,6 +21,7 @@ from envmagic.errors import EnvmagicError
 from envmagic.switching import wire
 from envmagic.switching.child import Child, memory_of
 from envmagic.switching.departure import arrive
+from envmagic.switching.gate import set_eventloop
 from envmagic.switching.line import on_loop, pass_on, run_on
 
 if TYPE_CHECKING:
@@ -136,10 +137,15 @@ class HomeSeat:
         """In the main thread: a GUI's event loop must not keep this one from turning."""
         self._eventloop, self.kernel.eventloop = self.kernel.eventloop, None
 
+    def put_back(self) -> None:
+        """In the main thread: the loop is there again for `%gui`, and not yet entered."""
+        set_eventloop(self.kernel, self._eventloop)
+
     def wake(self) -> None:
-        """In the main thread: as before."""
-        if self._eventloop is not None:
-            self.kernel.eventloop, self._eventloop = self._eventloop, None
+        """In the main thread, when what was queued is handed over: as before."""
+        loop, self._eventloop = self._eventloop, None
+        if loop is not None and self.kernel.eventloop is loop:
+            self.kernel.io_loop.add_callback(self.kernel.enter_eventloop)
 
     def forget(self) -> None:
         """In the main thread: drop every variable. The process stays, it is the relay."""

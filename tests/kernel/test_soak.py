@@ -1,5 +1,7 @@
 """Switching under load: each request answered exactly once and in order, and nothing grows.
 
+Interrupts are judged by a plain kernel beside it: ipykernel loses some requests by itself then.
+
 Short by default, at full length with `--soak`.
 """
 
@@ -7,12 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
+import os
 import random
-from collections.abc import Sequence
+import signal
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.interrupts import Busy, Cost, Ended, under_interrupts
 from support.load import Client, Load, settled
 from support.processes import children, eventually
 
@@ -48,6 +55,86 @@ async def _under_load(connection_file: str, moves: int, period: float) -> tuple[
     for client in clients:
         await client.close()
     return faults, done
+
+
+@pytest.mark.timeout(1800)
+def test_interrupts_cost_no_more_than_in_a_plain_kernel(
+    switching: Callable[..., Any], kernel: Callable[..., Any], full_soak: bool
+) -> None:
+    """The same load and the same interrupts, at any moment of a switch too."""
+    pair = _pair(kernel, switching)
+    names = itertools.cycle(["alpha", "python3", "beta", "alpha", "beta", "python3"])
+    cells = [f"%env use {next(names)}" + "\nrest = 1" * (n % 3 == 2) for n in range(9)]
+    for _ in range(20 if full_soak else 1):
+        for _ in range(4):
+            try:
+                usual, cost = asyncio.run(_at_once(pair, cells))
+                break
+            except Ended:  # and so does a plain kernel, now and then; what must not be is to hang
+                pair = _pair(kernel, switching)
+        else:
+            pytest.fail("one of the kernels ended each time")
+        assert cost.faults == []
+        assert cost.done >= len(cells) // 3  # the others were interrupted
+        # Two counts of rare things differ by chance: four of their standard deviations are allowed.
+        # Without any loss of the plain kernel's that is 16 requests, of some two hundred.
+        assert cost.lost - usual.lost <= 4 * math.sqrt(cost.lost + usual.lost)
+        for one in pair:
+            assert one.run("6 * 7", timeout=20).result == "42"
+        for name in ("python3", "alpha"):
+            pair[1].run(f"%env use {name}")
+            for way in ("message", "group"):
+                assert _times_interrupted(pair[1], way) == 1
+
+
+def _pair(kernel: Callable[..., Any], switching: Callable[..., Any]) -> tuple[Any, Any]:
+    """A plain kernel, and one whose notebook has been in every environment."""
+    plain, moving = kernel(), switching()
+    _warm(plain)
+    for name in ("alpha", "beta", "python3"):
+        moving.run(f"%env use {name}")
+        _warm(moving)
+    return plain, moving
+
+
+def _warm(kernel: Any) -> None:
+    """What is long only the first time would be interrupted each time."""
+    kernel.run("x = 1")
+    for request in (kernel.client.complete("impor"), kernel.client.inspect("len")):
+        kernel._reply(request, 60)
+
+
+async def _at_once(pair: tuple[Any, Any], cells: Sequence[str]) -> list[Cost]:
+    """What `cells` cost in the second kernel, and as many plain ones in the first."""
+    busy = [
+        Busy(kernel.manager.connection_file, kernel.pid, what)
+        for kernel, what in zip(pair, (["y = 1"] * len(cells), cells), strict=True)
+    ]
+    return await under_interrupts(busy, 0.15)
+
+
+def _times_interrupted(kernel: Any, way: str) -> int:
+    request = kernel.client.execute(
+        "import time\nn = 0\nfor seconds in (30, 0.3):\n"
+        "  try:\n    print('go', flush=True)\n    time.sleep(seconds)\n"
+        "  except KeyboardInterrupt:\n    n += 1\nprint('caught', n)"
+    )
+    said = ""
+    while "caught" not in said:
+        message = kernel.client.get_iopub_msg(timeout=20)
+        if message["parent_header"].get("msg_id") != request:
+            continue
+        said += message["content"].get("text", "")
+        if said == "go\n" and message["msg_type"] == "stream":
+            time.sleep(0.1)
+            if way == "group":
+                os.killpg(kernel.pid, signal.SIGINT)
+            else:
+                kernel.client.control_channel.send(
+                    kernel.client.session.msg("interrupt_request", {})
+                )
+    assert kernel._reply(request, 20)["status"] == "ok"
+    return int(said.split()[-1])
 
 
 @pytest.mark.timeout(1800)
