@@ -44,6 +44,9 @@ class Setting:
 
     key: bytes
     signature_scheme: str
+    session: str
+    """What the first kernel's messages say of their sender. JupyterLab passes over what it has not
+    yet handled as soon as a message says another."""
     directory: Path
     """Where they are started: where the first kernel was."""
     environment: Mapping[str, str]
@@ -245,7 +248,9 @@ def _launch(kernel: Kernel, setting: Setting, directory: Path) -> Child:
     (directory / server_api.RELAY_FILE).write_text(json.dumps(facts), "utf-8")
     try:
         started = process.spawn(
-            _command(kernel, file), env=_environment(kernel, setting), cwd=setting.directory
+            _command(kernel, file, setting.session),
+            env=_environment(kernel, setting),
+            cwd=setting.directory,
         )
     except process.CommandFailed as error:
         raise EnvmagicError(
@@ -271,7 +276,7 @@ def _drain(child: Child, onward: int | None) -> None:
                     os.write(onward, line)
 
 
-def _command(kernel: Kernel, file: Path) -> list[str]:
+def _command(kernel: Kernel, file: Path, session: str) -> list[str]:
     words = [w.replace("{connection_file}", str(file)) for w in kernel.argv]
     words = [w.replace("{resource_dir}", str(kernel.directory)) for w in words]
     words[0] = _interpreter(kernel)
@@ -279,6 +284,7 @@ def _command(kernel: Kernel, file: Path) -> list[str]:
     for place in range(1, len(words) - 1):
         if words[place : place + 2] == ["-m", "ipykernel_launcher"]:
             words[place : place + 2] = [str(Path(__file__).with_name("bootstrap.py"))]
+            words.append(f"--Session.session={session}")
             break
     return words
 

@@ -348,6 +348,7 @@ def _setting(kernel: Any) -> Setting:
     return Setting(
         key=kernel.session.key,
         signature_scheme=kernel.session.signature_scheme,
+        session=kernel.session.session,
         directory=Path(kernel.shell.starting_dir),
         environment=_initial_environment(),
         relay={
