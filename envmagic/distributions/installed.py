@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
@@ -10,14 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from envmagic.distributions.editables import Sources
 from envmagic.distributions.known import normalized
+from envmagic.distributions.origin import origin_of
+from envmagic.distributions.reading import MODULE, declares_namespace, is_empty, read
 
 __all__ = ["Found", "conda_packages", "found_in"]
 
-_MODULE = re.compile(r"([^\W\d]\w*)\.(?:py|pyd|so|(?:cpython|cp|abi|pypy|cython)[^/]*\.(?:so|pyd))")
-_IMPORT_NAME = re.compile(r"^Import-(?:Name|Namespace): *([\w.]+)", re.MULTILINE)
+_IMPORT = re.compile(r"^Import-(Name|Namespace):[ \t]*([\w.]*)", re.MULTILINE)
+_TOP = re.compile(r'\n"?([^/,\r\n"]+)')
 _HEAD = 16384  # bytes of METADATA in which its fields are looked for
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+_NO_MODULE = re.compile(r"__editable__|_?_virtualenv")
 
 
 @dataclass
@@ -29,14 +31,17 @@ class Found:
     directory: str
     """Where its files are listed from."""
     record: str = ""
-    """RECORD or the like: one path a line, `/` between parts."""
+    """RECORD or the like: one path a line, `/` between parts, and a line break before each."""
     modules: frozenset[str] = frozenset()
     """Its top-level modules."""
     declared: tuple[str, ...] = ()
+    """Dotted modules that its metadata says it alone provides."""
+    namespaces: frozenset[str] = frozenset()
+    """Dotted modules that its metadata or its source says it shares."""
     url: str | None = None
     editable: str | None = None
-    roots: tuple[str, ...] = field(default=())
-    """Directories outside site-packages that an editable installation adds."""
+    watched: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Directories outside of RECORD that it makes importable, each with how it stood."""
 
     @cached_property
     def files(self) -> frozenset[str]:
@@ -44,17 +49,36 @@ class Found:
         import csv
 
         lines = self.record.splitlines()
-        paths = (
+        return frozenset(
             next(csv.reader([x]), [""])[0] if x[:1] == '"' else x.partition(",")[0] for x in lines
         )
-        return frozenset(p.replace("\\", "/") for p in paths)
 
-    def is_namespace(self, module: str) -> bool:
-        """Whether the directory of `module` has no `__init__.py` of its own."""
+    def is_namespace(self, module: str, *, shared: bool = False) -> bool:
+        """Whether nothing in the directory of `module` is its own.
+
+        It has no `__init__.py`, or one that declares a namespace, or, when others have the module
+        too (`shared`), an empty one.
+        """
+        if module in self.namespaces:
+            return True
         path = module.replace(".", "/")
-        if f"\n{path}/__init__.py" in f"\n{self.record}" or not self.record:
-            return False
-        return f"\n{path}/" in f"\n{self.record}"
+        init = self._init(path)
+        if init is None:
+            return f"\n{path}/" in self.record and f"\n{path}.py" not in self.record
+        return declares_namespace(*init) or (shared and is_empty(*init))
+
+    def _init(self, path: str) -> tuple[str, int | None] | None:
+        """Where the `__init__` of a directory lies, and its size if that is known."""
+        start = self.record.find(f"\n{path}/__init__.")
+        while start >= 0:
+            end = self.record.find("\n", start + 1)
+            file, _, more = self.record[start + 1 : end if end > 0 else None].partition(",")
+            size = more.rpartition(",")[2].strip()
+            if not file.endswith(".pyi"):
+                place = os.path.join(self.directory, file)
+                return place, int(size) if size.isdecimal() else None
+            start = self.record.find(f"\n{path}/__init__.", start + 1)
+        return None
 
     def children(self, module: str) -> set[str]:
         """The modules directly below `module`."""
@@ -64,12 +88,18 @@ class Found:
             if not file.startswith(path):
                 continue
             head, slash, _ = file[len(path) :].partition("/")
-            match = _MODULE.fullmatch(head)
+            match = MODULE.fullmatch(head)
             if slash and head.isidentifier() and head != "__pycache__":
                 found.add(f"{module}.{head}")
             elif not slash and match and match[1] != "__init__":
                 found.add(f"{module}.{match[1]}")
         return found
+
+    def take(self, sources: Sources) -> None:
+        """Adds modules that its own list of files does not have."""
+        self.record += "".join(f"\n{line}" for line in sources.lines)
+        self.namespaces |= sources.namespaces
+        self.watched.update(sources.watched)
 
 
 def found_in(directory: str) -> Iterator[Found]:
@@ -80,9 +110,11 @@ def found_in(directory: str) -> Iterator[Found]:
         return
     listing = set(names)
     for name in sorted(names):
+        if not name[0].isalnum():  # `~umpy-1.0.dist-info`: what pip could not remove
+            continue
         if name.endswith(".dist-info"):
             project, _, version = name[:-10].rpartition("-")
-            yield _dist_info(directory, name, normalized(project), version, listing)
+            yield from _dist_info(directory, name, normalized(project), version, listing)
         elif name.endswith(".egg-info"):
             yield _egg_info(directory, name)
         elif name.endswith(".egg-link"):
@@ -98,58 +130,98 @@ def conda_packages(meta: str, known: set[str]) -> Iterator[Found]:
     for name in names:
         if not name.endswith(".json"):
             continue
-        raw = _read(os.path.join(meta, name))
+        raw = read(os.path.join(meta, name))
         if "site-packages/" not in raw:
             continue
         try:
             package = json.loads(raw)
-            files = [f.partition("site-packages/")[2] for f in package["files"]]
+            files = [f.partition("site-packages/") for f in package["files"]]
             found = Found(normalized(package["name"]), str(package["version"]), "")
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
-        files = [f for f in files if f]
-        if not any(".dist-info/" in f or ".egg-info" in f for f in files):
-            found.record = "\n".join(files)
+        files = [f for f in files if f[2]]
+        if files and not any(".dist-info/" in f[2] or ".egg-info" in f[2] for f in files):
+            found.directory = os.path.join(os.path.dirname(meta), files[0][0], "site-packages")
+            found.record = "".join(f"\n{f[2]}" for f in files)
             found.modules = frozenset(_tops(found.record))
             if found.modules and found.name not in known:
                 yield found
 
 
-def _dist_info(directory: str, info: str, name: str, version: str, listing: set[str]) -> Found:
+def _dist_info(
+    directory: str, info: str, name: str, version: str, listing: set[str]
+) -> Iterator[Found]:
     path = os.path.join(directory, info)
-    found = Found(name, version, directory, _read(os.path.join(path, "RECORD")))
-    head = _read(os.path.join(path, "METADATA"), _HEAD)
-    if "\nImport-Name" in head:
-        found.declared = tuple(_IMPORT_NAME.findall(head.partition("\n\n")[0]))
-    tops = set(_tops(found.record))
+    found = Found(name, version, directory, _listed(read(os.path.join(path, "RECORD"))))
+    head = read(os.path.join(path, "METADATA"), _HEAD)
+    if not head and not found.record:  # an uninstallation that was cut short
+        return
+    claims = _claimed(found, head) if "\nImport-Name" in head else None
     # direct_url.json is listed in RECORD whenever there is one
     if "direct_url.json" in found.record or not found.record:
-        _direct_url(found, os.path.join(path, "direct_url.json"))
+        found.url, found.editable = origin_of(os.path.join(path, "direct_url.json"))
+    sources = Sources()
     if ".pth" in found.record or found.editable:
-        tops |= _of_editable(found)
+        sources.add_startup(directory, found.record, found.editable)
+    if found.editable and not sources.lines:
+        sources.add_root(os.path.join(found.editable, "src"))
+        if not sources.lines:
+            sources.add_root(found.editable)
+    found.take(sources)
+    tops = set(_tops(found.record)) - sources.finders
     if not tops:
-        tops = set(_read(os.path.join(path, "top_level.txt")).split())
-    if not tops and normalized(name).replace("-", "_") in listing:
-        tops = {name.replace("-", "_")}
-    found.modules = frozenset(t for t in tops if not re.match(r"__editable__|_?_virtualenv", t))
-    return found
+        tops = set(read(os.path.join(path, "top_level.txt")).split())
+        if not tops and claims is None and name.replace("-", "_") in listing:
+            tops = {name.replace("-", "_")}
+        _take_from_disk(found, tops)
+    found.modules = frozenset(t for t in tops if not _NO_MODULE.match(t))
+    yield found
+
+
+def _listed(record: str) -> str:
+    if "\\" in record:
+        record = record.replace("\\", "/")
+    return f"\n{record}" if record else ""
+
+
+def _claimed(found: Found, head: str) -> list[tuple[str, str]]:
+    """Takes PEP 794's fields. An empty `Import-Name` says that it has no modules."""
+    fields = _IMPORT.findall(head.replace("\r\n", "\n").partition("\n\n")[0])
+    names, spaces = ({v for k, v in fields if k == kind and v} for kind in ("Name", "Namespace"))
+    # a name in both says nothing, the PEP has tools refuse it
+    found.declared = tuple(sorted(names - spaces))
+    found.namespaces = frozenset(spaces - names)
+    return fields
+
+
+def _take_from_disk(found: Found, tops: set[str]) -> None:
+    """The modules `tops`, which no list of files has.
+
+    Where there is a list, a namespace is none of them: what is in it are others' files.
+    """
+    for top in tuple(tops):
+        sources = Sources()
+        sources.add(top.replace("/", "."), os.path.join(found.directory, top))
+        if not found.record or not sources.watched:
+            found.take(sources)
+        else:
+            tops.remove(top)
 
 
 def _tops(record: str) -> Iterator[str]:
     """The top-level modules among the files of `record`."""
-    firsts = {line.partition("/")[0] for line in record.splitlines()}
-    for top in {first.partition(",")[0].strip('"') for first in firsts}:
+    for top in set(_TOP.findall(record)):
         if top.isidentifier():
-            if top != "__pycache__" and f"\n{top}/" in f"\n{record}" and _holds_code(record, top):
+            if top != "__pycache__" and f"\n{top}/" in record and _holds_code(record, top):
                 yield top
-        elif match := _MODULE.fullmatch(top):
+        elif match := MODULE.fullmatch(top):
             yield match[1]
 
 
 def _holds_code(record: str, top: str) -> bool:
-    if f"\n{top}/__init__.py" in f"\n{record}":
+    if f"\n{top}/__init__.py" in record:
         return True
-    return re.search(rf"(?m)^{re.escape(top)}/[^,\n]*\.(?:py|so|pyd|pyi)\b", record) is not None
+    return re.search(rf"\n{re.escape(top)}/[^,\n]*\.(?:py|so|pyd|pyi)\b", record) is not None
 
 
 def _egg_info(directory: str, info: str) -> Found:
@@ -157,95 +229,27 @@ def _egg_info(directory: str, info: str) -> Found:
     stem = re.sub(r"-py[23](?:\.\d+)?.*$", "", info[:-9])
     project, _, version = stem.partition("-")
     if not version:  # a source tree's own: the version is in its PKG-INFO
-        match = re.search(r"(?m)^Version: *(\S+)", _read(os.path.join(path, "PKG-INFO"), _HEAD))
+        match = re.search(r"(?m)^Version: *(\S+)", read(os.path.join(path, "PKG-INFO"), _HEAD))
         version = match[1] if match else "0"
     found = Found(normalized(project), version, directory)
     if os.path.isdir(path):
-        listed = _read(os.path.join(path, "installed-files.txt"))
-        found.record = re.sub(r"(?m)^\.\./", "", listed)
-        tops = _read(os.path.join(path, "top_level.txt")).split()
-        found.modules = frozenset(t.replace("/", ".") for t in tops) or frozenset(
-            _tops(found.record)
-        )
+        listed = read(os.path.join(path, "installed-files.txt"))
+        found.record = _listed(re.sub(r"(?m)^\.\./", "", listed))
+        tops = {
+            t.replace("/", ".") for t in read(os.path.join(path, "top_level.txt")).split()
+        } or set(_tops(found.record))
     else:
-        found.modules = frozenset({found.name.replace("-", "_")})
+        tops = {found.name.replace("-", "_")}
+    if not found.record:
+        _take_from_disk(found, tops)
+    found.modules = frozenset(tops)
     return found
 
 
 def _egg_link(directory: str, link: str) -> Iterator[Found]:
-    source = _read(os.path.join(directory, link)).splitlines()
+    source = read(os.path.join(directory, link)).splitlines()
     if not source:
         return
     for found in found_in(source[0].strip()):
         found.editable = source[0].strip()
         yield found
-
-
-def _direct_url(found: Found, path: str) -> None:
-    """PEP 610: where it came from, when that was no index."""
-    try:
-        raw = json.loads(_read(path) or "{}")
-        url = str(raw["url"])
-    except (ValueError, KeyError, TypeError):
-        return
-    vcs = raw.get("vcs_info")
-    if isinstance(vcs, dict) and vcs.get("vcs"):
-        commit = vcs.get("commit_id") or vcs.get("requested_revision")
-        found.url = f"{vcs['vcs']}+{_CREDENTIALS.sub('', url)}" + (f"@{commit}" if commit else "")
-        if raw.get("subdirectory"):
-            found.url += f"#subdirectory={raw['subdirectory']}"
-    info = raw.get("dir_info")
-    if isinstance(info, dict) and info.get("editable") and url.startswith("file:"):
-        import urllib.parse
-        import urllib.request
-
-        found.editable = urllib.request.url2pathname(urllib.parse.urlsplit(url).path)
-
-
-def _of_editable(found: Found) -> set[str]:
-    """What `.pth` files and setuptools' finders make importable."""
-    modules: set[str] = set()
-    for name in re.findall(r'(?m)^"?([^/,\n"]+\.pth)\b', found.record):
-        text = _read(os.path.join(found.directory, name))
-        for line in text.splitlines():
-            if line.startswith(("import ", "import\t")):
-                finder = re.search(r"(__editable__\w+_finder)", line)
-                modules |= _of_finder(found.directory, finder[1]) if finder else set()
-            elif line.strip() and not line.startswith("#"):
-                root = os.path.join(found.directory, line.strip())
-                modules |= set(_in_directory(root)) if os.path.isdir(root) else set()
-    if not modules and found.editable:
-        for root in (found.editable, os.path.join(found.editable, "src")):
-            modules |= set(_in_directory(root))
-    return modules
-
-
-def _of_finder(directory: str, name: str) -> set[str]:
-    text = _read(os.path.join(directory, f"{name}.py"))
-    match = re.search(r"(?m)^MAPPING[^=]*= *(\{.*?\})\s*$", text)
-    try:
-        mapping = ast.literal_eval(match[1]) if match else {}
-    except (ValueError, SyntaxError):
-        return set()
-    return {str(key) for key in mapping}
-
-
-def _in_directory(root: str) -> Iterator[str]:
-    try:
-        names = os.listdir(root)
-    except OSError:
-        return
-    for name in names:
-        match = _MODULE.fullmatch(name)
-        if match and match[1] not in ("setup", "conftest"):
-            yield match[1]
-        elif name.isidentifier() and os.path.isfile(os.path.join(root, name, "__init__.py")):
-            yield name
-
-
-def _read(path: str, size: int = -1) -> str:
-    try:
-        with open(path, "rb") as file:
-            return file.read(size).decode("utf-8", "replace")
-    except OSError:
-        return ""

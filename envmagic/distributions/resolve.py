@@ -105,7 +105,7 @@ class Resolver:
 
     def is_namespace(self, dotted: str) -> bool:
         """Whether what is imported below `dotted` decides, as in `from google.cloud import x`."""
-        if self._index is not None and len(self._index.modules.get(dotted, ())) > 1:
+        if self._index is not None and self._index.is_shared(dotted):
             return True
         return self._known.is_namespace(dotted) or dotted in self._known.above
 
@@ -145,15 +145,20 @@ class Resolver:
     def _installed(self, index: Index, dotted: str, row: Row | None) -> Resolution | None:
         owners = [name for name in index.owners(dotted) if name not in NEVER]
         declared = index.declared_owner(dotted)
-        if declared is not None and (not owners or declared in owners):
-            return Resolution(declared, Evidence.IMPORT_NAME, tuple(set(owners) - {declared}))
+        if declared is not None:
+            others = tuple(name for name in owners if name != declared)
+            return Resolution(declared, Evidence.IMPORT_NAME, others)
+        several = 2
+        if not owners and not self._known.is_namespace(dotted):
+            # a namespace by itself is that of the only distribution that has something below it
+            owners, several = list(index.namespaces.get(dotted, ())), 1
         if not owners:
             return None
         usual = [row.distribution, *row.alternatives] if row is not None else []
         usual += [normalized(dotted.partition(".")[0])]
         best = min(owners, key=lambda name: usual.index(name) if name in usual else len(usual))
         # many distributions leave a module of one name (tests, docs): no guess between them
-        if len(owners) > 2 and best not in usual:
+        if len(owners) > several and best not in usual:
             return None
         if self._known.is_namespace(dotted) and len(owners) > 1:
             return None

@@ -132,6 +132,102 @@ def test_packages_that_share_an_init_are_told_apart(site: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "dotted, name",
+    [
+        # what is there is the installed one's
+        ("google.protobuf.message", "protobuf"),
+        ("azure.core.pipeline", "azure-core"),
+        ("azure.storage.blob", "azure-storage-blob"),
+        ("opentelemetry.trace", "opentelemetry-api"),
+        ("nvidia.cublas.lib", "nvidia-cublas-cu12"),
+        ("corp.a.x", "corp-a"),
+        ("corp", "corp-a"),
+        # what is not is another's
+        ("google.cloud.storage", "google-cloud-storage"),
+        ("google.genai", "google-genai"),
+        ("azure.identity", "azure-identity"),
+        ("azure.storage.filedatalake", "azure-storage-file-datalake"),
+        ("opentelemetry.sdk.trace", "opentelemetry-sdk"),
+        ("nvidia.dali", "nvidia-dali-cuda120"),
+        ("corp.b", None),
+        ("corp.a2", None),
+        # a namespace that several are known to share is nobody's
+        ("google", None),
+        ("google.cloud", None),
+        ("azure", None),
+        ("azure.storage", None),
+    ],
+)
+def test_one_of_a_namespace_does_not_answer_for_the_others(
+    site: Path, dotted: str, name: str | None
+) -> None:
+    install(site, "protobuf", "google/protobuf/__init__.py", "google/_upb/_message.abi3.so")
+    install(site, "azure-core", "azure/core/__init__.py")
+    install(site, "azure-storage-blob", "azure/storage/blob/__init__.py")
+    install(site, "opentelemetry-api", "opentelemetry/trace/__init__.py")
+    install(site, "nvidia-cublas-cu12", "nvidia/__init__.py", "nvidia/cublas/__init__.py")
+    install(site, "corp-a", "corp/a/__init__.py", "corp/py.typed")
+    assert resolved(dotted, index_of([site])) == name
+
+
+def test_an_ordinary_package_answers_for_all_below_it(site: Path) -> None:
+    install(site, "scikit-learn", "sklearn/__init__.py", "sklearn/svm/__init__.py")
+    install(site, "empty", "empty/__init__.py")
+    install(site, "built", "built/__init__.cpython-312-x86_64-linux-gnu.so", "built/x.pyi")
+    install(site, "fast", "_fast.abi3.so", "single.py")
+    index = index_of([site])
+    imports = ["sklearn.svm", "sklearn.attribute", "empty.x", "built.y", "_fast.z", "single.q"]
+    names = ["scikit-learn", "scikit-learn", "empty", "built", "fast", "fast"]
+    assert [resolved(dotted, index) for dotted in imports] == names
+
+
+LICENCE = "# Copyright 2016\n#\n# Licensed under the Apache License, Version 2.0\n" * 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "__path__ = __import__('pkgutil').extend_path(__path__, __name__)  # type: ignore\n",
+        "__import__('pkg_resources').declare_namespace(__name__)",
+        LICENCE + "from pkgutil import extend_path\n__path__ = extend_path(__path__, __name__)\n",
+        '"""A namespace.\n\nOf several."""\ntry:\n    import pkg_resources\n\n'
+        "    pkg_resources.declare_namespace(__name__)\nexcept ImportError:\n    import pkgutil\n\n"
+        "    __path__ = pkgutil.extend_path(__path__, __name__)\n",
+        "\ufefftry:\r\n    __import__('pkg_resources').declare_namespace(__name__)\r\n"
+        "except Exception:  # pragma: no cover\r\n    pass\r\n",
+    ],
+)
+def test_a_namespace_that_its_init_declares(site: Path, text: str) -> None:
+    init = {"ns/__init__.py": text}
+    install(site, "ns-a", "ns/a/__init__.py", **init)
+    alone = index_of([site])
+    assert [resolved(d, alone) for d in ("ns.a.x", "ns.c", "ns")] == ["ns-a", None, "ns-a"]
+    install(site, "ns-b", "ns/b.py", **init)
+    both = index_of([site])
+    assert [resolved(d, both) for d in ("ns.a", "ns.b", "ns.c")] == ["ns-a", "ns-b", None]
+
+
+def test_an_init_with_code_of_its_own_makes_a_package(site: Path) -> None:
+    """Also where it lets others add to it, and where several distributions bring it."""
+    text = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\nversion = '1'\n"
+    install(site, "core", "flow/jobs.py", **{"flow/__init__.py": text})
+    install(site, "opencv-python-headless", **{"cv2/__init__.py": "from .cv2 import *\n"})
+    install(site, "flow-extra", "flow/extra/__init__.py")
+    index = index_of([site])
+    assert [resolved(d, index) for d in ("flow", "flow.job")] == ["core", "core"]
+    assert resolved("flow.extra", index) == "flow-extra"
+    install(
+        site,
+        "opencv-contrib-python-headless",
+        "cv2/data/__init__.py",
+        **{"cv2/__init__.py": "from .cv2 import *\n"},
+    )
+    index = index_of([site])
+    assert "headless" in (resolved("cv2.aruco", index) or "")
+    assert resolved("cv2.data", index) == "opencv-contrib-python-headless"
+
+
+@pytest.mark.parametrize(
     "file",
     [
         "fast.py",
@@ -160,6 +256,39 @@ def test_import_name_metadata_answers_where_files_do_not(site: Path) -> None:
     assert (found.name, found.evidence) == ("corp", Evidence.IMPORT_NAME)
 
 
+def test_what_metadata_claims_goes_before_a_shorter_prefix(site: Path) -> None:
+    install(site, "flow", **{"flow/__init__.py": "version = 1\n"})
+    claims = "Import-Name: flow.plugin\nImport-Namespace: flow\n"
+    install(site, "flow-plugin", metadata=claims)
+    index = index_of([site])
+    assert resolved("flow.plugin.x", index) == "flow-plugin"
+    assert resolved("flow.other", index) == "flow"
+
+
+def test_metadata_that_says_a_name_is_shared_claims_nothing_below_it(site: Path) -> None:
+    claims = "Import-Namespace: corp\nImport-Name: corp.a ; private\n"
+    install(site, "corp-a", "corp/__init__.py", "corp/a.py", metadata=claims)
+    index = index_of([site])
+    assert [resolved(d, index) for d in ("corp.a.x", "corp.b")] == ["corp-a", None]
+
+
+def test_claims_that_contradict_say_nothing(site: Path) -> None:
+    """One name in both fields, one name of two distributions, a namespace that many share."""
+    install(site, "both", metadata="Import-Name: mine\nImport-Namespace: mine\n")
+    install(site, "one", "twice.py", metadata="Import-Name: twice\n")
+    install(site, "two", metadata="Import-Name: twice\nImport-Name: google\n\nImport-Name: body\n")
+    index = index_of([site])
+    assert [resolved(d, index) for d in ("mine", "twice", "body")] == [None, "one", None]
+    assert resolved("google.cloud.storage", index) == "google-cloud-storage"
+
+
+def test_metadata_can_say_that_there_is_no_module(site: Path) -> None:
+    install(site, "data", metadata="Import-Name:\n")
+    (site / "data").mkdir()
+    (site / "data" / "table.csv").touch()
+    assert resolved("data", index_of([site])) is None
+
+
 def test_editable_by_path(site: Path, tmp_path: Path) -> None:
     source = tmp_path / "source"
     (source / "src" / "mine").mkdir(parents=True)
@@ -185,6 +314,95 @@ def test_editable_by_finder(site: Path) -> None:
     assert resolved("mine", index_of([site])) == "mine-dist"
 
 
+def source_of(place: Path, *files: str) -> Path:
+    for file in files:
+        (place / file).parent.mkdir(parents=True, exist_ok=True)
+        (place / file).touch()
+    return place
+
+
+def editable(site: Path, name: str, source: Path, *, metadata: str = "", **more: str) -> None:
+    url = json.dumps({"url": source.as_uri(), "dir_info": {"editable": True}})
+    info = f"{name.replace('-', '_')}-1.0.dist-info/direct_url.json"
+    install(site, name, metadata=metadata, **more, **{info: url})
+
+
+def test_namespaces_of_editables_by_path(site: Path, tmp_path: Path) -> None:
+    """As hatchling, flit and setuptools with `src` (or a strict tree of links) have them."""
+    install(site, "ns-core", "ns/core/__init__.py")
+    for name in ("extra", "third"):
+        source = source_of(tmp_path / name, f"src/ns/{name}/__init__.py", "src/ns/deep/er/x.py")
+        editable(site, f"ns-{name}", source, **{f"_ns_{name}.pth": f"{source / 'src'}"})
+    source = source_of(tmp_path / "old", "src/ns/old/__init__.py", "src/pk/old/__init__.py")
+    text = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
+    (source / "src/pk/__init__.py").write_text(text)
+    editable(site, "ns-old", source, **{"_ns_old.pth": f"{source / 'src'}"})
+    index = index_of([site])
+    for name in ("core", "extra", "third", "old"):
+        assert resolved(f"ns.{name}.x", index) == f"ns-{name}"
+    assert [resolved(d, index) for d in ("ns.nope", "ns", "pk.nope")] == [None, None, None]
+    assert resolved("pk.old", index) == "ns-old"
+
+
+def test_an_editable_project_is_not_searched_for_what_is_beside_its_packages(
+    site: Path, tmp_path: Path
+) -> None:
+    files = ["flat/ns/__init__.py", "docs/conf.py", "tests/test_x.py", "data/raw/x.csv", "setup.py"]
+    source = source_of(tmp_path / "flat", *files)
+    editable(site, "flat-dist", source, **{"_flat.pth": f"{source}"})
+    index = index_of([site])
+    assert {*index.modules, *index.namespaces} == {"flat", "flat.ns"}
+
+
+def finder(texts: dict[str, str]) -> dict[str, str]:
+    """The files of an editable whose `.pth` imports a module."""
+    (name,) = texts
+    return {f"{name}.pth": f"import {name}; {name}.install()", f"{name}.py": texts[name]}
+
+
+def test_editables_by_finders_of_every_kind(site: Path, tmp_path: Path) -> None:
+    flat = source_of(tmp_path / "flat", "ns/flat/__init__.py")
+    mapping = (
+        f"MAPPING: dict[str, str] = {{'ns': {str(flat / 'ns')!r}, 'ns.far': '/x/far'}}\n"
+        f"NAMESPACES: dict[str, list[str]] = {{'ns': [{str(flat / 'ns')!r}]}}\n"
+    )
+    editable(site, "by-setuptools", flat, **finder({"__editable___a_1_0_finder": mapping}))
+    code = source_of(tmp_path / "code", "code/exact/__init__.py")
+    call = (
+        "from editables.redirector import RedirectingFinder as F\nF.install()\n"
+        f"F.map_module('exact', {str(code / 'code/exact/__init__.py')!r})"
+    )
+    editable(site, "by-hatchling", code, **finder({"_editable_impl_b": call}))
+    built = "install({'skb': '/x/skb/__init__.py', 'nb.part': '/x/part.py'}, {}, {}, [], None)\n"
+    files = finder({"_editable_skbc_c": "def install(known):\n    pass\n\n" + built})
+    editable(site, "by-scikit-build-core", code, **files, **{"skb/_core.abi3.so": ""})
+    meson = source_of(tmp_path / "meson", "nm/part/__init__.py", "mes/__init__.py")
+    loader = "    finder = MesonpyMetaFinder(\n        'x',\n        {'mes', 'nm'},\n    )\n"
+    editable(site, "by-meson-python", meson, **finder({"_d_editable_loader": loader}))
+    index = index_of([site])
+    for name, imports in {
+        "by-setuptools": ["ns.flat", "ns.far"],
+        "by-hatchling": ["exact"],
+        "by-scikit-build-core": ["skb", "skb.module", "nb.part"],
+        "by-meson-python": ["mes.x", "nm.part"],
+    }.items():
+        assert [resolved(dotted, index) for dotted in imports] == [name] * len(imports)
+    assert [resolved(d, index) for d in ("ns.nope", "nm.nope", "nb.nope")] == [None] * 3
+    assert not [m for m in index.modules if "edit" in m]
+
+
+def test_an_editable_that_gains_a_module_is_read_again(site: Path, tmp_path: Path) -> None:
+    source = source_of(tmp_path / "source", "src/ns/one/__init__.py")
+    editable(site, "mine", source, **{"_mine.pth": f"{source / 'src'}"})
+    first = index_of([site])
+    source_of(source, "src/ns/analysis.ipynb", "src/table.csv")  # the time changes, no module
+    assert index_of([site]) is first
+    source_of(source, "src/ns/two.py")
+    assert resolved("ns.two", index_of([site])) == "mine"
+    source_of(source, "src/other/__init__.py")
+    assert resolved("other.x", index_of([site])) == "mine"
+
+
 def test_editable_by_egg_link(site: Path, tmp_path: Path) -> None:
     source = tmp_path / "source"
     info = source / "old.egg-info"
@@ -206,13 +424,58 @@ def test_egg_info_directories(site: Path) -> None:
     assert index.distributions["old-thing"].version == "2.1"
 
 
-def test_version_control_is_kept_without_credentials(site: Path) -> None:
-    raw = {
-        "url": "https://user:token@h/o/r.git",
-        "vcs_info": {"vcs": "git", "commit_id": "abc123"},
-    }
+def test_a_namespace_without_a_list_of_files(site: Path) -> None:
+    """Distributions of a system's packager, and `setup.py install`, tell their top modules only."""
+    source_of(site, "ns/a/__init__.py", "pkg/__init__.py")
+    for name, top in (("Ns_A-1.0.egg-info", "ns"), ("Pkg-1.0.egg-info", "pkg")):
+        (site / name).mkdir()
+        (site / name / "top_level.txt").write_text(f"{top}\n")
+    index = index_of([site])
+    imports = ("ns.a.x", "ns.b", "pkg.x")
+    assert [resolved(dotted, index) for dotted in imports] == ["ns-a", None, "pkg"]
+
+
+def test_what_only_holds_a_namespace_open_owns_nothing(site: Path) -> None:
+    """As azure-nspkg does: its `top_level.txt` has the namespace, its files have nothing."""
+    install(site, "ns-a", "ns/a/__init__.py")
+    for name in ("ns-nspkg", "ns-meta"):
+        info = f"{name.replace('-', '_')}-1.0.dist-info/top_level.txt"
+        install(site, name, **{info: "ns\n"})
+    index = index_of([site])
+    assert [resolved(dotted, index) for dotted in ("ns.a.x", "ns.b", "ns")] == [
+        "ns-a",
+        None,
+        "ns-a",
+    ]
+
+
+def test_what_an_uninstallation_left_behind_is_no_distribution(site: Path) -> None:
+    install(site, "pandas", "pandas/__init__.py", version="2.0")
+    install(site, "~umpy", "~umpy/__init__.py")
+    install(site, "~andas", "pandas/__init__.py")
+    (site / "pandas-1.0.dist-info").mkdir()
+    (site / "-ld-1.0.egg-info").mkdir()
+    found = index_of([site]).distributions
+    assert {name: d.version for name, d in found.items()} == {"pandas": "2.0"}
+
+
+@pytest.mark.parametrize(
+    "url, kept",
+    [
+        ("https://user:token@h/o/r.git", "https://h/o/r.git"),
+        ("https://token@h/o/r.git", "https://h/o/r.git"),
+        ("https://user:p@ss@h/o/r.git", "https://h/o/r.git"),
+        ("https://${USER}:${TOKEN}@h/o/r.git", "https://${USER}:${TOKEN}@h/o/r.git"),
+        ("ssh://git@github.com/o/r.git", "ssh://git@github.com/o/r.git"),
+        ("ssh://git:secret@h:22/o/r.git", "ssh://git@h:22/o/r.git"),
+        ("https://h/o/r@main.git", "https://h/o/r@main.git"),
+    ],
+)
+def test_version_control_is_kept_without_credentials(site: Path, url: str, kept: str) -> None:
+    """The user of ssh is no secret, and nothing can be cloned without."""
+    raw = {"url": url, "vcs_info": {"vcs": "git", "commit_id": "abc123"}}
     install(site, "vc", "vc.py", **{"vc-1.0.dist-info/direct_url.json": json.dumps(raw)})
-    assert index_of([site]).distributions["vc"].url == "git+https://h/o/r.git@abc123"
+    assert index_of([site]).distributions["vc"].url == f"git+{kept}@abc123"
 
 
 def test_conda_packages_without_dist_info(tmp_path: Path) -> None:
@@ -225,6 +488,22 @@ def test_conda_packages_without_dist_info(tmp_path: Path) -> None:
     index = index_of([], tmp_path)
     assert resolved("fen", index) == "fenics-core"
     assert index.distributions["fenics-core"].version == "1.2"
+
+
+def test_namespaces_of_conda_packages(tmp_path: Path) -> None:
+    files = [
+        "lib/python3.12/site-packages/ns/a/x.py",
+        "lib/python3.12/site-packages/pk/__init__.py",
+    ]
+    text = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
+    source_of(tmp_path, *files)
+    (tmp_path / files[1]).write_text(text)
+    package = {"name": "ns-a", "version": "1.2", "files": [*files, files[1] + "c"]}
+    (tmp_path / "conda-meta").mkdir()
+    (tmp_path / "conda-meta" / "ns-a-1.2-0.json").write_text(json.dumps(package))
+    index = index_of([], tmp_path)
+    imports = ("ns.a.x", "ns.b", "pk.b")
+    assert [resolved(dotted, index) for dotted in imports] == ["ns-a", None, None]
 
 
 def test_the_cache_is_made_anew_when_something_is_installed(site: Path) -> None:
@@ -269,7 +548,8 @@ def test_this_very_environment_agrees_with_its_own_metadata() -> None:
     for module, owners in importlib.metadata.packages_distributions().items():
         names = {re.sub(r"[-_.]+", "-", o).lower() for o in owners}
         if module.isidentifier() and not module.startswith("_"):
-            assert names <= set(index.owners(module)), module
+            held = index.owners(module) or index.namespaces.get(module, ())
+            assert names <= set(held), module
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,59 @@
+"""Where a distribution came from, when that was no index (PEP 610)."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from envmagic.distributions.reading import read
+
+__all__ = ["origin_of"]
+
+_USER = re.compile(r"([\w+.-]+)://([^/\s]*)@")
+# Names of variables in place of a user and a password, which pip fills in.
+_VARIABLES = re.compile(r"\$\{[\w-]+\}(?::\$\{[\w-]+\})?")
+
+
+def origin_of(path: str) -> tuple[str | None, str | None]:
+    """The URL of an installation from version control, and the directory of an editable one.
+
+    As the `direct_url.json` at `path` has them; the URL as pip takes it, without any secret.
+    """
+    try:
+        raw = json.loads(read(path) or "{}")
+        url = str(raw["url"])
+    except (ValueError, KeyError, TypeError):
+        return None, None
+    return _of_version_control(raw, url), _directory(raw, url)
+
+
+def _of_version_control(raw: dict[str, object], url: str) -> str | None:
+    vcs = raw.get("vcs_info")
+    if not isinstance(vcs, dict) or not vcs.get("vcs"):
+        return None
+    commit = vcs.get("commit_id") or vcs.get("requested_revision")
+    subdirectory = raw.get("subdirectory")
+    return (
+        f"{vcs['vcs']}+{_USER.sub(_public, url)}"
+        + (f"@{commit}" if commit else "")
+        + (f"#subdirectory={subdirectory}" if subdirectory else "")
+    )
+
+
+def _public(user: re.Match[str]) -> str:
+    """The scheme, with as much of a URL's user as is no secret."""
+    scheme, name = user[1], user[2].partition(":")[0]
+    if _VARIABLES.fullmatch(user[2]):
+        return user[0]
+    # nobody is let in by ssh without `git@`; in http(s) a name can be a token
+    return f"{scheme}://{name}@" if name and scheme.endswith("ssh") else f"{scheme}://"
+
+
+def _directory(raw: dict[str, object], url: str) -> str | None:
+    info = raw.get("dir_info")
+    if not isinstance(info, dict) or not info.get("editable") or not url.startswith("file:"):
+        return None
+    import urllib.parse
+    import urllib.request
+
+    return urllib.request.url2pathname(urllib.parse.urlsplit(url).path)
