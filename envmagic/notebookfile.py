@@ -23,6 +23,7 @@ _DEPTH = 128  # levels of brackets; notebooks have about ten
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 _OUTPUTS = re.compile(rb'(?<!\\)"(?:outputs|attachments|widgets)"\s*:\s*(?=[\[{])')
 _TRAILING = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")|,(?=\s*[\]}])', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET = re.compile(rb'["\[\]{}]')
 _PYTHON = re.compile(
     r"(?:i|x|c)?python\d*(?:\.\d+)?|pyspark\d*|python_\w+|sage(?:math)?|coconut", re.IGNORECASE
@@ -31,6 +32,12 @@ _PYTHON = re.compile(
 _JUPYTEXT = re.compile(r"(?ms)\A# ---\n.*?# jupyter:|^# %%(?:[ \t]|$)")
 # `# %pip install x`, `# !pip install x`, `# %%time`; `# %%` and `# %% title` begin a cell.
 _COMMENTED_MAGIC = re.compile(r"(?m)^#[ \t]?(?=%{1,2}[^\W\d]|![ \t]*\w)")
+# Python in Markdown: Jupytext's and Quarto's cells, and MyST's, whose language may be left out.
+_FENCE = re.compile(
+    r"(?ms)^(`{3,}|~{3,}) ?(?:\{code-cell\}[ \t]*(?:i?python\d?)?[ \t]*|\{?i?python\d?\b[^\n]*)\n"
+    r"(.*?)^\1"
+)
+_MYST_OPTIONS = re.compile(r"\A(?:---\n.*?^---\n|(?::[\w-]+:[^\n]*\n)+)", re.DOTALL | re.MULTILINE)
 # Kernels of other languages: called like the language, or otherwise.
 _LANGUAGES = frozenset(
     """
@@ -131,7 +138,7 @@ def parse(raw: bytes, path: Path) -> NotebookFile:
 
 
 def _load(raw: bytes) -> Any:
-    if _is_deep(raw):
+    if _is_deep(raw) and _is_deep(_STRING.sub(b"", raw)):
         raise RecursionError
     if len(raw) > _STRIP_FROM and not raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raw = _without_outputs(raw)
@@ -306,14 +313,11 @@ def _mapping(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def _script(text: str, *, markdown: bool) -> NotebookFile:
     """A Jupytext notebook; magics are commented out in `.py` files."""
     if markdown:
-        fences = re.findall(
-            r"(?ms)^(?:```|~~~) ?\{?(?:code-cell\}? +)?(?:i?python\d?)\b[^\n]*\n(.*?)^(?:```|~~~)",
-            text,
-        )
+        fences = (_MYST_OPTIONS.sub("", m[2]) for m in _FENCE.finditer(text))
         return NotebookFile("python", tuple(Cell(n, s) for n, s in enumerate(fences, 1)))
     if _JUPYTEXT.search(text):
         text = _COMMENTED_MAGIC.sub("", text)
-    parts = re.split(r"(?m)^(?=# %%(?:\s|$)|# \+(?:\s|$)|# In\[)", text)
+    parts = re.split(r"(?m)^(?=# %%(?:\s|$)|# \+(?:\s|$)|# In\[)|(?<=\n\n)(?=%%\w)", text)
     code = ((n, p) for n, p in enumerate(parts, 1) if not re.match(r"# %% *\[(markdown|raw)", p))
     return NotebookFile("python", tuple(Cell(n, p) for n, p in code if p.strip()))
 

@@ -30,6 +30,9 @@ _RELEVANT = re.compile(
     r"import|install|^[ \t]*%%?(?:env|load_ext|pylab|matplotlib|run|aimport)\b", re.M
 )
 _LINES = re.compile(r"^.*(?:import|install|%).*$", re.M)
+_DOES = re.compile(
+    r"^[ \t]*(?:[%!][^\n]*\binstall\b|%(?:run|load_ext|pylab)\b)(?:[^\n]*\\\n)*[^\n]*", re.M
+)
 _STATE = re.compile(rb"^# >>> envmagic \d+ >>>.*recording on\s*$", re.M)
 _FIND_AGAIN = 10.0  # seconds between two tries to find out which notebook this is
 _PATIENCE = 2.0  # seconds that a cell of a subshell waits for another one's recording
@@ -57,7 +60,7 @@ class Session:
     cells: tuple[str, ...] = ()
     """Sources of the cells that ran after the notebook was saved."""
     failed: frozenset[str] = frozenset()
-    """Top-level modules whose import failed and has not worked since."""
+    """Dotted modules and names whose import failed and has not worked since."""
     saved_since_start: bool = True
     """The notebook was saved since recording began here."""
 
@@ -117,7 +120,7 @@ class _Recorder:
         found = [ran for ran in self._ran.values() if ran.when > limit]
         return Session(
             tuple(ran.source if ran.whole else _loaded_part(ran.source) for ran in found),
-            frozenset(name for name in self._failed if name not in sys.modules),
+            frozenset(name for name in self._failed if not _is_there(name)),
             saved is not None and saved > self._started,
         )
 
@@ -142,7 +145,7 @@ class _Recorder:
             return False
         error = result.error_in_exec
         if isinstance(error, ImportError) and error.name:
-            self._failed.add(error.name.partition(".")[0])
+            self._failed.add(_missing(error))
         key = cell_id if cell_id is not None else source
         self._ran[key] = _Ran(source, time.time(), key, whole=error is None)
         if error is not None or (before is not None and before.source != source):
@@ -243,14 +246,30 @@ def _says_on(file: Path) -> bool:
     return _STATE.search(raw) is not None
 
 
+def _missing(error: ImportError) -> str:
+    """What could not be imported, dotted: `azure.identity`, or the name that a module lacks."""
+    lacking = re.match(r"cannot import name '(\w+)'", str(error))
+    return f"{error.name}.{lacking[1]}" if lacking else str(error.name)
+
+
+def _is_there(dotted: str) -> bool:
+    """Whether the module, or the name in a module, was imported."""
+    above, _, name = dotted.rpartition(".")
+    return dotted in sys.modules or hasattr(sys.modules.get(above), name)
+
+
 def _loaded_part(source: str) -> str:
-    """The imports of a cell that failed, as far as their modules are there now."""
+    """Of a cell that failed, or may have: the imports whose modules are there now, and every line
+    that installs, loads or runs something (whether it did is seen where that matters)."""
     from envmagic.imports import Where, scan_cell
 
-    lines = []
+    lines = _DOES.findall(source)
     for site in scan_cell(source, Where()).imports:
-        if site.level or site.extension or site.top not in sys.modules:
+        if site.level or site.extension or site.module not in sys.modules:
             continue
-        names = ", ".join(site.names)
-        lines.append(f"from {site.module} import {names}" if names else f"import {site.module}")
+        names = [n for n in site.names if n == "*" or _is_there(f"{site.module}.{n}")]
+        if names:
+            lines.append(f"from {site.module} import {', '.join(names)}")
+        elif not site.names:
+            lines.append(f"import {site.module}")
     return "\n".join(lines)

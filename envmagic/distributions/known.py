@@ -66,6 +66,12 @@ class Known:
                 return Row(name), "identity"
         return None
 
+    @functools.cached_property
+    def distributions(self) -> frozenset[str]:
+        """Every distribution that is known, normalised."""
+        of_table = {row.distribution for row in self.table.values() if row.distribution}
+        return self.names | of_table | frozenset(self.evidence.values())
+
     def is_namespace(self, dotted: str) -> bool:
         """Whether several distributions share `dotted`, so that what is below it decides."""
         row = self.table.get(dotted)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from envmagic.imports.scan import Scan, scan_source
+from envmagic.imports.installs import Install
+from envmagic.imports.scan import Scan, scan_cell, scan_source
 from envmagic.imports.sites import ImportSite, Where
 
 __all__ = ["Followed", "follow", "tree_of"]
 
+_RUN = (".py", ".ipy", ".ipynb")
+_EXTENSION = re.compile(r"\.(?:[^/]*\.)?(?:so|pyd)")
 _FILES = 500  # local files followed from one notebook
 _SIZE = 4 * 1024 * 1024  # bytes of one
 
@@ -28,6 +32,8 @@ class Followed:
     unsure: set[str] = field(default_factory=set)
     """Modules that could be a directory without `__init__.py`: local only if nothing else is known.
     """
+    installs: list[Install] = field(default_factory=list)
+    """Of the files that the notebook runs."""
     unparsed: list[Where] = field(default_factory=list)
 
 
@@ -62,6 +68,8 @@ class _Follower:
             dict.fromkeys([self.directory, *(os.path.join(self.directory, p) for p in scan.paths)])
         )
         self.written = {_module_of(w) for w in scan.written}
+        self.of_notebooks = any(s.top in ("import_ipynb", "importnb") for s in scan.imports)
+        """Notebooks can be imported like modules."""
         self.result = Followed(unparsed=list(scan.unparsed))
         self.local: set[str] = set()
         self.seen: set[str] = set()
@@ -87,13 +95,15 @@ class _Follower:
     def _run_target(self, target: str) -> Iterable[tuple[ImportSite, str]]:
         for suffix in ("", ".py", ".ipynb"):
             path = os.path.join(self.directory, os.path.expanduser(target) + suffix)
-            if path.endswith((".py", ".ipynb")) and os.path.isfile(path):
-                if path.endswith(".py"):  # a script's own directory is on its path
+            if path.endswith(_RUN) and os.path.isfile(path):
+                if not path.endswith(".ipynb"):  # a script's own directory is on its path
                     self._add_root(os.path.dirname(path))
-                return self._imports_of(path)
+                return self._imports_of(path, runs=True)
         return ()
 
-    def _imports_of(self, file: str) -> list[tuple[ImportSite, str]]:
+    def _imports_of(self, file: str, *, runs: bool = False) -> list[tuple[ImportSite, str]]:
+        """What a local file imports, and where from; what it `runs` is part of the notebook, so
+        its own `%run` and install lines count too."""
         real = os.path.realpath(file)
         if real in self.seen or len(self.seen) >= _FILES or not self._inside(real):
             return []
@@ -103,12 +113,18 @@ class _Follower:
         if file.endswith(".ipynb"):
             scan = self.read(Path(file))
         else:
-            text = _text(file)
-            scan = Scan() if text is None else scan_source(text, where, here=base)
+            text = _text(file) or ""
+            scan_text = scan_cell if file.endswith(".ipy") else scan_source
+            scan = scan_text(text, where, here=base)
         for path in scan.paths:
             self._add_root(path)
         self.result.unparsed += [_placed(w, where.file) for w in scan.unparsed]
-        return [(_moved(s, where.file), base) for s in scan.imports]
+        found = [(_moved(s, where.file), base) for s in scan.imports]
+        if runs:
+            self.result.installs += scan.installs
+            for _, target in scan.runs:
+                found += self._run_target(target)
+        return found
 
     def _add_root(self, directory: str) -> None:
         if directory not in self.roots:
@@ -144,10 +160,13 @@ class _Follower:
     def _entry(self, root: str, name: str) -> str | None:
         """`module`: a file or a package of that name; `directory`: one without `__init__.py`."""
         listing = self._listing(root)
-        if f"{name}.py" in listing:
+        if f"{name}.py" in listing or (self.of_notebooks and f"{name}.ipynb" in listing):
             return "module"
         if name not in listing:
-            return None
+            built = any(
+                f.startswith(name) and _EXTENSION.fullmatch(f[len(name) :]) for f in listing
+            )
+            return "module" if built else None
         inside = self._listing(os.path.join(root, name))
         if "__init__.py" in inside:
             return "module"
@@ -185,6 +204,8 @@ class _Follower:
         parent, name = os.path.split(path)
         if f"{name}.py" in self._listing(parent):
             return path + ".py"
+        if self.of_notebooks and f"{name}.ipynb" in self._listing(parent):
+            return path + ".ipynb"
         if "__init__.py" in self._listing(path):
             return os.path.join(path, "__init__.py")
         return None

@@ -14,8 +14,10 @@ from envmagic.imports.sites import Where
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = ["Install", "installs_of"]
+__all__ = ["Install", "installs_of", "words_of"]
 
+# The shell itself, IPython's names for it, Colab's and Databricks'.
+_SHELLS = ("!", "sx", "system", "shell", "sh")
 _CONDA = ("conda", "mamba", "micromamba")
 # Options that take a value in the next word; the rest take none or carry it behind `=`.
 _VALUED = frozenset(
@@ -71,15 +73,16 @@ class Install:
             last = path.rpartition("/")[2].removesuffix(".git")
             if last.endswith(".whl"):
                 last = last.removesuffix(".whl").partition("-")[0]
-            name = egg[1] if egg else re.sub(r"\.(tar\.gz|zip|tgz)$", "", last)
+            archive = re.fullmatch(r"(.+?)(?:-\d[^-]*)?\.(?:tar\.gz|zip|tgz)", last)
+            name = egg[1] if egg else archive[1] if archive else last
         return re.sub(r"[-_.]+", "-", name).lower() if _NAME.fullmatch(name) else None
 
 
 def installs_of(line: Line, where: Where) -> Iterator[Install]:
     """What the line magic or shell command `line` installs; nothing for any other command."""
-    if line.name not in ("!", "pip", "pip3", "uv", *_CONDA):
+    if line.name not in (*_SHELLS, "pip", "pip3", "uv", *_CONDA):
         return
-    text = line.rest if line.name == "!" else f"{line.name} {line.rest}"
+    text = line.rest if line.name in _SHELLS else f"{line.name} {line.rest}"
     if "install" not in text and " add " not in text:
         return
     place = where.below(line.line)
@@ -89,7 +92,7 @@ def installs_of(line: Line, where: Where) -> Iterator[Install]:
     text = re.sub(r"\"[^\"]*\"|'[^']*'", lambda m: _keep(quoted, m[0]), text)
     for command in _SEPARATOR.split(text):
         command = re.sub(r"\0(\d+)\0", lambda m: quoted[int(m[1])], command)
-        yield from _command(_words(command), place)
+        yield from _command(words_of(command), place)
 
 
 def _keep(quoted: list[str], text: str) -> str:
@@ -97,7 +100,8 @@ def _keep(quoted: list[str], text: str) -> str:
     return f"\0{len(quoted) - 1}\0"
 
 
-def _words(command: str) -> list[str]:
+def words_of(command: str) -> list[str]:
+    """The words of a command as a shell takes them; an open quote is none."""
     if not any(sign in command for sign in "\"'\\"):
         return command.split()  # a tenth of the time
     try:
@@ -127,7 +131,7 @@ def _command(words: list[str], where: Where) -> Iterator[Install]:
 
 
 def _pip(words: list[str], verb: str, where: Where) -> Iterator[Install]:
-    if verb not in words or "uninstall" in words[: words.index(verb)]:
+    if verb not in words or "uninstall" in words[: words.index(verb)] or "--dry-run" in words:
         return
     rest = iter(words[words.index(verb) + 1 :])
     for word in rest:

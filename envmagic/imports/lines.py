@@ -10,7 +10,7 @@ __all__ = ["Statement", "statements"]
 _TOKEN = re.compile(r"(?P<triple>\"\"\"|''')|(?P<quote>[\"'])|(?P<open>[(\[{])|(?P<close>[)\]}])|#")
 _STRING_END = {q: re.compile(rf"(?:\\.|[^\\{q}])*{q}", re.DOTALL) for q in ('"', "'")}
 # What starts a line that belongs to IPython and is not to be read as Python.
-_ESCAPED = re.compile(r"[%!?]|[^\W\d][\w.,*\s\[\]]*=\s*[%!](?!=)|\*\w[\w.,*\s\[\]]*=\s*[%!]")
+_ESCAPED = re.compile(r"[%!?]|[^\W\d][\w.,*\s\[\]'\"]*=\s*[%!](?!=)|\*\w[\w.,*\s\[\]]*=\s*[%!]")
 # These keywords cannot stand inside brackets: a bracket before them was never closed.
 _RESTART = re.compile(
     r"\s*(?:import\s+\w|from\s+[.\w]+\s+import\b|(?:def|class)\s+\w+.*:|try\s*:|with\s.*:\s*$)"

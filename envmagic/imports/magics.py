@@ -26,9 +26,10 @@ CODE_MAGICS = frozenset(
 _BODY_IS_REQUIREMENTS = ("env", "envmagic")
 # Line magics whose argument runs as Python.
 _STATEMENT_MAGICS = frozenset("time timeit prun memit mprun lprun debug snakeviz px".split())
-_FLAGS = re.compile(
-    r"(?:-[a-zA-Z]\d+\s+|-[a-zA-Z]\b(?:\s*[\w.]+(?=\s+\S))?\s+|--[\w-]+(?:=\S+)?\s+)"
-)
+# Options of them that take a value: in the same word, or the next one.
+_VALUED = {"timeit": "nrp", "prun": "lsTD", "memit": "rti", "mprun": "fT", "lprun": "fmDTu"}
+_VALUED |= {"px": "tgo", "debug": "b"}
+_FLAG = re.compile(r"(?:-([a-zA-Z])(\S*)|--[\w-]+(?:=\S+)?)\s+")
 _MAGIC = re.compile(
     r"(?P<indent>\s*)%{1,2}[ \t]*(?P<name>[^\W\d][\w.]*)[ \t]*(?P<rest>.*)", re.DOTALL
 )
@@ -78,7 +79,9 @@ class CellMagic:
     @property
     def statement(self) -> str:
         """The Python in its first line: `%%timeit SETUP`, `%%prun STATEMENT`."""
-        return _without_flags(self.rest) if self.name in ("timeit", "prun", "memit") else ""
+        if self.name not in ("timeit", "prun", "memit"):
+            return ""
+        return _without_flags(self.name, self.rest)
 
     @property
     def is_requirements(self) -> bool:
@@ -88,7 +91,7 @@ class CellMagic:
     def is_shell(self) -> bool:
         words = self.rest.split()
         script = self.name == "script" and words and words[0].rpartition("/")[2] in ("bash", "sh")
-        return self.name in ("bash", "sh", "!", "system", "sx") or bool(script)
+        return self.name in ("bash", "sh", "!", "system", "sx", "shell") or bool(script)
 
     @property
     def writes(self) -> str | None:
@@ -125,8 +128,8 @@ def cell_magic(source: str) -> CellMagic | None:
 def plain(source: str) -> Plain:
     """`source` with every special line replaced by Python that imports the same."""
     source = source.replace("\r\n", "\n").replace("\r", "\n")
-    first = source.lstrip("\n")
-    if _PROMPT.match(first):
+    # IPython takes prompts off where the first line or the second has one
+    if any(map(_PROMPT.match, source.lstrip("\n").split("\n", 2)[:2])):
         source = _PROMPT.sub("", source)
     result = Plain(source.split("\n"))
     for statement in statements(result.lines):
@@ -199,14 +202,16 @@ def _escaped(text: str, line: int, specials: list[Line]) -> str | None:
 
 def _magic(name: str, rest: str, line: int, specials: list[Line]) -> str:
     if name in _STATEMENT_MAGICS:
-        return _without_flags(rest) or "pass"
+        return _without_flags(name, rest) or "pass"
     specials.append(Line(name, rest, line))
     return "pass"
 
 
-def _without_flags(rest: str) -> str:
-    while match := _FLAGS.match(rest):
-        rest = rest[match.end() :]
+def _without_flags(magic: str, rest: str) -> str:
+    while flag := _FLAG.match(rest):
+        rest = rest[flag.end() :]
+        if flag[1] and flag[1] in _VALUED.get(magic, "") and not flag[2]:
+            rest = rest.partition(" ")[2].lstrip()
     return rest
 
 

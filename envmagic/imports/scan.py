@@ -6,16 +6,19 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from envmagic.imports.installs import Install, installs_of
+from envmagic.imports.calls import cell_of, matter, special_of
+from envmagic.imports.installs import Install, installs_of, words_of
 from envmagic.imports.magics import Line, cell_magic
 from envmagic.imports.parse import Parsed, parse, parse_python
 from envmagic.imports.paths import extended
 from envmagic.imports.quick import can_tell, imports_of
 from envmagic.imports.sites import ImportSite, Where
-from envmagic.imports.walk import special_of, walk
+from envmagic.imports.walk import walk
 
 __all__ = ["Scan", "scan_cell", "scan_source"]
 
+# Options of `%run` that take the next word.
+_RUN_VALUES = ("-N", "-b", "-s", "-l", "-T", "-D")
 # Extensions that come with IPython, and ours.
 _SHIPPED = frozenset({"autoreload", "storemagic", "deduperreload", "envmagic"})
 
@@ -29,8 +32,8 @@ class Scan:
     requirements: list[tuple[Where, str]] = field(default_factory=list)
     """Bodies of `%%env` cells."""
     unparsed: list[Where] = field(default_factory=list)
-    written: list[str] = field(default_factory=list)
-    """Files that the notebook writes with `%%writefile`."""
+    written: dict[str, str] = field(default_factory=dict)
+    """Files that the notebook writes with `%%writefile`, and what it writes."""
     paths: list[str] = field(default_factory=list)
     """Directories that it puts on `sys.path`."""
     runs: list[tuple[Where, str]] = field(default_factory=list)
@@ -44,7 +47,7 @@ class Scan:
         self.installs += other.installs
         self.requirements += other.requirements
         self.unparsed += other.unparsed
-        self.written += other.written
+        self.written |= other.written
         self.paths += other.paths
         self.runs += other.runs
 
@@ -88,7 +91,7 @@ def scan_cell(
         for line in shell_lines(magic.body):
             result.installs += installs_of(line, body)
     elif magic.writes:
-        result.written.append(magic.writes)
+        result.written[magic.writes] = magic.body
     return result
 
 
@@ -112,12 +115,17 @@ def _code(
     result.unparsed = [where.below(n) for n in parsed.unparsed]
     specials = list(parsed.specials)
     if names is not None or _needs_tree(source):
-        calls = _calls_for_it(source)
+        calls = matter(source)
+        installs = frozenset(line.line for line in parsed.specials if "install" in line.rest)
         for tree in parsed.trees:
             guarded = bool(parsed.guarded) and any(s.lineno in parsed.guarded for s in tree.body)
-            found = walk(tree, where, calls=calls, optional=guarded)
+            found = walk(tree, where, calls=calls, optional=guarded, installs=installs)
             result.imports += found.imports
             specials += filter(None, map(special_of, found.calls))
+            for call in found.calls:
+                cell = cell_of(call)
+                if cell is not None:
+                    result.add(scan_cell(cell, where.below(call.lineno)))
             if names is not None:
                 result.paths += extended(tree, names, here)
     for line in specials:
@@ -132,16 +140,6 @@ def _needs_tree(source: str) -> bool:
         or "sys.path" in source
         or "chdir" in source
         or "get_ipython" in source
-    )
-
-
-def _calls_for_it(source: str) -> bool:
-    """Whether a call may import, install or be a magic: `import_module("x")`, `run("pip …")`."""
-    return (
-        "import_module" in source
-        or "__import__" in source
-        or "get_ipython" in source
-        or ("install" in source and ("pip" in source or "pypi" in source.lower()))
     )
 
 
@@ -170,16 +168,20 @@ def _special(line: Line, where: Where, result: Scan) -> None:
 
 
 def _run(rest: str, place: Where, result: Scan) -> None:
-    """`%run [-i] file.py args`; IPython adds the suffix when it is left out."""
-    words = iter(rest.partition("#")[0].split())
+    """`%run [options] file.py args`; IPython adds the suffix when it is left out."""
+    words = iter(words_of(rest))
     for word in words:
         if word == "-m":
             module = next(words, "")
             if re.fullmatch(r"\w+(\.\w+)*", module):
                 result.imports.append(ImportSite(module, place))
             return
-        if not word.startswith("-"):
-            result.runs.append((place, word.strip("\"'")))
+        if word in _RUN_VALUES:
+            next(words, "")
+        elif word.startswith("#"):
+            return
+        elif not word.startswith("-"):
+            result.runs.append((place, word))
             return
 
 

@@ -1,4 +1,4 @@
-"""Syntax trees as import sites, and the few calls that matter besides."""
+"""Syntax trees as import sites, and the calls in them where those matter."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from envmagic.imports.magics import Line
+from envmagic.imports.calls import imported_by, name_of, special_of
 from envmagic.imports.sites import ImportSite, Where
 
 __all__ = ["Found", "walk"]
 
 _IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
-_VERSION_WORDS = {"version_info", "PY2", "PY3", "find_spec", "python_version", "version"}
+_VERSION_WORDS = {"version_info", "PY2", "PY3", "find_spec", "python_version", "sys.version"}
 _STANDARD = sys.stdlib_module_names
 
 
@@ -26,8 +26,18 @@ class Found:
     """Only when asked for."""
 
 
-def walk(tree: ast.Module, where: Where, *, calls: bool, optional: bool = False) -> Found:
-    """The imports of `tree`, in source order; with `calls` also every call in it."""
+def walk(
+    tree: ast.Module,
+    where: Where,
+    *,
+    calls: bool,
+    optional: bool = False,
+    installs: frozenset[int] = frozenset(),
+) -> Found:
+    """The imports of `tree`, in source order; with `calls` also every call in it.
+
+    `installs` are lines that were commands to install something.
+    """
     found = Found()
     # an explicit stack: code nested deeper than Python's recursion limit must not end the scan
     stack: list[tuple[ast.stmt, bool]] = [(s, optional) for s in reversed(tree.body)]
@@ -36,10 +46,11 @@ def walk(tree: ast.Module, where: Where, *, calls: bool, optional: bool = False)
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             found.imports += _sites(statement, where, optional=is_optional)
         else:
-            stack += reversed(list(_children(statement, optional=is_optional)))
+            children = _children(statement, optional=is_optional, installs=installs)
+            stack += reversed(list(children))
     if calls:
         found.calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
-        found.imports += _dynamic(found.calls, where)
+        found.imports += imported_by(found.calls, where)
     return found
 
 
@@ -55,9 +66,11 @@ def _sites(
         yield ImportSite(node.module or "", place, names, optional, node.level)
 
 
-def _children(node: ast.stmt, *, optional: bool) -> Iterator[tuple[ast.stmt, bool]]:
+def _children(
+    node: ast.stmt, *, optional: bool, installs: frozenset[int]
+) -> Iterator[tuple[ast.stmt, bool]]:
     if isinstance(node, ast.Try) or type(node).__name__ == "TryStar":
-        yield from _of_try(node, optional=optional)  # type: ignore[arg-type]
+        yield from _of_try(node, optional, installs)  # type: ignore[arg-type]
         return
     if isinstance(node, ast.If):
         yield from _of_if(node, optional=optional)
@@ -72,8 +85,10 @@ def _children(node: ast.stmt, *, optional: bool) -> Iterator[tuple[ast.stmt, boo
             yield child, optional
 
 
-def _of_try(node: ast.Try, *, optional: bool) -> Iterator[tuple[ast.stmt, bool]]:
-    guarded = any(_catches(h.type) for h in node.handlers)
+def _of_try(
+    node: ast.Try, optional: bool, installs: frozenset[int]
+) -> Iterator[tuple[ast.stmt, bool]]:
+    guarded = any(_catches(h.type) and _goes_on(h, installs) for h in node.handlers)
     # `try: import tomllib / except ImportError: import tomli`: the second is for older Pythons
     standard = guarded and _imports_standard(node.body)
     for child in node.body:
@@ -87,15 +102,31 @@ def _of_try(node: ast.Try, *, optional: bool) -> Iterator[tuple[ast.stmt, bool]]
         yield child, optional
 
 
+def _goes_on(handler: ast.ExceptHandler, installs: frozenset[int]) -> bool:
+    """Whether the code goes on without what could not be imported: the handler neither ends it
+    nor installs what is missing."""
+    last = handler.body[-1]
+    if isinstance(last, ast.Raise):
+        return False
+    call = last.value if isinstance(last, ast.Expr) else None
+    if isinstance(call, ast.Call) and name_of(call.func) in ("exit", "_exit", "quit"):
+        return False
+    if any(handler.lineno <= line <= (handler.end_lineno or 0) for line in installs):
+        return False
+    commands = (special_of(n) for n in ast.walk(handler) if isinstance(n, ast.Call))
+    return not any(c is not None and "install" in c.rest for c in commands)
+
+
 def _of_if(node: ast.If, *, optional: bool) -> Iterator[tuple[ast.stmt, bool]]:
     words = {
-        n.attr if isinstance(n, ast.Attribute) else n.id
+        "sys.version" if ast.unparse(n) == "sys.version" else name_of(n)
         for n in ast.walk(node.test)
         if isinstance(n, (ast.Attribute, ast.Name))
     }
     never = isinstance(node.test, ast.Constant) and not node.test.value
+    denied = isinstance(node.test, ast.UnaryOp) and isinstance(node.test.op, ast.Not)
     guarded = optional or bool(words & _VERSION_WORDS)
-    if "TYPE_CHECKING" not in words and not never:
+    if ("TYPE_CHECKING" not in words or denied) and not never:
         yield from ((child, guarded) for child in node.body)
     yield from ((child, guarded) for child in node.orelse)
 
@@ -104,15 +135,13 @@ def _catches(node: ast.expr | None) -> bool:
     if node is None:
         return True
     nodes = node.elts if isinstance(node, ast.Tuple) else [node]
-    names = {n.attr if isinstance(n, ast.Attribute) else getattr(n, "id", "") for n in nodes}
-    return bool(names & _IMPORT_ERRORS)
+    return bool({name_of(n) for n in nodes} & _IMPORT_ERRORS)
 
 
 def _suppresses(node: ast.expr) -> bool:
     if not isinstance(node, ast.Call):
         return False
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    return name == "suppress" and any(_catches(a) for a in node.args)
+    return name_of(node.func) == "suppress" and any(_catches(a) for a in node.args)
 
 
 def _imports_standard(body: list[ast.stmt]) -> bool:
@@ -123,52 +152,3 @@ def _imports_standard(body: list[ast.stmt]) -> bool:
         elif isinstance(node, ast.ImportFrom) and not node.level:
             modules.append(node.module or "")
     return bool(modules) and all(m.partition(".")[0] in _STANDARD for m in modules)
-
-
-def _dynamic(calls: list[ast.Call], where: Where) -> Iterator[ImportSite]:
-    """`import_module("x")` and `__import__("x")` with a literal."""
-    for call in calls:
-        if _name(call.func) not in ("import_module", "__import__") or not call.args:
-            continue
-        first = call.args[0]
-        if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
-            continue
-        place = where.below(call.lineno)
-        dots = len(first.value) - len(first.value.lstrip("."))
-        if all(part.isidentifier() for part in first.value[dots:].split(".")):
-            yield ImportSite(first.value[dots:], place, level=dots)
-
-
-def special_of(call: ast.Call) -> Line | None:
-    """The line magic or shell command that a call of literals is: `get_ipython().system("…")`,
-    `os.system("pip install x")`, `subprocess.run(["pip", "install", "x"])`; and what installs on
-    Spark clusters: `sc.install_pypi_package("x")` (EMR), `dbutils.library.installPyPI("x", "1.0")`.
-    """
-    name = _name(call.func)
-    words = [_literal(a) for a in call.args]
-    if not words or words[0] is None:
-        return None
-    if name in ("system", "getoutput", "popen", "run", "call", "check_call", "check_output"):
-        return Line("!", words[0], call.lineno)
-    if name in ("install_pypi_package", "installPyPI"):
-        version = f"=={words[1]}" if name == "installPyPI" and words[1:] and words[1] else ""
-        return Line("pip", f'install "{words[0]}{version}"', call.lineno)
-    if name in ("run_line_magic", "magic"):
-        text = " ".join(w for w in words if w is not None)
-        magic, _, rest = text.lstrip("%").partition(" ")
-        return Line(magic, rest, call.lineno)
-    return None
-
-
-def _literal(node: ast.expr) -> str | None:
-    """A string, or a list of strings as a command line (`sys.executable` is one too)."""
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else None
-    if isinstance(node, (ast.List, ast.Tuple)):
-        words = ["python" if _name(e) == "executable" else _literal(e) or "{?}" for e in node.elts]
-        return " ".join(f'"{w}"' if " " in w else w for w in words)
-    return None
-
-
-def _name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")

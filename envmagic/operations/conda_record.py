@@ -9,17 +9,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
 from envmagic import files, home, locks, names, probe, requirements
 from envmagic.backends.conda import condarc, environment_file, metadata, specs
+from envmagic.distributions import known
 from envmagic.errors import EnvmagicError, Problem, Severity
+from envmagic.operations.entries import Held
 from envmagic.requirements import Block, Entry, Kind, Pin, condafile
 from envmagic.requirements.condafile import CondaFile
 
-__all__ = ["Owners", "Part", "beside", "owners_of", "split", "update"]
+__all__ = ["Owners", "Part", "as_pip", "beside", "owners_of", "split", "update"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class Owners:
             return None
         return self.of.get(metadata.normalized(name))
 
+    def is_of_conda_alone(self, name: str) -> bool:
+        """Whether `name` is a package without a dist-info: what pip calls it does not say."""
+        return metadata.normalized(name) in self.of and metadata.normalized(name) not in self.infos
+
 
 @dataclass(frozen=True)
 class Part:
@@ -50,6 +56,8 @@ class Part:
     """None where the notebook runs elsewhere."""
     keep: bool = False
     """Nothing that the notebook has in the block leaves it."""
+    lines: Mapping[str, str] = field(default_factory=dict)
+    """The line for each distribution by the name that pip has for it."""
 
 
 def owners_of(prefix: Path) -> Owners | None:
@@ -111,11 +119,17 @@ def _read_owners(prefix: Path) -> dict[str, tuple[str, str]]:
 
 
 def beside(directory: Path) -> CondaFile | None:
-    """The `environment.yml` in `directory`, where it can be read as far as a record needs it."""
+    """The `environment.yml` in `directory`, where it can be read as far as a record needs it.
+
+    Raises `EnvmagicError` (`bad-block`) where it cannot be told what is recorded there: all of it
+    would go to requirements.txt.
+    """
     path = environment_file.beside(directory)
     try:
         return condafile.read(path) if path is not None else None
-    except EnvmagicError:
+    except EnvmagicError as error:
+        if error.problem.code == "bad-block":
+            raise
         return None  # said when it is to be written
 
 
@@ -125,36 +139,116 @@ def split(
     prefix: Path | None,
     pin: Pin,
     beside: CondaFile | None,
+    held: Held,
     *,
     keep: bool,
 ) -> tuple[list[Entry], Part, list[Problem]] | None:
     """Entries that stay in requirements.txt, those for `environment.yml`, and what is to be said.
 
     `prefix` is where the notebook runs; without it, what `beside` lists for the notebook stays
-    there. None where conda has nothing to do with the notebook.
+    there. `held` is what requirements.txt has. None where conda has nothing to do with the
+    notebook.
     """
     owners = owners_of(prefix) if prefix is not None else None
     if owners is None and (beside is None or beside.block is None):
         return None
-    kept: list[Entry] = []
-    theirs: list[Entry] = []
-    problems: list[Problem] = []
-    listed = _listed(beside, notebook) if prefix is None else {}
+    if owners is None:
+        assert beside is not None
+        kept, theirs = _as_listed(notebook, entries, beside, held)
+        # an import that the file explains may not be the only one
+        keep = keep or any(e.kind is Kind.UNRESOLVED and e not in kept for e in entries)
+        return kept, Part(notebook, tuple(theirs.values()), None, keep, _lines(theirs)), []
+    kept, theirs, problems = [], {}, []
     for entry in entries:
         name = entry.key.partition(";")[0]
-        owner = owners.owner(name) if owners is not None else None
-        if entry.kind is Kind.UNRESOLVED and metadata.normalized(entry.text) in listed:
-            keep = True  # the file knows better; so it may for all that is unknown here
-        elif entry.kind is not Kind.REQUIREMENT or (owner is None and name not in listed):
+        owner = owners.owner(name)
+        if entry.kind is not Kind.REQUIREMENT or owner is None:
             kept.append(entry)
-        elif owner is None:
-            theirs.append(replace(listed[name], mentions=entry.mentions))
-        else:
-            package, version = owner
-            theirs.append(replace(entry, text=f"{package}{_specifier(pin, version)}"))
-            if metadata.normalized(package) != name:
-                problems.append(_other_name(package, name))
-    return kept, Part(notebook, tuple(theirs), owners, keep), problems
+            continue
+        package, version = owner
+        theirs[name] = replace(entry, text=f"{package}{_specifier(pin, version)}")
+        if metadata.normalized(package) != name:
+            problems.append(_other_name(package, name))
+    part = Part(notebook, tuple(theirs.values()), owners, keep, _lines(theirs))
+    return kept, part, problems
+
+
+def _lines(entries: Mapping[str, Entry]) -> dict[str, str]:
+    return {name: entry.text for name, entry in entries.items()}
+
+
+def _as_listed(
+    notebook: str, entries: Sequence[Entry], beside: CondaFile, held: Held
+) -> tuple[list[Entry], dict[str, Entry]]:
+    """What stays for pip, and what `beside` lists for the notebook by the name that pip has for it.
+
+    A line of `beside` that nothing here is called like explains what is called almost like it, and
+    then an import that belongs to no known distribution.
+    """
+    listed = _listed(beside, notebook)
+    names = {entry: metadata.normalized(entry.key.partition(";")[0]) for entry in entries}
+    found = {entry: listed[name] for entry, name in names.items() if name in listed}
+    left = {e.text: e for e in listed.values() if e not in found.values()}
+    stems = {_stem(name): e for name, e in listed.items() if e.text in left}
+    pinned = {e.key.partition(";")[0] for e in held.of(notebook)}
+    for entry, name in names.items():
+        if entry in found or entry.kind is not Kind.REQUIREMENT or name in pinned:
+            continue
+        if _stem(name) in stems:
+            found[entry] = stems[_stem(name)]
+            left.pop(found[entry].text, None)
+    kept: list[Entry] = []
+    theirs: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.kind is Kind.REQUIREMENT and entry in found:
+            theirs[names[entry]] = replace(found[entry], mentions=entry.mentions)
+        elif entry.kind is not Kind.UNRESOLVED or not (
+            entry in found or (left and not held.lists(entry.text))
+        ):
+            kept.append(entry)
+    return kept, theirs
+
+
+def _stem(name: str) -> str:
+    """What py-opencv and opencv-python have in common, or pytables and tables."""
+    return re.sub(r"^(?:python-|py-?)(?=[a-z]{3})|-(?:python|py)(?:-headless)?$", "", name)
+
+
+def as_pip(
+    entries: Sequence[Entry], modules: Mapping[str, Sequence[str]], prefix: Path | None
+) -> tuple[list[Entry], list[Problem]]:
+    """`entries` as pip can install them, where conda alone knows what is installed at `prefix`.
+
+    `modules` are those imported of each distribution. Conda's versions are not pip's, so such a
+    line has none; where no distribution is known a comment says the import.
+    """
+    owners = owners_of(prefix) if prefix is not None else None
+    if owners is None:
+        return list(entries), []
+    found: list[Entry] = []
+    problems: list[Problem] = []
+    for entry in entries:
+        name = entry.key.partition(";")[0]
+        if entry.kind is not Kind.REQUIREMENT or not owners.is_of_conda_alone(name):
+            found.append(entry)
+            continue
+        called = _called_by_pip(name, modules.get(name, ()))
+        if called is not None:
+            found.append(replace(entry, text=called))
+            continue
+        text = next(iter(modules.get(name, ())), name)
+        found.append(Entry(Kind.UNRESOLVED, text, entry.mentions))
+        problems.append(_conda_alone(name))
+    return found, problems
+
+
+def _called_by_pip(package: str, modules: Sequence[str]) -> str | None:
+    for module in modules:
+        row = known().distribution_of(module)
+        if row is not None and row[0].distribution:
+            return row[0].distribution
+    name = metadata.normalized(specs.python_name(package))
+    return name if name in known().distributions else None
 
 
 def update(
@@ -193,7 +287,8 @@ def _updated(
     if old is None and not any(part.entries for part in parts):
         return None, "", []
     file = present or _fresh(path, parts)
-    merged = replace(old or Block(), pin=block.pin, recording=block.recording, python=block.python)
+    python = old.python if check and old is not None else block.python  # as in requirements.txt
+    merged = replace(old or Block(), pin=block.pin, recording=block.recording, python=python)
     merged = merged.without_missing(exists)
     problems: list[Problem] = []
     for part in parts:
@@ -330,6 +425,16 @@ def _other_name(package: str, name: str) -> Problem:
         f"environment.yml says {package}, which is conda's name for what pip calls {name}.",
         severity=Severity.INFO,
         subject=name,
+    )
+
+
+def _conda_alone(package: str) -> Problem:
+    return Problem(
+        "conda-alone",
+        f"{package} is conda's, and no distribution is known that pip could install instead.",
+        "environment.yml can list it: %env record",
+        Severity.WARNING,
+        package,
     )
 
 

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import copy
 import os
+import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envmagic.distributions import Index
+from envmagic.distributions import Distribution, Index
 from envmagic.errors import Problem, Severity
 from envmagic.home import user_path
+from envmagic.imports import Where
+from envmagic.imports.follow import tree_of
 from envmagic.operations.needs import Need, Needs
+from envmagic.operations.own import project_name
+from envmagic.operations.supplied import quoted_key
 from envmagic.requirements import Block, Entry, Kind, Mention, Pin, RequirementLine
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = ["Context", "Held", "entries_of", "lines_of", "text_of"]
+__all__ = ["Context", "Held", "entries_of", "lines_of", "site_name", "text_of"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Context:
 class Held:
     """The entries of a block by name, notebook and module; new ones are added as they come."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Block, directory: Path) -> None:
         self._by_name: dict[str, Entry] = {}
         self._by_notebook: dict[str, list[Entry]] = {}
         self._unresolved: set[str] = set()
@@ -59,7 +64,7 @@ class Held:
             if entry.kind is Kind.UNRESOLVED:
                 self._unresolved.add(entry.text)
             if entry.kind is Kind.REQUIREMENT:
-                self._by_name.setdefault(entry.key.partition(";")[0], entry)
+                self._by_name.setdefault(_name(entry, directory), entry)
                 for mention in entry.mentions:
                     self._by_notebook.setdefault(mention.notebook, []).append(entry)
 
@@ -75,25 +80,38 @@ class Held:
         """Whether the file has `module` as unresolved."""
         return module in self._unresolved
 
-    def add(self, entries: Iterable[Entry]) -> None:
-        """`entries` are in the block now; the next notebook has to agree with them."""
+    def add(self, entries: Iterable[Entry], editable: Mapping[str, str]) -> None:
+        """`entries` are in the block now; the next notebook has to agree with them. `editable` are
+        the names of those that are `-e` lines, by the line."""
         for entry in entries:
             if entry.kind is Kind.REQUIREMENT:
-                name = entry.key.partition(";")[0]
+                name = editable.get(entry.text) or entry.key.partition(";")[0]
                 before = self._by_name.get(name)
-                mentions = before.mentions if before is not None else ()
-                self._by_name[name] = replace(entry, mentions=(*mentions, *entry.mentions))
+                mine = {m.notebook for m in entry.mentions}
+                others = before.mentions if before is not None else ()
+                others = tuple(m for m in others if m.notebook not in mine)
+                self._by_name[name] = replace(entry, mentions=(*others, *entry.mentions))
 
 
-def entries_of(needs: Needs, context: Context) -> tuple[list[Entry], list[Problem]]:
-    """The entries for a notebook, and warnings: `unresolved`, `record-conflict`."""
+def _name(entry: Entry, directory: Path) -> str:
+    """The distribution of an entry; for a `-e PATH` line as the project there is called."""
+    if entry.text.startswith("-e "):
+        return project_name(directory / entry.text[3:]) or entry.text
+    return entry.key.partition(";")[0]
+
+
+def entries_of(needs: Needs, context: Context) -> tuple[list[Entry], dict[str, str], list[Problem]]:
+    """The entries for a notebook, the line of each need by its name, and warnings: `unresolved`,
+    `record-conflict`."""
     entries: list[Entry] = []
+    lines: dict[str, str] = {}
     problems: list[Problem] = []
     for need in needs.needs:
         line = context.users.get(need.name)
         if line is not None and not line.constraint:
             continue  # the user's line wins
         entries.append(_entry(need, context, problems))
+        lines[need.name] = entries[-1].text
     kept = _staying(entries, context, needs.removed, unknown=bool(needs.unresolved))
     entries += kept
     for module, where in needs.unresolved:
@@ -101,8 +119,8 @@ def entries_of(needs: Needs, context: Context) -> tuple[list[Entry], list[Proble
         if kept and context.index is None and not context.held.lists(module):
             continue
         entries.append(Entry(Kind.UNRESOLVED, module, (Mention(context.notebook),)))
-        problems.append(_unresolved(module, context.notebook, where.cell))
-    return entries, problems
+        problems.append(_unresolved(module, context.notebook, where))
+    return entries, lines, problems
 
 
 def text_of(need: Need, index: Index | None, pin: Pin, directory: Path | None = None) -> str:
@@ -135,32 +153,36 @@ def _entry(need: Need, context: Context, problems: list[Problem]) -> Entry:
     if need.name in context.users:  # only a constraint is left: it says the version
         return Entry(Kind.REQUIREMENT, text_of(need, None, Pin.NONE), (mention,))
     text = text_of(need, context.index, context.pin, context.directory)
-    if held is not None and not context.repin and not text.startswith("-e"):
+    if held is not None and not context.repin:
         text = _kept(text, held, need, context, problems)
     return Entry(Kind.REQUIREMENT, text, (mention,))
 
 
 def _kept(text: str, held: Entry, need: Need, context: Context, problems: list[Problem]) -> str:
     """`text`, or the line that the block has, where that one has to stay."""
+    installed = context.index.distributions.get(need.name) if context.index else None
+    if installed is None and held.text.startswith("-e "):
+        return held.text
     if held.is_bare:
         return text
     old = held.requirement
     if old is None or (not old.specifier and not old.url):
         return text
-    others = [m.notebook for m in held.mentions if m.notebook != context.notebook]
-    installed = context.index.distributions.get(need.name) if context.index else None
     if installed is None:
         return _with_extras(old, need)
+    others = {m.notebook: None for m in held.mentions if m.notebook != context.notebook}
     if not others:
         return text
-    if old.url is None and old.specifier.contains(installed.version, prereleases=True):
+    if text.startswith("-e "):
+        pass  # a pin that others hold is not what is here
+    elif old.url is None and old.specifier.contains(installed.version, prereleases=True):
         return _with_extras(old, need)
     if all(context.same_environment(other) for other in others):
         return text
     problems.append(
         Problem(
             "record-conflict",
-            f"{context.notebook}{_in(context.environment)} has {need.name} {installed.version}, but"
+            f"{context.notebook}{_in(context.environment)} has {_here(text, installed)}, but"
             f" {held.text} stays in the record for"
             f" {', '.join(o + _in(context.environment_of(o)) for o in others)}.",
             f"To take the recorded one here: %env install {_quoted(held.text)};"
@@ -170,6 +192,10 @@ def _kept(text: str, held: Entry, need: Need, context: Context, problems: list[P
         )
     )
     return held.text
+
+
+def _here(text: str, installed: Distribution) -> str:
+    return text if text.startswith("-e ") else f"{installed.name} {installed.version}"
 
 
 def _in(prefix: Path | None) -> str:
@@ -196,10 +222,10 @@ def _staying(
     What was installed by name, while it is there; and without the environment whatever may hold an
     import that is `unknown` here.
     """
-    found = removed | {entry.key.partition(";")[0] for entry in entries}
+    found = removed | {_name(entry, context.directory) for entry in entries}
     stay: list[Entry] = []
     for entry in context.held.of(context.notebook):
-        name = entry.key.partition(";")[0]
+        name = _name(entry, context.directory)
         if name in found or name in context.users:
             continue
         for mention in entry.mentions:
@@ -213,22 +239,34 @@ def _staying(
 
 
 def _inside(path: str, directory: Path) -> str | None:
-    relative = os.path.relpath(path, directory).replace(os.sep, "/")
-    if relative == "..":
-        return None
-    return None if relative.startswith("../") or os.path.isabs(relative) else f"./{relative}"
+    """`path` from `directory`, where both are in one tree: the repository, else `directory`."""
+    places = ((path, str(directory)), (os.path.realpath(path), os.path.realpath(directory)))
+    for place, here in places:
+        top = str(tree_of(Path(here)))
+        if place == top or place.startswith(top.rstrip(os.sep) + os.sep):
+            relative = os.path.relpath(place, here).replace(os.sep, "/")
+            return relative if relative.startswith(".") else f"./{relative}"
+    return None
 
 
-def _unresolved(module: str, notebook: str, cell: int) -> Problem:
-    place = f"{notebook}, cell {cell}" if cell else notebook
+def _unresolved(module: str, notebook: str, where: Where) -> Problem:
+    place = site_name(notebook, where)
+    place += f", cell {where.cell}" if where.cell else ""
     return Problem(
         "unresolved",
         f"{module} ({place}) belongs to no distribution that is known.",
         f"Install it (%env install NAME), or say its name in pyproject.toml:"
-        f' [tool.envmagic.names] {module} = "NAME".',
+        f' [tool.envmagic.names] {quoted_key(module)} = "NAME".',
         Severity.WARNING,
         module,
     )
+
+
+def site_name(notebook: str, where: Where) -> str:
+    """The file that `where` is in, seen from where `notebook` is: a followed one has its own."""
+    if not where.file:
+        return notebook
+    return posixpath.normpath(posixpath.join(posixpath.dirname(notebook), where.file))
 
 
 def lines_of(entries: list[Entry]) -> Iterator[str]:

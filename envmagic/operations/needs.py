@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +22,7 @@ from envmagic.distributions import (
 from envmagic.errors import EnvmagicError
 from envmagic.imports import Followed, ImportSite, Install, Scan, Where, follow, scan_cell
 from envmagic.imports.follow import tree_of
+from envmagic.operations.supplied import supplied_for
 
 __all__ = ["Need", "Needs", "Sources", "needs_of"]
 
@@ -84,7 +84,7 @@ class Sources:
     cells: tuple[str, ...] = ()
     """Cells run in this session after it was last saved."""
     failed: frozenset[str] = frozenset()
-    """Top-level modules whose import failed in this session."""
+    """Dotted modules and names whose import failed in this session."""
     saved: bool = True
     """Whether the saved file counts; not when there is none."""
     installed: tuple[str, ...] = ()
@@ -99,7 +99,8 @@ class Sources:
     """The requirements file that is written: `-r` of it is no evidence."""
 
 
-_INSTALLING = re.compile(r"\s*[%!].*?\b(un)?install\s")
+_COMMAND_END = re.compile(r"\n|;|&&|\|\|")
+_INSTALLING = re.compile(r"\s*(?:[%!]|pip|python|uv|conda|mamba).*?\b(un)?install\s")
 
 
 @dataclass
@@ -125,13 +126,14 @@ def needs_of(path: Path, sources: Sources) -> Needs:
     scan.add(_scan(((0, source) for source in sources.cells), str(directory)))
     followed = _followed(scan, directory)
     removed = sources.removed | _taken_out([*(c.source for c in notebook.cells), *sources.cells])
-    installs = [i for i in _installs(scan, directory, sources) if i.name not in removed]
+    index = sources.index_for(notebook.kernel)
+    scan.installs += followed.installs
+    installs = _worked(_installs(scan, directory, sources), removed, index)
     installs += _told(sources.installed)
-    resolver = _resolver(installs, directory, sources, sources.index_for(notebook.kernel))
+    resolver = _resolver(installs, directory, sources, index)
     taken = _Taken(local=set(followed.local))
     for site in followed.imports:
-        if site.top not in sources.failed:
-            _take(site, resolver, followed.unsure, taken)
+        _take(site, resolver, followed.unsure, taken, sources)
     for name, sites in taken.sites.items():
         taken.needs[name] = replace(taken.needs[name], sites=tuple(sites))
     for install in installs:
@@ -149,18 +151,37 @@ def needs_of(path: Path, sources: Sources) -> Needs:
     )
 
 
+def _worked(
+    installs: Iterable[Install], removed: frozenset[str], index: Index | None
+) -> list[Install]:
+    """Those that were not taken out again and, of the cells run in this session, did install."""
+    return [
+        i
+        for i in installs
+        if i.name not in removed
+        and (
+            index is None
+            or i.conda
+            or i.where.cell
+            or i.where.file
+            or i.name is None
+            or i.requirement is None
+            or i.name in index.distributions
+        )
+    ]
+
+
 def _taken_out(cells: Iterable[str]) -> frozenset[str]:
     """Distributions that an uninstall command takes out and no later one installs again."""
     out: set[str] = set()
     for source in cells:
-        if "install" not in source:
+        if "uninstall" not in source and not (out and "install" in source):
             continue
-        for line in source.splitlines():
-            command = _INSTALLING.match(line)
-            if command is None:
-                continue
-            words = {_normalized(word) for word in line[command.end() :].split()}
-            out = out | words if command[1] == "un" else out - words
+        for command in _COMMAND_END.split(source):
+            told = _INSTALLING.match(command)
+            if told is not None:
+                words = {_normalized(word) for word in command[told.end() :].split()}
+                out = out | words if told[1] == "un" else out - words
     return frozenset(out)
 
 
@@ -205,6 +226,8 @@ def _installs(scan: Scan, directory: Path, sources: Sources) -> list[Install]:
     for install in scan.installs:
         if install.file is None:
             found.append(install)
+        elif install.file in scan.written:
+            found += _of_text(scan.written[install.file], install.where)
         else:
             found += _of_file(directory / install.file, install.where, sources.target)
     for where, body in scan.requirements:
@@ -251,53 +274,19 @@ def _as_conda(text: str) -> tuple[requirements.RequirementLine, ...]:
 def _resolver(
     installs: Iterable[Install], directory: Path, sources: Sources, index: Index | None
 ) -> Resolver:
-    named = {i.name for i in installs if i.name is not None}
+    named = {i.name for i in installs if i.name is not None and not _is_elsewhere(i)}
     urls = {i.name for i in installs if i.name and _url(i)}
     return Resolver(index, [*named], [*urls], sources.listed, _supplied(directory))
 
 
 def _supplied(directory: Path) -> Mapping[str, str]:
     """`[tool.envmagic.names]` of the nearest pyproject.toml that has it, up to the tree's top."""
-    here, top = str(directory), str(_tree(directory))
-    while True:
-        file = os.path.join(here, "pyproject.toml")
-        try:
-            found = os.stat(file)
-        except OSError:
-            names = None
-        else:
-            names = _supplied_by(file, found.st_mtime_ns, found.st_size)
-        if names is not None:
-            return names
-        if here in (top, os.path.dirname(here)):
-            return {}
-        here = os.path.dirname(here)
+    return supplied_for(directory).names
 
 
-@lru_cache(maxsize=1024)
-def _supplied_by(file: str, changed: int, size: int) -> Mapping[str, str] | None:
-    """The names in `file` as it was at `changed`; None when it says nothing of envmagic."""
-    try:
-        with open(file, "rb") as opened:
-            text = opened.read().decode("utf-8", "replace")
-    except OSError:
-        return None
-    return _names_in(text) if "tool.envmagic" in text else None
-
-
-def _names_in(text: str) -> Mapping[str, str]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        names = tomllib.loads(text)["tool"]["envmagic"]["names"]
-    except (tomllib.TOMLDecodeError, KeyError, TypeError):
-        return {}
-    return {str(k): str(v) for k, v in names.items()} if isinstance(names, dict) else {}
-
-
-def _take(site: ImportSite, resolver: Resolver, unsure: set[str], taken: _Taken) -> None:
+def _take(
+    site: ImportSite, resolver: Resolver, unsure: set[str], taken: _Taken, sources: Sources
+) -> None:
     if is_standard(site.top) or site.module in ("envmagic", "") or site.top == "envmagic":
         return
     for dotted in _candidates(site, resolver):
@@ -307,10 +296,23 @@ def _take(site: ImportSite, resolver: Resolver, unsure: set[str], taken: _Taken)
             taken.provided.add(next(filter(is_provided, heads)))
             continue
         resolution = resolver.resolve(dotted)
+        # what failed is no new need; what the record has stays, it may be installed again
+        listed = resolution is not None and resolution.name in sources.listed
+        if sources.failed and not listed and _has_failed(dotted, sources.failed):
+            continue
         if resolution is None:
             _take_unknown(site, dotted, resolver, unsure, taken)
         elif resolution.name not in _NEVER:
             _add(taken, resolution, site, dotted)
+
+
+def _has_failed(dotted: str, failed: frozenset[str]) -> bool:
+    """Whether an import of `dotted` failed, or one of what is above it."""
+    while dotted:
+        if dotted in failed:
+            return True
+        dotted = dotted.rpartition(".")[0]
+    return False
 
 
 def _candidates(site: ImportSite, resolver: Resolver) -> list[str]:
@@ -350,7 +352,10 @@ def _add(taken: _Taken, resolution: Resolution, site: ImportSite, dotted: str) -
 def _take_install(install: Install, taken: _Taken) -> None:
     """An install line says extras and versions of what is imported, and names more."""
     name = install.name
-    if name is None or install.editable:
+    if name is None:
+        return
+    if _is_path(install):
+        _take_path(name, install, taken)
         return
     url = _url(install)
     held = taken.needs.get(name) or (_of_module(name, taken) if url else None)
@@ -359,7 +364,7 @@ def _take_install(install: Install, taken: _Taken) -> None:
         mistaken = any(
             m.partition(".")[0] == name for n in taken.needs.values() for m, _ in n.sites
         )
-        if install.conda or mistaken or name in _INSTALLERS or _is_path(install):
+        if mistaken or name in _INSTALLERS or (install.conda and not _is_python(name)):
             return
         if name in sys.stdlib_module_names:  # `pip install json`
             return
@@ -373,7 +378,32 @@ def _take_install(install: Install, taken: _Taken) -> None:
         )
     sites = held.sites if held.imported else (*held.sites, ("", install.where))
     named = held.named and (not url or _says_name(install) or _known(held))
-    taken.needs[held.name] = replace(held, url=url or held.url, named=named, sites=sites)
+    # a module that may be missing is there when the notebook itself installs it
+    taken.needs[held.name] = replace(
+        held, url=url or held.url, named=named, sites=sites, optional=False
+    )
+
+
+def _take_path(name: str, install: Install, taken: _Taken) -> None:
+    """`pip install -e ./mine` says where a module comes from that is imported, if it does so for
+    every machine. What the index has is rather a copy of that (`git clone`, then a path)."""
+    held = taken.needs.get(name)
+    if held is None or held.evidence != Evidence.INSTALL_LINE.value or _is_elsewhere(install):
+        return
+    if _known(held):
+        return
+    line = f"-e {install.text}" if install.editable else install.text
+    taken.needs[name] = replace(held, url=line, named=False, optional=False)
+
+
+def _is_elsewhere(install: Install) -> bool:
+    """A path that means something on this machine only."""
+    return _is_path(install) and not re.match(r"\.{1,2}(?:[/\\]|$)", install.text)
+
+
+def _is_python(name: str) -> bool:
+    """Whether what conda calls `name` is a distribution that pip calls so too."""
+    return name in known().distributions
 
 
 def _of_module(name: str, taken: _Taken) -> Need | None:

@@ -4,87 +4,112 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from envmagic import files, locks, requirements
+from envmagic import requirements
 from envmagic.errors import EnvmagicError, Problem, Severity, WordsError
-from envmagic.home import user_path
+from envmagic.home import display, typed, user_path
 from envmagic.model import Environment, Place, Progress, Report
-from envmagic.operations import notebooks
-from envmagic.operations.entries import Context, Held, entries_of, lines_of
+from envmagic.operations import notebooks, supplied
+from envmagic.operations.entries import lines_of
 from envmagic.operations.installation import Installations, Installed
+from envmagic.operations.merging import FILE, Asked, Outcome, read, recorded, refused
 from envmagic.operations.needs import Needs, Sources, needs_of
-from envmagic.operations.reporting import notebook_data
+from envmagic.operations.own import names_in, own_lines
 from envmagic.operations.scanning import scanned
 from envmagic.requests import RecordRequest
-from envmagic.requirements import Block, Entry, Kind, Pin, RequirementLine, RequirementsFile
-from envmagic.shapes import RecordData, RecordedNotebook
+from envmagic.requirements import Pin, RequirementsFile
+from envmagic.shapes import RecordData
 
-if TYPE_CHECKING:
-    from envmagic.operations import conda_record
-    from envmagic.requirements.condafile import CondaFile
+__all__ = ["FILE", "keep", "record", "record_notebook", "state_of"]
 
-__all__ = ["keep", "record", "record_notebook", "state_of"]
-
-FILE = "requirements.txt"
 MANY = 16  # notebooks; from there only cells that can hold an import are parsed
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A `record` with its words understood."""
-
-    pin: Pin | None
-    state: str | None
-    check: bool
-    file: Path | None
-    """`--to FILE`; None: beside each notebook."""
-    print: bool
-    """`--to -`."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What recording into one file came to."""
-
-    file: Path | None
-    block: Block
-    changed: bool
-    notebooks: list[RecordedNotebook]
-    problems: list[Problem]
-    lines: list[str]
-    diff: str = ""
-    parts: tuple[conda_record.Part, ...] = ()
-    """What conda has of the notebooks' needs, for `environment.yml`."""
-    conda: Path | None = None
-    """The `environment.yml` that changed, or would."""
+SESSION = "(this session)"  # in the place of a notebook whose name cannot be told
+# No requirements file is called so, whatever is in it.
+_OTHERS = frozenset(
+    """
+    .ipynb .py .r .rmd .qmd .md .rst .html .toml .yml .yaml .json .lock .cfg .ini .conf .csv .tsv
+    .xml .sh .bat .ps1 .js .ts .zip .gz .whl .pdf .png
+    """.split()
+)
 
 
 def record(request: RecordRequest, place: Place, progress: Progress) -> Report:
     """Write, or with `--check` compare, the record of the notebooks that `request` names.
 
     Raises `EnvmagicError` when a single notebook or its requirements file cannot be read or
-    written; among several, one that cannot be read is a warning and keeps what it had.
+    written; among several, a notebook that cannot be read is a warning and keeps what it had, and
+    what is wrong with one file is its problem and not the others'.
     """
     asked = _understood(request, place)
-    paths = notebooks.choose(request.paths, place)
+    if request.to is not None and not request.paths and place.notebook is None:
+        place = _of_session(place)
+    chosen = notebooks.choose(request.paths, place)
     installations = Installations.chosen(request.env, place)
-    groups: dict[Path | None, list[Path]] = {}
-    for path in paths:
-        target = None if asked.print else asked.file or path.parent / FILE
-        groups.setdefault(target, []).append(path)
-    if len(paths) > 1:
-        progress.step(f"reading {len(paths)} notebooks")
-    kept = {file: _read(file) for file in groups}
+    groups = _grouped(chosen, asked)
+    if len(chosen.notebooks) > 1:
+        progress.step(f"reading {len(chosen.notebooks)} notebooks")
+    kept: dict[Path | None, RequirementsFile] = {}
+    outcomes: list[Outcome] = []
+    for file in groups:
+        try:
+            kept[file] = read(file)
+        except EnvmagicError as error:
+            outcomes.append(_or_refused(file, error, alone=len(groups) == 1))
+    paths = [path for path in chosen.notebooks if _target(path, asked) in kept]
     found = _scanned(paths, kept, asked, place, installations)
-    guesses = _ask_online(found) if request.online else []
-    outcomes = [
-        _recorded(file, group, found, asked, place, installations) for file, group in groups.items()
-    ]
-    report = _report(outcomes, asked)
-    return replace(report, problems=(*report.problems, *guesses))
+    problems = _ask_online(found) if request.online else []
+    for file in kept:
+        try:
+            outcomes.append(recorded(file, groups[file], found, asked, place, installations))
+        except EnvmagicError as error:
+            outcomes.append(_or_refused(file, error, alone=len(groups) == 1))
+    problems += [*chosen.problems, *supplied.unusable({path.parent: None for path in paths})]
+    report = _report(outcomes, asked, problems)
+    differing = [outcome for outcome in outcomes if report.failed and outcome.changed]
+    if not differing:
+        return report
+    said = _out_of_date(differing, _same_words(request), place.directory)
+    return replace(report, problems=(said, *report.problems))
+
+
+def _of_session(place: Place) -> Place:
+    """`place` with a name for the notebook that cannot be told; the cells that ran are known."""
+    from envmagic.model import Door
+
+    if place.door is not Door.NOTEBOOK:
+        return place
+    return replace(place, notebook=place.directory / SESSION)
+
+
+def _grouped(chosen: notebooks.Chosen, asked: Asked) -> dict[Path | None, list[Path]]:
+    """The notebooks by the file that they are recorded in."""
+    groups: dict[Path | None, list[Path]] = {}
+    for path in chosen.notebooks:
+        groups.setdefault(_target(path, asked), []).append(path)
+    for directory in chosen.directories if asked.beside else ():
+        groups.setdefault(directory / FILE, [])
+    return groups
+
+
+def _target(notebook: Path, asked: Asked) -> Path | None:
+    return None if asked.print else asked.file or notebook.parent / FILE
+
+
+def _or_refused(file: Path | None, error: EnvmagicError, *, alone: bool) -> Outcome:
+    if alone:
+        raise error
+    return refused(file, error.problem)
+
+
+def _same_words(request: RecordRequest) -> str:
+    """What to type to write what was checked; without `--env none`, for then versions count."""
+    words = ["%env record", *([request.state] if request.state else []), *map(typed, request.paths)]
+    words += ["--to", typed(request.to)] if request.to else []
+    words += ["--pin", request.pin] if request.pin else []
+    words += ["--env", typed(request.env)] if request.env not in (None, "none") else []
+    return " ".join(words)
 
 
 def _ask_online(found: dict[Path, Needs | Problem]) -> list[Problem]:
@@ -112,7 +137,7 @@ def record_notebook(
     if place.notebook is None or place.executing:
         return None, (), False
     try:
-        asked = Asked(None, None if _is_off(place.notebook) else "on", False, None, False)
+        asked = Asked(state=None if _is_off(place.notebook) else "on")
         installations = Installations.live(place, Installed.of(environment))
         outcome = _live(place, installations, asked, installed, removed)
     except EnvmagicError as error:
@@ -132,8 +157,7 @@ def keep(place: Place) -> tuple[Problem, ...]:
         if file.block is None or not file.block.recording:
             return ()
         installations = Installations.live(place, Installed.here())
-        asked = Asked(None, None, False, None, False)
-        return tuple(_live(place, installations, asked).problems)
+        return tuple(_live(place, installations, Asked()).problems)
     except EnvmagicError as error:
         return (error.problem,)
 
@@ -147,10 +171,10 @@ def _live(
 ) -> Outcome:
     assert place.notebook is not None
     file = place.notebook.parent / FILE
-    sources = _sources(place.notebook, _read(file), place, installations)
+    sources = _sources(place.notebook, read(file), place, installations)
     told = replace(sources, installed=tuple(installed), removed=frozenset(removed))
     needs = needs_of(place.notebook, told)
-    return _recorded(file, [place.notebook], {place.notebook: needs}, asked, place, installations)
+    return recorded(file, [place.notebook], {place.notebook: needs}, asked, place, installations)
 
 
 def _is_off(notebook: Path) -> bool:
@@ -187,12 +211,29 @@ def _understood(request: RecordRequest, place: Place) -> Asked:
         file = Path(os.path.abspath(place.directory / Path(request.to).expanduser()))
         if file.is_dir():
             file = file / FILE
+        _refuse_others(file)
     pin = Pin(request.pin) if request.pin else None
     return Asked(pin, request.state, request.check, file, to_screen)
 
 
-def _read(file: Path | None) -> RequirementsFile:
-    return RequirementsFile(Path(FILE)) if file is None else requirements.read(file)
+def _refuse_others(file: Path) -> None:
+    """Raise `WordsError` where `file` is no requirements file: a block in it would destroy it."""
+    if file.suffix.lower() not in _OTHERS and not _is_other_text(file):
+        return
+    raise WordsError(
+        "no-requirements",
+        f"{user_path(file)} is no requirements file, so nothing is recorded in it.",
+        "Name one: %env record --to requirements-notebook.txt",
+        subject=str(file),
+    )
+
+
+def _is_other_text(file: Path) -> bool:
+    """Whether most lines that are there are none that pip reads."""
+    if not file.is_file():
+        return False
+    there = read(file)
+    return there.block is None and requirements.looks_other(there.user_text)
 
 
 def _scanned(
@@ -203,12 +244,12 @@ def _scanned(
     installations: Installations,
 ) -> dict[Path, Needs | Problem]:
     if len(paths) == 1:
-        target = next(iter(kept.values()))
+        target = kept[_target(paths[0], asked)]
         return {paths[0]: needs_of(paths[0], _sources(paths[0], target, place, installations))}
     listed = {file: _listed(held) for file, held in kept.items()}
 
     def sources(path: Path) -> Sources:
-        file = None if asked.print else asked.file or path.parent / FILE
+        file = _target(path, asked)
         found = _sources(path, kept[file], place, installations, listed[file])
         return replace(found, thorough=len(paths) < MANY)
 
@@ -237,237 +278,49 @@ def _sources(
 
 def _listed(file: RequirementsFile) -> frozenset[str]:
     """The distributions that `file` names, in the user's lines or in the block."""
-    names = {line.name for line in _users(file).values()}
-    names |= {e.key.partition(";")[0] for e in _entries(file.block) if e.kind is Kind.REQUIREMENT}
-    return frozenset(name for name in names if name)
+    names = set(own_lines(file).of(None))
+    return frozenset(names | {*names_in(file.block, file.path.parent)} if file.block else names)
 
 
-def _entries(block: Block | None) -> tuple[Entry, ...]:
-    return block.entries if block is not None else ()
+def _report(outcomes: Sequence[Outcome], asked: Asked, more: Sequence[Problem]) -> Report:
+    problems = [p for outcome in outcomes for p in outcome.problems]
+    changed = any(outcome.changed for outcome in outcomes)
+    data = _data(outcomes, asked)
+    failed = asked.check and changed
+    return Report("record", data, changed and not asked.check, (*problems, *more), failed=failed)
 
 
-def _users(file: RequirementsFile) -> dict[str, RequirementLine]:
-    """The user's lines by name; of several, one that installs before one that only limits."""
-    found: dict[str, RequirementLine] = {}
-    for line in requirements.user_lines(file):
-        if line.name and (line.name not in found or found[line.name].constraint):
-            found[line.name] = line
-    return found
-
-
-def _recorded(
-    path: Path | None,
-    group: Sequence[Path],
-    found: Mapping[Path, Needs | Problem],
-    asked: Asked,
-    place: Place,
-    installations: Installations,
-) -> Outcome:
-    if path is None:
-        return _merged(path, group, found, asked, place, installations)[0]
-    if asked.check:
-        outcome, file = _merged(path, group, found, asked, place, installations)
-        refused = _refused(file, outcome.block)
-    else:
-        with locks.lock(path):
-            outcome, file = _merged(path, group, found, asked, place, installations)
-            refused = _refused(file, outcome.block)
-            if outcome.changed and refused is None:
-                files.write_atomic(path, file.with_block(outcome.block))
-    if refused is not None:
-        return replace(outcome, changed=False, diff="", problems=[*outcome.problems, refused])
-    return _with_conda(outcome, path, asked, place, installations)
-
-
-def _with_conda(
-    outcome: Outcome, path: Path, asked: Asked, place: Place, installations: Installations
-) -> Outcome:
-    """`outcome` with what became of `environment.yml`, which lists what conda installs."""
-    if not outcome.parts:
-        return outcome
-    directory = path.parent
-    live = _relative(place.notebook, directory) if place.notebook is not None else ""
-
-    def same(one: str, other: str) -> bool:
-        return installations.share(directory / one, directory / other)
-
-    from envmagic.operations import conda_record
-
-    conda, diff, problems = conda_record.update(
-        directory,
-        outcome.parts,
-        outcome.block,
-        same,
-        exists=lambda name: name == live or os.path.exists(os.path.join(directory, name)),
-        check=asked.check,
-    )
-    return replace(
-        outcome,
-        changed=outcome.changed or conda is not None,
-        problems=[*outcome.problems, *problems],
-        lines=[*outcome.lines, *(e.text for part in outcome.parts for e in part.entries)],
-        diff=outcome.diff + diff,
-        conda=conda,
-    )
-
-
-def _beside(directory: Path) -> CondaFile | None:
-    """`environment.yml` in `directory`; what reads it is imported only where there is one."""
-    names = ("environment.yml", "environment.yaml")
-    if not any(os.path.exists(os.path.join(directory, name)) for name in names):
-        return None
-    from envmagic.operations import conda_record
-
-    return conda_record.beside(directory)
-
-
-def _split(
-    name: str,
-    entries: Sequence[Entry],
-    prefix: Path | None,
-    pin: Pin,
-    beside: CondaFile | None,
-    *,
-    keep: bool,
-) -> tuple[list[Entry], conda_record.Part, list[Problem]] | None:
-    """`conda_record.split`, where conda has to do with the notebook at all."""
-    if beside is None and (prefix is None or not (prefix / "conda-meta").is_dir()):
-        return None
-    from envmagic.operations import conda_record
-
-    return conda_record.split(name, entries, prefix, pin, beside, keep=keep)
-
-
-def _merged(
-    path: Path | None,
-    group: Sequence[Path],
-    found: Mapping[Path, Needs | Problem],
-    asked: Asked,
-    place: Place,
-    installations: Installations,
-) -> tuple[Outcome, RequirementsFile]:
-    """The block as it should be, and the file as it is now."""
-    file = _read(path)
-    block = file.block or Block(recording=False)
-    directory = path.parent if path is not None else place.directory
-    pin = asked.pin or block.pin
-    users = _users(file)
-    problems: list[Problem] = []
-    data: list[RecordedNotebook] = []
-    live = {_relative(place.notebook, directory)} if place.notebook is not None else set()
-    beside = _beside(directory) if asked.file is None and path is not None else None
-    parts: list[conda_record.Part] = []
-    merged = block.without_missing(
-        lambda name: name in live or os.path.exists(os.path.join(directory, name))
-    )
-    python = block.python
-    held, new = Held(merged), dict[str, list[Entry]]()
-    for notebook in group:
-        needs = found[notebook]
-        if isinstance(needs, Problem):
-            problems.append(replace(needs, severity=Severity.WARNING))
-            continue
-        name = _relative(notebook, directory)
-        installed = installations.of(notebook, needs.kernel)
-        context = Context(
-            name,
-            directory,
-            held,
-            pin,
-            installed.index if installed else None,
-            users,
-            lambda other, here=notebook: installations.share(here, directory / other),  # type: ignore[misc]
-            installed.prefix if installed else None,
-            lambda other: installations.prefix_of(directory / other),
-            keep=notebook == place.notebook and not place.saved_since_start,
-            repin=pin is not block.pin,
-        )
-        entries, warnings = entries_of(needs, context)
-        for_pip = entries
-        if asked.file is None and path is not None:
-            prefix = installed.prefix if installed else None
-            split = _split(name, entries, prefix, pin, beside, keep=context.keep)
-            if split is not None:
-                for_pip, part, said = split
-                entries = [*for_pip, *part.entries]
-                parts.append(part)
-                known = {e.text for e in for_pip}
-                warnings = [w for w in warnings if w.code != "unresolved" or w.subject in known]
-                warnings += said
-        held.add(for_pip)
-        new[name] = for_pip
-        python = installed.python if installed else python
-        problems += warnings
-        data.append(notebook_data(needs, entries, users, _relative(notebook, place.directory)))
-    recording = {"on": True, "off": False, None: block.recording}[asked.state]
-    merged = replace(merged.replaced(new), python=python, pin=pin, recording=recording)
-    outcome = _outcome(file, path, merged, asked, data, problems)
-    return replace(outcome, parts=tuple(parts)), file
-
-
-def _outcome(
-    file: RequirementsFile,
-    path: Path | None,
-    block: Block,
-    asked: Asked,
-    data: list[RecordedNotebook],
-    problems: list[Problem],
-) -> Outcome:
-    idle = file.block is None and not block.entries and asked.state is None
-    changed = path is not None and not idle and file.block != block
-    diff = _diff(file, block) if changed and asked.check else ""
-    lines = list(lines_of(list(block.entries)))
-    return Outcome(path, block, changed, data, problems, lines, diff)
-
-
-def _refused(file: RequirementsFile, block: Block) -> Problem | None:
-    """pip wants hashes for all requirements of a file or for none."""
-    hashed = any(line.hashed for line in requirements.user_lines(file))
-    if not hashed or not any(e.kind is Kind.REQUIREMENT for e in block.entries):
-        return None
+def _out_of_date(differing: Sequence[Outcome], words: str, here: Path) -> Problem:
+    files = [f for o in differing for f in _files(o)]
+    what = " and ".join(display(f, here) for f in files)
+    if len(files) > 2:
+        what = f"{len(files)} files"
+    are, them = ("is", "it") if len(files) == 1 else ("are", "them")
     return Problem(
-        "hash-checked",
-        f"{user_path(file.path)} has hashes, and pip takes no requirement without one beside them.",
-        "Record into another file: %env record --to requirements-notebook.txt",
-        subject=str(file.path),
+        "out-of-date",
+        f"{what} {are} not what the notebooks need.",
+        f"Write {them}: {words}",
+        subject=str(files[0]) if len(files) == 1 else "",
     )
 
 
-def _diff(file: RequirementsFile, block: Block) -> str:
-    import difflib
-
-    def lines(text: str) -> list[str]:
-        return [f"{line}\n" for line in text.splitlines()]
-
-    old = [] if file.block is None else file.block.render()
-    name = user_path(file.path)
-    before = lines(file.before) + lines("\n".join(old)) + lines(file.after.lstrip("\r\n"))
-    after = lines(file.before) + lines("\n".join(block.render())) + lines(file.after.lstrip("\r\n"))
-    return "".join(difflib.unified_diff(before, after, name, f"{name} (as it should be)"))
-
-
-def _relative(path: Path, directory: Path) -> str:
-    if path.parent == directory:
-        return path.name
-    return os.path.relpath(path, directory).replace(os.sep, "/")
-
-
-def _report(outcomes: Sequence[Outcome], asked: Asked) -> Report:
-    problems = tuple(p for outcome in outcomes for p in outcome.problems)
-    differs = asked.check and any(outcome.changed for outcome in outcomes)
-    changed = not asked.check and any(outcome.changed for outcome in outcomes)
-    return Report("record", _data(outcomes, asked), changed, problems, failed=differs)
+def _files(outcome: Outcome) -> list[Path]:
+    """The files that differ: one of them may be as it should be."""
+    own = [outcome.file] if outcome.file and (outcome.differs or not outcome.conda) else []
+    return [*own, *([outcome.conda] if outcome.conda else [])]
 
 
 def _data(outcomes: Sequence[Outcome], asked: Asked) -> RecordData:
-    written = [o for o in outcomes if o.file is not None]
-    first = written[0] if len(written) == 1 else None
+    """Of several files those are named that there are; nothing is said of the others' lines."""
+    of_files = [o for o in outcomes if o.file is not None]
+    first = of_files[0] if len(of_files) == 1 else None
+    told = [o for o in outcomes if o.written] or list(outcomes)
     data = RecordData(
         file=str(first.file) if first else None,
-        files=[str(f) for o in written for f in (o.file, o.conda) if f is not None],
+        files=[str(f) for o in told for f in (o.file, o.conda) if f is not None],
         changed=not asked.check and any(o.changed for o in outcomes),
         notebooks=[n for o in outcomes for n in o.notebooks],
-        lines=_unique(line for o in outcomes for line in o.lines),
+        lines=_unique(line for o in told for line in o.lines),
     )
     if first is not None:
         data["state"] = "on" if first.block.recording else "off"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import posixpath
+import re
 from collections.abc import Mapping, Sequence
 
 from envmagic.imports import Where
+from envmagic.operations.entries import site_name
 from envmagic.operations.needs import Need, Needs
 from envmagic.requirements import Entry, RequirementLine
 from envmagic.shapes import RecordedNotebook, RecordedRequirement, SiteData
@@ -14,10 +15,15 @@ __all__ = ["notebook_data"]
 
 
 def notebook_data(
-    needs: Needs, entries: Sequence[Entry], users: Mapping[str, RequirementLine], path: str
+    needs: Needs,
+    entries: Sequence[Entry],
+    lines: Mapping[str, str],
+    users: Mapping[str, RequirementLine],
+    path: str,
 ) -> RecordedNotebook:
-    """What is reported of one notebook; `path` is how it is shown."""
-    texts = {entry.key.partition(";")[0]: entry.text for entry in entries}
+    """What is reported of one notebook; `path` is how it is shown, `lines` are those of its needs
+    by name, where `entries` has none of that name."""
+    texts = {**lines, **{entry.key.partition(";")[0]: entry.text for entry in entries}}
     return RecordedNotebook(
         path=path,
         language=needs.language,
@@ -33,7 +39,8 @@ def _requirement(
     need: Need, texts: Mapping[str, str], users: Mapping[str, RequirementLine], path: str
 ) -> RecordedRequirement:
     line = users.get(need.name)
-    text = texts.get(need.name) or (line.text if line is not None else need.name)
+    own = re.sub(r"\s--?[A-Za-z].*$", "", line.text) if line is not None else ""  # no hashes
+    text = texts.get(need.name) or own or need.name
     if need.url and not need.named:
         text = need.url
     return RecordedRequirement(
@@ -47,5 +54,4 @@ def _requirement(
 
 
 def _site(module: str, where: Where, path: str) -> SiteData:
-    file = posixpath.join(posixpath.dirname(path), where.file) if where.file else path
-    return SiteData(module=module, file=file, cell=where.cell, line=where.line)
+    return SiteData(module=module, file=site_name(path, where), cell=where.cell, line=where.line)

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
 
+from envmagic.errors import Severity
 from envmagic.model import Report
 from envmagic.render.parts import Code, Line, Part, Row, Table, Tone
-from envmagic.render.said import count, near
+from envmagic.render.said import count, joined, near
 
 __all__ = ["lines", "record", "record_fact"]
 
@@ -35,32 +36,26 @@ def record_fact(data: Mapping[str, Any]) -> str:
 
 def lines(report: Report) -> str | None:
     """The requirement lines alone, when that is what was asked for (`record --to -`), else None."""
-    to_screen = report.verb == "record" and not _files(report.data)
+    failed = any(problem.severity is Severity.ERROR for problem in report.problems)
+    to_screen = report.verb == "record" and not _files(report.data) and not failed
     return "\n".join(report.data.get("lines", [])) if to_screen else None
 
 
 def record(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
     """The parts of a `record` report."""
-    if data.get("diff"):
-        return (
-            Line(
-                f"{_files(data)} is not what the notebooks need.",
-                "Write it: %env record",
-                tone=Tone.BAD,
-            ),
-            Code(data["diff"].rstrip()),
-        )
+    if data.get("diff"):  # which files those are, a problem says below it
+        return (Code(data["diff"].rstrip()),)
     printed = lines(report)
     if printed:
         return (Code(printed),)
-    done = () if _is_refused(report) else (Line(_headline(report, data), tone=Tone.GOOD),)
+    done = () if _is_refused(report) else (_headline(report, data),)
     return (*done, *_requirements(data), *_others(data))
 
 
 def _is_refused(report: Report) -> bool:
-    """Nothing could be written into the one file; the problem says why."""
-    files = report.data.get("files") or ()
-    return len(files) <= 1 and any(p.code == "hash-checked" for p in report.problems)
+    """Nothing could be written into the files that are named; the problem says why."""
+    wrong = {p.subject for p in report.problems if p.severity is Severity.ERROR}
+    return not wrong.isdisjoint(report.data.get("files") or ())
 
 
 def _written(data: Mapping[str, Any]) -> frozenset[str]:
@@ -96,19 +91,28 @@ def _keys(requirement: Mapping[str, Any]) -> tuple[str, str]:
     return _key(requirement["name"]), requirement["requirement"]
 
 
-def _headline(report: Report, data: Mapping[str, Any]) -> str:
-    files = _files(data) or "Nothing was written"
+def _headline(report: Report, data: Mapping[str, Any]) -> Line:
     own = len(_own(data))
-    what = count(len(data.get("lines", [])) + own, "requirement")
+    wanted = len(data.get("lines", [])) + own
+    if not wanted and not report.changed and not any(map(os.path.exists, _paths(data))):
+        return Line(
+            "Nothing to record: nothing that has to be installed is imported", tone=Tone.INFO
+        )
+    files = _files(data) or "Nothing was written"
+    what = count(wanted, "requirement")
     what += f", {own} of them in lines of your own" if own else ""
     done = "written" if report.changed else "up to date"
     state = f", recording {data['state']}" if data.get("state") else ""
-    return f"{files}: {what}, {done}{state}"
+    return Line(f"{files}: {what}, {done}{state}", tone=Tone.GOOD)
+
+
+def _paths(data: Mapping[str, Any]) -> list[str]:
+    return data.get("files") or ([data["file"]] if data.get("file") else [])
 
 
 def _files(data: Mapping[str, Any]) -> str:
     """The files of the record: requirements.txt, with environment.yml where conda is."""
-    files = data.get("files") or ([data["file"]] if data.get("file") else [])
+    files = _paths(data)
     if len(files) <= 2:
         return " and ".join(near(file) for file in files)
     return count(len(files), "file")
@@ -124,7 +128,9 @@ def _requirements(data: Mapping[str, Any]) -> tuple[Part, ...]:
     if not found:
         return ()
     written, own = _written(data), _own(data)
-    rows = [_row(text, users, written, own) for text, users in sorted(found.items())[:_ROWS]]
+    apart = len({PurePath(notebook["path"]).parent for notebook in data["notebooks"]}) > 1
+    shown = sorted(found.items())[:_ROWS]
+    rows = [_row(text, users, written, own, apart=apart) for text, users in shown]
     more = len(found) - len(rows)
     head = ("Import", "Distribution", "Version", "From", "Used in")
     table = Table(head, tuple(rows), code=(0, 1, 2))
@@ -141,10 +147,12 @@ def _row(
     users: list[tuple[str, Mapping[str, Any]]],
     written: frozenset[str],
     own: set[str],
+    *,
+    apart: bool,
 ) -> Row:
     first = users[0][1]
     optional = all(requirement["optional"] for _, requirement in users)
-    where = "; ".join(_sites(path, requirement["sites"]) for path, requirement in users)
+    where = "; ".join(_sites(path, need["sites"], apart=apart) for path, need in users)
     named = _NAMED.match(text)
     distribution = named[0] if named else first["name"]
     version = text[named.end() :].strip() if named else text
@@ -172,13 +180,24 @@ def _shortest(modules: Iterable[str]) -> str:
     return ".".join(shared) + ".…" if shared else f"{kept[0]}, {kept[1]}…"
 
 
-def _sites(notebook: str, sites: Iterable[Mapping[str, Any]]) -> str:
-    cells = sorted({site["cell"] for site in sites if site["cell"]})
-    name = PurePath(notebook).name
-    if not cells:
+def _sites(notebook: str, sites: Iterable[Mapping[str, Any]], *, apart: bool) -> str:
+    """The files and cells; a file that the notebook takes in is named itself. `apart`: there are
+    several directories, so a name alone would not do."""
+    found: dict[str, set[int]] = {}
+    for site in sites:
+        found.setdefault(site["file"] or notebook, set()).add(site["cell"])
+    found = found or {notebook: set()}
+    return "; ".join(
+        _cells(file if apart else PurePath(file).name, cells - {0}) for file, cells in found.items()
+    )
+
+
+def _cells(name: str, cells: Iterable[int]) -> str:
+    numbers = sorted(cells)
+    if not numbers:
         return name
-    shown = ", ".join(str(cell) for cell in cells[:4]) + ("…" if len(cells) > 4 else "")
-    return f"{name}, cell {shown}" if len(cells) == 1 else f"{name}, cells {shown}"
+    shown = ", ".join(str(cell) for cell in numbers[:4]) + ("…" if len(numbers) > 4 else "")
+    return f"{name}, cell {shown}" if len(numbers) == 1 else f"{name}, cells {shown}"
 
 
 def _others(data: Mapping[str, Any]) -> tuple[Part, ...]:
@@ -191,7 +210,15 @@ def _others(data: Mapping[str, Any]) -> tuple[Part, ...]:
         for label, names in said
         if names
     ]
-    return (*lines, *_unparsed(data))
+    return (*lines, *_of_other_languages(data), *_unparsed(data))
+
+
+def _of_other_languages(data: Mapping[str, Any]) -> tuple[Part, ...]:
+    others = [nb for nb in data.get("notebooks", []) if nb["language"] != "python"]
+    if not others:
+        return ()
+    names = joined([f"{PurePath(nb['path']).name} ({nb['language']})" for nb in others], 4)
+    return (Line(f"Not in Python, so not looked into: {names}", tone=Tone.INFO),)
 
 
 def _unparsed(data: Mapping[str, Any]) -> tuple[Part, ...]:

@@ -2,7 +2,7 @@
 
 from envmagic.requirements.block import Block, Entry, Kind, Mention, Pin
 from envmagic.requirements.file import RequirementsFile, read, user_lines
-from envmagic.requirements.lines import RequirementLine, decode, parse_lines
+from envmagic.requirements.lines import RequirementLine, decode, looks_other, parse_lines
 
 __all__ = [
     "Block",
@@ -13,6 +13,7 @@ __all__ = [
     "RequirementLine",
     "RequirementsFile",
     "decode",
+    "looks_other",
     "parse_lines",
     "read",
     "user_lines",

@@ -16,7 +16,17 @@ from envmagic.requirements.lines import normalized
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = ["FOOTER", "HEADER", "Block", "Entry", "Kind", "Mention", "Pin", "parse_block"]
+__all__ = [
+    "FOOTER",
+    "HEADER",
+    "Block",
+    "Entry",
+    "Kind",
+    "Mention",
+    "Pin",
+    "parse_block",
+    "refuse_conflict",
+]
 
 HEADER = re.compile(r"# >>> envmagic (?P<schema>\d+) >>>(?P<state>.*)")
 FOOTER = re.compile(r"# <<< envmagic <<<\s*")
@@ -24,6 +34,8 @@ _SCHEMA = 1
 _INSTALLED = " (installed)"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _COMMENTED = re.compile(r"# (unresolved|optional): (\S.*)")
+# What git leaves where two sides changed the same lines; `=======` stands between two of these.
+_CONFLICT = re.compile(r"\s*(?:<{7}|>{7}|\|{7})(?:\s|$)")
 
 
 class Pin(str, Enum):
@@ -134,6 +146,19 @@ class Block:
         gone = {m.notebook for e in self.entries for m in e.mentions if not exists(m.notebook)}
         return self.replaced(dict.fromkeys(gone, ())) if gone else self
 
+    def with_lines(self, texts: Mapping[str, str]) -> Block:
+        """The block with the line in `texts` for each distribution (normalised name) in it."""
+        told = [e.kind is Kind.REQUIREMENT and e.key in texts for e in self.entries]
+        if not any(told):
+            return self
+        entries = zip(self.entries, told, strict=True)
+        return replace(
+            self,
+            entries=_joined(
+                replace(e, text=texts[e.key]) if is_told else e for e, is_told in entries
+            ),
+        )
+
     def render(self) -> list[str]:
         """Its lines, markers included, without line ends."""
         python = f"python {self.python}, " if self.python else ""
@@ -169,6 +194,21 @@ def parse_block(lines: list[str], first: int, source: str) -> Block:
         elif line.strip():
             entries.append(_entry(line))
     return _state(header["state"], _joined(entries))
+
+
+def refuse_conflict(lines: Iterable[str], source: str, subject: str) -> None:
+    """Raise `EnvmagicError` (`bad-block`) where a merge left both sides in `lines` of `source`.
+
+    Anywhere in the file: pip reads none of it, and what is recorded is not settled.
+    """
+    for number, line in enumerate(lines, 1):
+        if _CONFLICT.match(line):
+            raise EnvmagicError(
+                "bad-block",
+                f"Line {number} of {source} is a conflict marker: a merge left both sides there.",
+                "Keep one side and delete the marker lines; then: %env record",
+                subject=subject,
+            )
 
 
 def _entry(line: str) -> Entry:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from envmagic.errors import EnvmagicError
 from envmagic.home import user_path
-from envmagic.requirements.block import FOOTER, HEADER, Block, parse_block
+from envmagic.requirements.block import FOOTER, HEADER, Block, parse_block, refuse_conflict
 from envmagic.requirements.lines import decode, encode
 
 __all__ = ["INCLUDE", "CondaFile", "new", "read"]
@@ -87,8 +87,9 @@ def new(path: Path, name: str, channels: Iterable[str]) -> CondaFile:
 def read(path: Path) -> CondaFile | None:
     """What `path` holds; None where there is none.
 
-    Raises `EnvmagicError` when it cannot be read (`unreadable`), its block has no end or there are
-    two (`bad-block`), or its dependencies are no list of lines (`record-place`).
+    Raises `EnvmagicError` when it cannot be read (`unreadable`), its block has no end, there are
+    two or a merge left its conflict there (`bad-block`), or its dependencies are no list of lines
+    (`record-place`).
     """
     try:
         text, encoding, mark = decode(path.read_bytes())
@@ -101,6 +102,7 @@ def read(path: Path) -> CondaFile | None:
     newline = (re.search(r"\r\n|\r|\n", text) or ["\n"])[0]
     shell = CondaFile(path, encoding=encoding, mark=mark, newline=newline)
     lines = [line for line in _LINE.findall(text) if line]
+    refuse_conflict(lines, user_path(path), str(path))
     marks = [i for i, line in enumerate(lines) if HEADER.match(line.strip())]
     ends = [i for i, line in enumerate(lines) if FOOTER.fullmatch(line.strip())]
     if not marks and not ends:

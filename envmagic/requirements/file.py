@@ -8,7 +8,7 @@ from pathlib import Path
 
 from envmagic.errors import EnvmagicError
 from envmagic.home import user_path
-from envmagic.requirements.block import FOOTER, HEADER, Block, parse_block
+from envmagic.requirements.block import FOOTER, HEADER, Block, parse_block, refuse_conflict
 from envmagic.requirements.lines import RequirementLine, decode, encode, parse_lines
 
 __all__ = ["RequirementsFile", "read", "user_lines"]
@@ -49,8 +49,8 @@ class RequirementsFile:
 def read(path: Path) -> RequirementsFile:
     """What `path` holds; an empty file where there is none.
 
-    Raises `EnvmagicError` when it cannot be read (`unreadable`), or its block has no end or there
-    are two (`bad-block`), naming the line.
+    Raises `EnvmagicError` when it cannot be read (`unreadable`), or its block has no end, there are
+    two, or a merge left its conflict in the file (`bad-block`), naming the line.
     """
     try:
         raw = path.read_bytes()
@@ -84,6 +84,7 @@ def _parsed(path: Path, raw: bytes) -> RequirementsFile:
         ) from error
     newline = _newline(text)
     lines = [m for m in _LINE.findall(text) if m]
+    refuse_conflict(lines, user_path(path), str(path))
     start, end = _markers(path, lines)
     if start is None:
         return RequirementsFile(path, None, text, "", encoding, mark, newline)

@@ -12,7 +12,7 @@ from envmagic.errors import EnvmagicError
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = ["RequirementLine", "decode", "encode", "normalized", "parse_lines"]
+__all__ = ["RequirementLine", "decode", "encode", "looks_other", "normalized", "parse_lines"]
 
 # The order matters: UTF-32's little-endian mark starts with UTF-16's.
 _MARKS = (
@@ -26,8 +26,14 @@ _MARKS = (
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _OPTION_TAIL = re.compile(r"\s--?[A-Za-z].*$")
 _FILE_OPTION = re.compile(r"^(-r|-c|--requirement|--constraint)(?:[ \t]*=?[ \t]*)(.+)$")
+_OPTION = re.compile(r"-[rceif][ \t]|--[a-z]")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
 _WHEEL = re.compile(r"([A-Za-z0-9_.]+)-[^/\\-]+(?:-[^/\\-]+){3,4}\.whl(?:[#?].*)?$")
+_EDITABLE = re.compile(r"^(?:-e[ \t]+|--editable[ \t=]+)")
+_TAIL = re.compile(r"\s+(?:;|--?[A-Za-z]).*$")
+_EXTRAS = re.compile(r"\[[^\]/\\]*\]$")
+_ARCHIVE = re.compile(r"/([^/]+)/(?:archive|tarball|zipball|releases|-/archive)/")
+_SDIST = re.compile(r"(?:-v?\d[^/-]*)?\.(?:tar\.(?:gz|bz2|xz)|tgz|zip)$")
 _NOT_A_NAME = re.compile(
     r"^(?:[a-z+.]+://|(?:git|hg|svn|bzr)\+|file:|\.{1,2}(?:[/\\]|$|\[)|[/~\\]|[A-Za-z]:[/\\])"
     r"|\.(?:whl|zip|tar\.(?:gz|bz2|xz)|tgz)(?:[#?\[].*)?$",
@@ -84,6 +90,31 @@ class RequirementLine:
         egg = _EGG.search(self.text) or _WHEEL.search(self.text)
         return normalized(egg[1]) if egg else None
 
+    @property
+    def location(self) -> str | None:
+        """The URL or path that it installs from; None where it names a distribution alone, or is an
+        option."""
+        if self.is_option:
+            return None
+        if self.requirement is not None:
+            return self.requirement.url
+        text = _TAIL.sub("", _EDITABLE.sub("", self.text))
+        return _EXTRAS.sub("", text.strip().strip("\"'"))
+
+    @property
+    def guess(self) -> str | None:
+        """The distribution that its URL or archive is called after (`git+https://h/o/mod.git@v1`:
+        mod), normalised; None for a name or a directory."""
+        location = re.split(r"[?#]", self.location or "")[0]
+        path = location.partition("://")[2].partition("/")[2]
+        if not path:
+            if not _SDIST.search(location):
+                return None
+            path = location
+        archive = _ARCHIVE.search(f"/{path}")
+        last = archive[1] if archive else path.partition("@")[0].rstrip("/").rpartition("/")[2]
+        return normalized(_SDIST.sub("", last.removesuffix(".git"))) or None
+
 
 def parse_lines(text: str, source: str) -> tuple[RequirementLine, ...]:
     """The lines of `text` that ask for something.
@@ -92,6 +123,21 @@ def parse_lines(text: str, source: str) -> tuple[RequirementLine, ...]:
     first line that pip would refuse.
     """
     return tuple(_parse(line, number, source) for number, line in _logical(text))
+
+
+def looks_other(text: str) -> bool:
+    """Whether most of the lines of `text` are none that pip reads: it is something else."""
+    lines = [line for _, line in _logical(text)]
+    return 2 * sum(not _is_line(line) for line in lines) > len(lines)
+
+
+def _is_line(line: str) -> bool:
+    if line.startswith("-"):
+        return _OPTION.match(line) is not None
+    try:
+        return _parse(line, 1, "") is not None
+    except EnvmagicError:
+        return False
 
 
 def decode(raw: bytes) -> tuple[str, str, bytes]:

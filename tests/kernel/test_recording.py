@@ -153,3 +153,28 @@ def test_a_notebook_executed_from_top_to_bottom_is_not_recorded_unless_it_asks(
     save("%load_ext envmagic", "import jinja2", "%env record")
     execute(notebook)
     assert "jinja2" in file.read_text()
+
+
+def test_an_import_that_fails_takes_nothing_out(session: Session) -> None:
+    """The record has it from where it was installed; it is missing here, and not unneeded."""
+    block = "seaborn==0.13.2\n    # a.ipynb\n# <<< envmagic <<<"
+    session.file.write_text(session.file.read_text().replace("# <<< envmagic <<<", block))
+    session.save("import seaborn, jinja2")
+    session.run("%load_ext envmagic")
+    for name in ("seaborn", "altair"):
+        session.run(f"import {name}", check=False)
+    session.run("from packaging import nothing_of_the_kind", check=False)
+    session.run("import azure.identity", check=False)
+    session.save("import seaborn, altair, jinja2")
+    session.run("import jsonschema")
+    assert session.recorded() == {"jinja2", "jsonschema", "seaborn==0.13.2"}
+
+
+def test_what_cells_installed_and_ran_before_the_extension_counts(session: Session) -> None:
+    (session.notebook.parent / "helper.py").write_text("import jsonschema\n")
+    session.run("!pip --version # would install packaging")
+    session.run("# !pip install jinja2\n!echo pip install nbclient\n%run helper.py")
+    session.run("!true pip install nope; pip install --no-index --quiet jinja2 nowhere")
+    session.run("%load_ext envmagic")
+    session.run("import packaging\n1 / 0", check=False)
+    assert session.recorded() == {"jinja2", "jsonschema", "packaging"}

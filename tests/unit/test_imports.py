@@ -90,6 +90,17 @@ def needed(source: str) -> set[str]:
         ("%%timeit import a\nb()", ["a"]),
         ("%%timeit -n 3 x = 1; import a\nimport b", ["a", "b"]),
         ("%%zipline --start=2020\nimport a", ["a"]),
+        ("%timeit -o import a", ["a"]),
+        ("%timeit -q from a import b", ["a"]),
+        ("%timeit -n 10 -r3 import a", ["a"]),
+        ("%prun -l 5 -s cumulative import a", ["a"]),
+        ("# copied\n>>> import a", ["a"]),
+        ("import a\n>>> import b\n... x", ["a", "b"]),
+        ("if not TYPE_CHECKING:\n    import a", ["a"]),
+        ("import_module('.svm', package='sklearn')", ["sklearn.svm"]),
+        ("import_module('.svm', 'sklearn')", ["sklearn.svm"]),
+        ("get_ipython().run_cell_magic('time', '', 'import a\\n')", ["a"]),
+        ("get_ipython().run_cell_magic('bash', '', 'import a\\n')", []),
         ("import\xa0a\n\u200bimport b\nx\xa0= 1", ["a", "b"]),
         ("\ufeffimport a", ["a"]),
         # what does not parse costs its own lines
@@ -118,10 +129,17 @@ def test_imports(source: str, expected: list[str]) -> None:
         ("try:\n    import a\nfinally:\n    import b", {"a", "b"}),
         ("try:\n    import json\nexcept ImportError:\n    import simplejson", set()),
         ("try:\n    import a\nexcept ImportError:\n    !pip install a\n    import a", {"a"}),
+        # the code does not go on without it, or installs it
+        ("try:\n    import a\nexcept ImportError:\n    %pip install a", {"a"}),
+        ("try:\n    import a\nexcept ImportError:\n    os.system('pip install a')", {"a"}),
+        ("try:\n    import a\nexcept ImportError:\n    raise ImportError('get a')", {"a"}),
+        ("try:\n    import a\nexcept Exception:\n    print(1)\n    sys.exit(1)", {"a"}),
         ("with suppress(ImportError):\n    import a", set()),
         ("if TYPE_CHECKING:\n    import a\nimport b", {"b"}),
         ("if typing.TYPE_CHECKING:\n    import a\nelse:\n    import b", {"b"}),
         ("if sys.version_info < (3, 8):\n    import a\nimport b", {"b"}),
+        ("if sys.version < '3':\n    import a\nimport b", {"b"}),
+        ("if version > 1:\n    import a\nif tf.version.VERSION:\n    import b", {"a", "b"}),
         ("%matplotlib inline", set()),
     ],
 )
@@ -199,6 +217,14 @@ def test_lines_that_do_not_parse_are_told() -> None:
         ("sc.install_pypi_package('a==1')\nspark.install_pypi_package(name)", ["a==1"]),
         ("dbutils.library.installPyPI('a', '1.0')", ["a==1.0"]),
         ("dbutils.library.installPyPI('a')", ["a"]),
+        ("dbutils.library.installPyPI('a', version='1', extras='x')", ["a[x]==1"]),
+        ("pip.main(['install', 'a'])", ["a"]),
+        ("%sx pip install a", ["a"]),
+        ("%shell pip install a", ["a"]),
+        ("%sh pip install a", ["a"]),
+        ("%%shell\npip install a", ["a"]),
+        ("x['k'] = !pip install a", ["a"]),
+        ("!pip install --dry-run a", []),
         ("get_ipython().system('pip install a')", ["a"]),
         ("%%bash\npip install a\necho b", ["a"]),
         ("%env install a b", ["a", "b"]),
@@ -302,6 +328,26 @@ def test_run_is_followed(tmp_path: Path) -> None:
     (tmp_path / "other.py").write_text("import pandas")
     assert followed(tmp_path, "%run -i other.py --x 1")[0] == {"pandas"}
     assert followed(tmp_path, "%run other")[0] == {"pandas"}
+
+
+def test_what_a_file_that_is_run_runs_and_installs_counts(tmp_path: Path) -> None:
+    (tmp_path / "my setup.ipy").write_text("!pip install x y\n%run -N 3 deep.ipy\nimport a\n")
+    (tmp_path / "deep.ipy").write_text("import b\n%run deep.ipy\n")
+    for words in ('"my setup.ipy"', "-p -s cumulative 'my setup.ipy' 1", "my\\ setup.ipy"):
+        followed = follow(scan(f"%run {words}"), tmp_path, tmp_path, lambda path: Scan())
+        assert [site.module for site in followed.imports] == ["a", "b"]
+        assert [install.text for install in followed.installs] == ["x", "y"]
+
+
+def test_extension_modules_and_imported_notebooks_are_local(tmp_path: Path) -> None:
+    (tmp_path / "fast.cpython-311-x86_64-linux-gnu.so").touch()
+    (tmp_path / "other.ipynb").touch()
+    followed = follow(scan("import fast, other"), tmp_path, tmp_path, lambda path: Scan())
+    assert followed.local == ["fast"]
+    read = scan("import a")
+    followed = follow(scan("import import_ipynb, other"), tmp_path, tmp_path, lambda path: read)
+    assert followed.local == ["other"]
+    assert [site.module for site in followed.imports] == ["import_ipynb", "a"]
 
 
 def test_a_run_notebook_is_read(tmp_path: Path) -> None:

@@ -180,6 +180,24 @@ def test_magics_that_jupytext_has_commented_out(head: str) -> None:
     ]
 
 
+def test_mysts_cells_without_a_language_and_with_options() -> None:
+    text = "```{code-cell}\n:tags: [x]\n:other: 1\nimport a\n```\n```{code-cell} r\nimport b\n```\n"
+    text += (
+        "```{code-cell} ipython3\n---\ntags: [x]\n---\nimport c\n```\n````python\nimport d\n````\n"
+    )
+    found = sources(text.encode(), Path("x.md"))
+    assert found == ["import a\n", "import c\n", "import d\n"]
+
+
+def test_a_magic_begins_a_cell_in_jupytexts_light_format() -> None:
+    script = "# ---\n# jupyter:\n# ---\n# +\nimport a\n# -\n\n# %%time\nimport b\n"
+    assert sources(script.encode(), Path("x.py"))[-1] == "%%time\nimport b\n"
+
+
+def test_brackets_in_a_string_are_no_depth() -> None:
+    assert sources(json.dumps(notebook("x = '" + "[" * 400 + "]" * 400 + "'")).encode())
+
+
 def test_comments_of_a_plain_script_stay_comments() -> None:
     assert sources(b"# %pip install a\nimport b\n", Path("x.py")) == [
         "# %pip install a\nimport b\n"

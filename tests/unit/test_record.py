@@ -488,3 +488,440 @@ def test_a_read_only_file_is_an_error_and_stays(
     ran = terminal("record", "--env", "none", "--json", code=1, through=without_privileges)
     assert [p["code"] for p in ran.json["problems"]] == ["not-writable"]
     assert file.read_text() == "numpy\n"
+
+
+@pytest.mark.parametrize("name", ["a.ipynb", "new.ipynb", "pyproject.toml", "helper.py", "NOTES"])
+def test_a_record_goes_into_no_file_of_another_kind(isolated: Isolated, name: str) -> None:
+    save(isolated.work / "a.ipynb", "import pandas")
+    (isolated.work / "pyproject.toml").write_text('[project]\nname = "x"\n')
+    (isolated.work / "NOTES").write_text("Dear reader,\nthis is prose.\nPandas\n")
+    before = {p: p.read_bytes() for p in isolated.work.iterdir()}
+    with pytest.raises(WordsError, match="is no requirements file") as caught:
+        said(isolated.work, "a.ipynb", to=name)
+    assert caught.value.problem.code == "no-requirements" and "--to " in caught.value.problem.hint
+    assert {p: p.read_bytes() for p in isolated.work.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["all.txt", "wanted.in", "REQUIREMENTS", "sub"])
+def test_a_record_goes_into_any_requirements_file(isolated: Isolated, name: str) -> None:
+    save(isolated.work / "a.ipynb", "import pandas")
+    (isolated.work / "sub").mkdir()
+    (isolated.work / "wanted.in").write_text("-r more.txt\n--pre\nnumpy # <2\n")
+    assert said(isolated.work, "a.ipynb", to=name).changed
+
+
+def test_names_of_ones_own_are_dotted_whether_or_not_they_are_quoted(isolated: Isolated) -> None:
+    """The hint is TOML that means it; without quotes a key is a table, and means the same here."""
+    save(isolated.work / "a.ipynb", "import google.cloud.corpthing, größe")
+    report = said(isolated.work)
+    hints = " ".join(p.hint for p in report.problems)
+    assert '"google.cloud.corpthing" = "NAME"' in hints and '"größe" = "NAME"' in hints
+    for key in ('"google.cloud.corpthing"', "google.cloud.corpthing"):
+        names = f'[tool.envmagic.names]\n{key} = "corp-thing"\n"größe" = "gr"\n'
+        (isolated.work / "pyproject.toml").write_text(names, "utf-8")
+        report = said(isolated.work, to="-")
+        assert (report.data["lines"], codes(report)) == (["corp-thing", "gr"], [])
+
+
+@pytest.mark.parametrize(
+    "value",
+    ['""', '["a", "b"]', '"b[extra]"', '"b>=2"', '"b @ https://h/b.zip"', '"a b"', "{}", "1"],
+)
+def test_a_name_of_ones_own_that_is_none_is_told(isolated: Isolated, value: str) -> None:
+    save(isolated.work / "a.ipynb", "import corp, other")
+    names = f'[tool.envmagic.names]\ncorp = {value}\nother = "fine"\n'
+    (isolated.work / "pyproject.toml").write_text(names)
+    report = said(isolated.work, to="-")
+    assert report.data["lines"] == ["fine"]
+    assert sorted(codes(report)) == ["bad-names", "unresolved"]
+    (problem,) = (p for p in report.problems if p.code == "bad-names")
+    assert problem.subject == "corp" and "pyproject.toml" in problem.message
+    assert report.exit_code == 0
+
+
+def test_a_pyproject_that_is_no_toml_is_named_once(isolated: Isolated) -> None:
+    for notebook in ("a.ipynb", "sub/b.ipynb"):
+        save(isolated.work / notebook, "import numpy")
+    (isolated.work / ".git").mkdir()
+    (isolated.work / "pyproject.toml").write_text("[tool.envmagic.names]\na = b\n")
+    report = said(isolated.work, "a.ipynb", "sub/b.ipynb")
+    assert codes(report) == ["bad-names"]
+    assert "pyproject.toml is no TOML" in report.problems[0].message
+
+
+MERGED = """\
+# >>> envmagic 1 >>> pin exact, recording on
+<<<<<<< HEAD
+pandas==1.5
+    # a.ipynb
+=======
+pandas==2.3
+    # a.ipynb
+>>>>>>> theirs
+# <<< envmagic <<<
+"""
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_what_a_merge_left_is_no_requirement(isolated: Isolated, check: bool) -> None:
+    save(isolated.work / "a.ipynb", "import pandas")
+    (isolated.work / "requirements.txt").write_text(MERGED)
+    with pytest.raises(EnvmagicError, match=r"Line 2 of .* is a conflict marker") as caught:
+        said(isolated.work, check=check)
+    assert caught.value.problem.code == "bad-block"
+    assert text(isolated.work) == MERGED
+    (problem,) = keep(live(isolated))
+    assert problem.code == "bad-block"
+
+
+def from_elsewhere(env: Environment, name: str, **direct_url: Any) -> None:
+    """A distribution that was not installed from an index."""
+    file = f"{name}-1.0.dist-info/direct_url.json"
+    install(env.site_packages[0], name, f"{name}.py", **{file: json.dumps(direct_url)})
+
+
+@pytest.mark.parametrize(
+    "line, url",
+    [
+        ("git+https://h/o/pkg_a.git@main", "https://me:token@h/o/pkg_a"),
+        ("git+https://h/o/other.git@feature/x", "https://h/o/other.git"),
+        ("-e git+https://h/o/other", "https://H/o/other.git/"),
+        ("git+ssh://git@h/o/other.git ; python_version > '3'", "ssh://git@h/o/other.git"),
+        ("git+file:///src/other@main", "file:///src/other"),
+    ],
+)
+def test_the_users_url_wins_though_it_has_no_name(isolated: Isolated, line: str, url: str) -> None:
+    env = environment(isolated.work / "env")
+    from_elsewhere(env, "pkg_a", url=url, vcs_info={"vcs": "git", "commit_id": "abc"})
+    save(isolated.work / "a.ipynb", "import pkg_a")
+    (isolated.work / "requirements.txt").write_text(f"{line}\n")
+    report = said(isolated.work, env=str(env.prefix))
+    assert text(isolated.work) == f"{line}\n" and not report.changed
+    assert "1 of them in lines of your own" in render.text(report)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "git+https://h/o/numpy.git@v1",
+        "https://h/o/numpy/archive/main.zip",
+        "https://h/numpy-2.0.tar.gz",
+        "./numpy-2.0.zip",
+    ],
+)
+def test_a_repository_is_taken_to_hold_what_it_is_called(isolated: Isolated, line: str) -> None:
+    env = environment(isolated.work / "env", numpy="2.0")
+    save(isolated.work / "a.ipynb", "import numpy")
+    (isolated.work / "requirements.txt").write_text(f"{line}\n")
+    for where in ("none", str(env.prefix)):
+        assert not said(isolated.work, env=where).changed
+
+
+@pytest.mark.parametrize("line", ["-e .", "-e ./", ".[dev]", "--editable=.", "-e {here}", "{url}"])
+def test_the_users_path_wins(isolated: Isolated, line: str) -> None:
+    env = environment(isolated.work / "env")
+    here = isolated.work / "project"
+    from_elsewhere(env, "proj", url=here.as_uri(), dir_info={"editable": True})
+    save(here / "a.ipynb", "import proj")
+    (here / "pyproject.toml").write_text('[project]\nauthors = [{name = "x"}]\nname = "Proj"\n')
+    line = line.format(here=here, url=here.as_uri())
+    (here / "requirements.txt").write_text(f"{line}\n")
+    for where in (str(env.prefix), "none"):
+        report = said(here, env=where)
+        assert (text(here), report.changed, codes(report)) == (f"{line}\n", False, [])
+
+
+@pytest.mark.parametrize("repository", [True, False])
+def test_an_editable_in_the_repository_is_a_path_and_one_elsewhere_a_version(
+    isolated: Isolated, repository: bool
+) -> None:
+    env = environment(isolated.work / "env")
+    tree = isolated.work / "tree"
+    for name, place in (("inside", tree / "src"), ("outside", isolated.work / "elsewhere")):
+        place.mkdir(parents=True)
+        (place / "setup.cfg").write_text(f"[metadata]\nname = {name}\n")
+        from_elsewhere(env, name, url=place.as_uri(), dir_info={"editable": True})
+    if repository:
+        (tree / ".git").mkdir()
+    save(tree / "nb" / "a.ipynb", "import inside, outside")
+    said(tree / "nb", "a.ipynb", env=str(env.prefix))
+    lines = ["-e ../src" if repository else "inside==1.0", "outside==1.0"]
+    for where in (str(env.prefix), "none"):  # in CI, without the environment, it stays
+        report = said(tree / "nb", "a.ipynb", env=where, check=True)
+        assert (report.data["lines"], report.failed) == (lines, False)
+        assert "your own" not in render.text(report)
+
+
+def test_a_distribution_that_becomes_editable_has_one_line(isolated: Isolated) -> None:
+    """An index may have no such version; two lines are what pip refuses."""
+    tree = isolated.work / "tree"
+    (tree / ".git").mkdir(parents=True)
+    env = environment(isolated.work / "env")
+    from_elsewhere(env, "proj", url=(tree / "src").as_uri(), dir_info={"editable": True})
+    for name in ("a.ipynb", "b.ipynb"):
+        save(tree / "nb" / name, "import proj")
+    block = (
+        "# >>> envmagic 1 >>> pin exact, recording on\nproj==0.9\n    # a.ipynb\n    # b.ipynb\n"
+    )
+    (tree / "nb" / "requirements.txt").write_text(f"{block}# <<< envmagic <<<\n")
+    said(tree / "nb", "a.ipynb", env=str(env.prefix))
+    assert text(tree / "nb").splitlines()[1:-1] == ["-e ../src", "    # a.ipynb", "    # b.ipynb"]
+
+
+def test_a_record_without_its_last_notebook_is_noticed(isolated: Isolated) -> None:
+    for repository in (False, True):
+        if repository:
+            subprocess.run(["git", "init", "-q", isolated.work], check=True)
+        for name in ("a", "b"):
+            save(isolated.work / name / "n.ipynb", "import numpy")
+        said(isolated.work)
+        (isolated.work / "b" / "n.ipynb").unlink()
+        (isolated.work / "other").mkdir(exist_ok=True)
+        (isolated.work / "other" / "requirements.txt").write_text("numpy\n")
+        report = said(isolated.work, check=True)
+        assert report.failed and codes(report) == ["out-of-date"]
+        assert report.problems[0].subject == str(isolated.work / "b" / "requirements.txt")
+        said(isolated.work)
+        assert "numpy" not in text(isolated.work / "b")
+        assert not said(isolated.work, check=True).failed
+        (isolated.work / "a" / "n.ipynb").unlink()
+        assert said(isolated.work, "a", check=True).failed, "also where no notebook is left"
+        assert (isolated.work / "other" / "requirements.txt").read_text() == "numpy\n"
+
+
+def test_the_python_alone_makes_no_check_fail(isolated: Isolated) -> None:
+    for name, python in (("old", "3.11.2"), ("new", "3.12.4")):
+        kernel(isolated, name, environment(isolated.work / name, python, pandas="2.3").prefix)
+        save(isolated.work / f"{name}.ipynb", "import pandas", kernelspec={"name": name})
+    said(isolated.work, env=None)
+    for words in ((), ("old.ipynb",), ("new.ipynb",)):
+        report = said(isolated.work, *words, env=None, check=True)
+        assert (report.failed, report.data["diff"]) == (False, "")
+    assert not said(isolated.work, env=None).changed
+
+
+def test_one_module_is_one_distribution_the_one_that_is_installed(isolated: Isolated) -> None:
+    env = environment(isolated.work / "env")
+    install(env.site_packages[0], "opencv-python-headless", "cv2/__init__.py", version="4.9")
+    save(isolated.work / "a.ipynb", "!pip install opencv-contrib-python", "import cv2")
+    report = said(isolated.work, env=str(env.prefix))
+    assert report.data["lines"] == ["opencv-python-headless==4.9"]
+    report = said(isolated.work, check=True)
+    assert (report.data["diff"], report.data["lines"]) == ("", ["opencv-python-headless==4.9"])
+
+
+def test_one_bad_file_stops_no_other(isolated: Isolated) -> None:
+    for name in "123":
+        save(isolated.work / name / "n.ipynb", "import numpy")
+    (isolated.work / "2" / "requirements.txt").write_text(MERGED)
+    for check in (True, False):
+        report = said(isolated.work, check=check)
+        assert "bad-block" in codes(report) and report.exit_code == 1
+        assert [n["path"] for n in report.data["notebooks"]] == ["1/n.ipynb", "3/n.ipynb"]
+        assert len(report.data["files"]) == 2
+    assert "numpy" in text(isolated.work / "1") and "numpy" in text(isolated.work / "3")
+    assert text(isolated.work / "2") == MERGED
+
+
+def test_a_file_with_hashes_is_not_said_to_be_written(isolated: Isolated) -> None:
+    for name in "12":
+        save(isolated.work / name / "n.ipynb", "import numpy, pandas")
+    (isolated.work / "1" / "requirements.txt").write_text("numpy==2.0 --hash=sha256:00\n")
+    report = said(isolated.work)
+    assert report.data["files"] == [str(isolated.work / "2" / "requirements.txt")]
+    assert "2/requirements.txt: 2 requirements, written" in render.text(report)
+    save(isolated.work / "1" / "n.ipynb", "import numpy")
+    assert "sha256" not in render.text(said(isolated.work, "1/n.ipynb"))
+
+
+def test_a_place_is_named_by_its_file(isolated: Isolated) -> None:
+    save(isolated.work / "n.ipynb", "%run sub/other.ipynb", "import helper", "import numpy")
+    save(isolated.work / "sub" / "other.ipynb", "x = 1", "import scipy, nope_x, numpy")
+    (isolated.work / "helper.py").write_text("import pandas")
+    report = said(isolated.work, "n.ipynb")
+    rows = {line.split()[0]: line for line in render.text(report).splitlines() if line.strip()}
+    assert rows["scipy"].endswith("  other.ipynb, cell 2")
+    assert rows["pandas"].endswith("  helper.py")
+    assert rows["numpy"].endswith("  n.ipynb, cell 3; other.ipynb, cell 2")
+    (unresolved,) = report.problems
+    assert "nope_x (sub/other.ipynb, cell 2)" in unresolved.message
+    save(isolated.work / "x" / "n.ipynb", "import pandas")
+    assert "  helper.py; x/n.ipynb, cell 1" in render.text(said(isolated.work))
+
+
+def test_what_differs_is_named_with_the_words_that_write_it(isolated: Isolated) -> None:
+    for name in "abc":
+        save(isolated.work / name / "n n.ipynb", "import numpy")
+    said(isolated.work)
+    save(isolated.work / "b" / "n n.ipynb", "import scipy")
+    report = said(isolated.work, check=True)
+    assert "b/requirements.txt is not what the notebooks need. Write it: %env record" in " ".join(
+        render.text(report).split()
+    )
+    report = said(isolated.work, "b/n n.ipynb", check=True, to="all.txt", pin="none")
+    assert report.problems[0].hint == (
+        "Write it: %env record 'b/n n.ipynb' --to all.txt --pin none"
+    )
+    assert said(isolated.work, "b/n n.ipynb").changed
+
+
+def test_nothing_to_record_is_said_so(isolated: Isolated) -> None:
+    save(isolated.work / "a.ipynb", "import x", language_info={"name": "R"})
+    shown = render.text(said(isolated.work))
+    assert "requirements.txt" not in shown and "Nothing to record" in shown
+    assert "Not in Python, so not looked into: a.ipynb (r)" in shown
+    save(isolated.work / "b.ipynb")
+    shown = render.text(said(isolated.work, "b.ipynb", check=True))
+    assert "requirements.txt" not in shown and "Nothing to record" in shown
+
+
+def test_a_conflict_names_each_notebook_once(isolated: Isolated) -> None:
+    for name, pandas in (("old", "1.5"), ("new", "2.3")):
+        kernel(isolated, name, environment(isolated.work / name, pandas=pandas).prefix)
+    save(isolated.work / "a.ipynb", "import pandas", kernelspec={"name": "old"})
+    save(isolated.work / "b.ipynb", "import pandas", kernelspec={"name": "new"})
+    said(isolated.work, env=None)
+    (conflict,) = said(isolated.work, env=None).problems
+    assert conflict.message.count("a.ipynb") == 1
+
+
+def test_a_repository_that_git_does_not_trust_is_told_with_the_remedy(
+    isolated: Isolated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(["git", "init", "-q", isolated.work], check=True)
+    save(isolated.work / "a.ipynb", "import numpy")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # git's own, for its tests
+    report = said(isolated.work, ".", str(isolated.work))
+    assert (codes(report), report.exit_code) == (["git-failed"], 0)
+    assert report.problems[0].hint == (f"git config --global --add safe.directory {isolated.work}")
+    assert "numpy" in text(isolated.work)
+
+
+@pytest.mark.parametrize("repository", [True, False])
+def test_environments_and_hidden_directories_hold_nobodys_notebooks(
+    isolated: Isolated, repository: bool
+) -> None:
+    if repository:
+        subprocess.run(["git", "init", "-q", isolated.work], check=True)
+    for name in ("a.ipynb", "env/doc/b.ipynb", ".hidden/c.ipynb", "node_modules/x/d.ipynb"):
+        save(isolated.work / name, "import numpy")
+    (isolated.work / "env" / "pyvenv.cfg").touch()
+    assert [n["path"] for n in said(isolated.work).data["notebooks"]] == ["a.ipynb"]
+    assert said(isolated.work, ".hidden").data["notebooks"], "what is named counts"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are bytes on POSIX")
+def test_git_loses_no_name(isolated: Isolated) -> None:
+    subprocess.run(["git", "init", "-q", isolated.work], check=True)
+    names = [os.fsdecode(b"\xff x.ipynb"), 'tab\t"quoted"\\ nl\n.ipynb', "größe é.ipynb"]
+    for name in names:
+        save(isolated.work / name, "import numpy")
+    report = said(isolated.work)
+    assert sorted(n["path"] for n in report.data["notebooks"]) == sorted(names)
+
+
+@pytest.mark.parametrize("to", ["-", "all.txt"])
+def test_the_cells_of_a_notebook_without_a_name_are_recorded_elsewhere(
+    isolated: Isolated, to: str
+) -> None:
+    place = Place(Door.NOTEBOOK, isolated.work, cells=("import numpy_of_nobody, pandas",))
+    report = record(RecordRequest(to=to, pin="none"), place, Silent())
+    assert report.data["lines"] == ["pandas"]
+    assert codes(report) == ["unresolved"]
+    assert not (isolated.work / "requirements.txt").exists()
+    assert (isolated.work / "all.txt").exists() == (to == "all.txt")
+
+
+def test_a_venv_beside_the_notebook_is_no_accident(
+    isolated: Isolated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel's Python may be gone, or be no environment; the command's own may be this one."""
+    beside = environment(isolated.work / ".venv", pandas="9.9")
+    specs = {"gone": "/nowhere/bin/python", "system": "/usr/bin/python3"}
+    for name, python in specs.items():
+        (isolated.kernels / name).mkdir(parents=True)
+        document = {"argv": [python, "-m", "ipykernel_launcher"], "display_name": name}
+        (isolated.kernels / name / "kernel.json").write_text(json.dumps(document))
+    for name in (*specs, "python3"):
+        save(isolated.work / "a.ipynb", "import pandas", kernelspec={"name": name})
+        assert said(isolated.work, env=None, to="-").data["lines"] == ["pandas==9.9"], name
+    monkeypatch.setattr("sys.prefix", str(beside.prefix))
+    assert said(isolated.work, env=None, to="-").data["lines"] == ["pandas==9.9"]
+
+
+def conda_environment(place: Path) -> Environment:
+    """Two packages that conda alone knows, one of them called otherwise by pip."""
+    env = environment(place, six="1.17")
+    (place / "conda-meta").mkdir()
+    (place / "conda-meta" / "history").touch()
+    packages = {"python": "", "py-opencv": "cv2/__init__.py", "weird": "weirdmod.py"}
+    for name, module in packages.items():
+        files = [f"lib/python3.12/site-packages/{module}"] if module else ["bin/python"]
+        row = {"name": name, "version": "3.12.4" if not module else "4.9.0", "files": files}
+        row |= {"build": "0", "build_number": 0, "channel": "conda-forge", "subdir": "noarch"}
+        (place / "conda-meta" / f"{name}-{row['version']}-0.json").write_text(json.dumps(row))
+    return env
+
+
+def test_a_check_without_the_conda_environment_takes_what_is_written(isolated: Isolated) -> None:
+    env = conda_environment(isolated.work / "cv")
+    save(isolated.work / "a.ipynb", "import cv2, weirdmod, six")
+    said(isolated.work, env=str(env.prefix))
+    written = (isolated.work / "environment.yml").read_text()
+    assert "- py-opencv=4.9.0" in written and "- weird=4.9.0" in written
+    for where in ("none", str(env.prefix)):
+        report = said(isolated.work, env=where, check=True)
+        assert (report.failed, report.data["diff"], codes(report)) == (False, "", [])
+    save(isolated.work / "a.ipynb", "import cv2, weirdmod, six, pandas")
+    assert said(isolated.work, check=True).failed
+
+
+def test_a_conflict_in_the_conda_file_moves_nothing_to_pips(isolated: Isolated) -> None:
+    env = conda_environment(isolated.work / "cv")
+    save(isolated.work / "a.ipynb", "import cv2, six")
+    said(isolated.work, env=str(env.prefix))
+    file = isolated.work / "environment.yml"
+    file.write_text(file.read_text().replace("  - py-", "<<<<<<< HEAD\n  - py-"))
+    before = text(isolated.work)
+    with pytest.raises(EnvmagicError, match=r"environment.yml is a conflict marker"):
+        said(isolated.work)
+    assert text(isolated.work) == before
+
+
+def test_conda_names_are_no_lines_for_pip(isolated: Isolated) -> None:
+    env = conda_environment(isolated.work / "cv")
+    save(isolated.work / "a.ipynb", "import cv2, weirdmod, six")
+    for to in ("-", "all.txt"):
+        report = said(isolated.work, env=str(env.prefix), to=to)
+        assert report.data["lines"] == ["opencv-python", "six==1.17"]
+        assert [(p.code, p.subject) for p in report.problems] == [("conda-alone", "weird")]
+
+
+def test_a_conda_record_without_its_last_notebook_is_noticed(isolated: Isolated) -> None:
+    env = conda_environment(isolated.work / "cv")
+    save(isolated.work / "sub" / "a.ipynb", "import cv2")
+    said(isolated.work, "sub", env=str(env.prefix))
+    (isolated.work / "sub" / "a.ipynb").unlink()
+    report = said(isolated.work, check=True)
+    assert report.failed and report.problems[0].subject.endswith("environment.yml")
+    said(isolated.work)
+    assert "py-opencv" not in (isolated.work / "sub" / "environment.yml").read_text()
+    assert not said(isolated.work, check=True).failed
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_a_file_that_cannot_be_written_stops_no_other(
+    isolated: Isolated, terminal: Callable[..., Any], without_privileges: list[str]
+) -> None:
+    for name in "12":
+        save(isolated.work / name / "n.ipynb", "import numpy")
+        (isolated.work / name).chmod(0o777)
+    file = isolated.work / "1" / "requirements.txt"
+    file.write_text("six\n")
+    file.chmod(0o444)
+    ran = terminal("record", "--env", "none", "--json", code=1, through=without_privileges)
+    assert [(p["code"], p["subject"]) for p in ran.json["problems"]] == [
+        ("not-writable", str(file))
+    ]
+    assert ran.json["data"]["files"] == [str(isolated.work / "2" / "requirements.txt")]
+    assert "numpy" in text(isolated.work / "2") and file.read_text() == "six\n"

@@ -177,6 +177,41 @@ def test_lines_are_read_as_pip_reads_them(text: str, name: str | None) -> None:
     assert line.name == name
 
 
+@pytest.mark.parametrize(
+    "text, location, guess",
+    [
+        ("-e .[dev,docs]", ".", None),
+        ("--editable=../src  # mine", "../src", None),
+        ('./local ; python_version > "3"', "./local", None),
+        ("./d/Local_Name-1.0.tar.gz", "./d/Local_Name-1.0.tar.gz", "local-name"),
+        ("git+https://h/o/Mod.git@v1/x#subdirectory=y", None, "mod"),
+        ("git+ssh://git@h/o/mod", "git+ssh://git@h/o/mod", "mod"),
+        ("https://github.com/o/mod/archive/refs/heads/main.zip", None, "mod"),
+        ("https://h/mod-1.0.zip --hash=sha256:00", "https://h/mod-1.0.zip", "mod"),
+        ("pandas>=2", None, None),
+        ("x @ https://h/y.zip", "https://h/y.zip", "y"),
+        ("-r other.txt", None, None),
+    ],
+)
+def test_a_line_says_where_it_installs_from(
+    text: str, location: str | None, guess: str | None
+) -> None:
+    (line,) = parse_lines(text, "x")
+    assert line.location == (location or (text if guess else None))
+    assert line.guess == guess
+
+
+@pytest.mark.parametrize("number", [1, 3, 9, 11])
+def test_a_conflict_that_a_merge_left_is_named_by_its_line(tmp_path: Path, number: int) -> None:
+    path = tmp_path / "requirements.txt"
+    lines = RENDERED.splitlines(keepends=True)
+    lines[number - 1 : number - 1] = [">>>>>>> theirs\n"]
+    path.write_text("".join(lines))
+    with pytest.raises(EnvmagicError, match=f"Line {number} of .* a conflict marker") as caught:
+        read(path)
+    assert caught.value.problem.code == "bad-block"
+
+
 def test_a_malformed_line_is_named_by_its_number() -> None:
     with pytest.raises(EnvmagicError, match="Line 3 of the cell") as caught:
         parse_lines("pandas\n# fine\nnot a requirement!\n", "the cell")

@@ -1,0 +1,99 @@
+"""Calls that import, install or are magics: `import_module("x")`, `os.system("pip install x")`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from envmagic.imports.magics import Line
+from envmagic.imports.sites import ImportSite, Where
+
+__all__ = ["cell_of", "imported_by", "matter", "special_of"]
+
+_SHELL = ("system", "getoutput", "popen", "Popen", "run", "call", "check_call", "check_output")
+
+
+def matter(source: str) -> bool:
+    """Whether a call in `source` may import, install or be a magic; cheap."""
+    return (
+        "import_module" in source
+        or "__import__" in source
+        or "get_ipython" in source
+        or ("install" in source and ("pip" in source or "pypi" in source.lower()))
+    )
+
+
+def imported_by(calls: Iterable[ast.Call], where: Where) -> Iterator[ImportSite]:
+    """`import_module("x")`, `import_module(".y", "x")` and `__import__("x")` with literals."""
+    for call in calls:
+        if name_of(call.func) not in ("import_module", "__import__") or not call.args:
+            continue
+        module = _literal(call.args[0]) or ""
+        dots = len(module) - len(module.lstrip("."))
+        package = _literal(call.args[1]) if len(call.args) > 1 else _keyword(call, "package")
+        if dots == 1 and package:
+            module, dots = package + module, 0
+        if all(part.isidentifier() for part in module[dots:].split(".")):
+            yield ImportSite(module[dots:], where.below(call.lineno), level=dots)
+
+
+def special_of(call: ast.Call) -> Line | None:
+    """The line magic or shell command that a call of literals is: `get_ipython().system("…")`,
+    `os.system("pip install x")`, `subprocess.run(["pip", "install", "x"])`,
+    `pip.main(["install", "x"])`; and what installs on Spark clusters:
+    `sc.install_pypi_package("x")` (EMR), `dbutils.library.installPyPI("x", "1.0")`.
+    """
+    name = name_of(call.func)
+    words = [_literal(a) for a in call.args]
+    if not words or words[0] is None:
+        return None
+    if name in _SHELL:
+        return Line("!", words[0], call.lineno)
+    if name in ("main", "pipmain"):
+        is_pip = name == "pipmain" or "pip" in ast.dump(call.func)
+        return Line("pip", words[0], call.lineno) if is_pip else None
+    if name in ("install_pypi_package", "installPyPI"):
+        return Line("pip", f'install "{words[0]}{_version(call, name, words)}"', call.lineno)
+    if name in ("run_line_magic", "magic"):
+        text = " ".join(w for w in words if w is not None)
+        magic, _, rest = text.lstrip("%").partition(" ")
+        return Line(magic, rest, call.lineno)
+    return None
+
+
+def cell_of(call: ast.Call) -> str | None:
+    """The cell that `get_ipython().run_cell_magic("time", "", "…")` runs, as it is typed."""
+    words = [_literal(a) for a in call.args]
+    if name_of(call.func) != "run_cell_magic" or len(words) != 3 or None in words:
+        return None
+    return f"%%{words[0]} {words[1]}\n{words[2]}"
+
+
+def name_of(node: ast.expr) -> str:
+    """`run` of `subprocess.run`, and of `run`."""
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _version(call: ast.Call, name: str, words: list[str | None]) -> str:
+    """Extras and version of Databricks' `installPyPI("x", version="1", extras="y")`."""
+    if name != "installPyPI":
+        return ""
+    version = words[1] if len(words) > 1 else _keyword(call, "version")
+    extras = _keyword(call, "extras")
+    return (f"[{extras}]" if extras else "") + (f"=={version}" if version else "")
+
+
+def _keyword(call: ast.Call, name: str) -> str | None:
+    return next((_literal(k.value) for k in call.keywords if k.arg == name), None)
+
+
+def _literal(node: ast.expr) -> str | None:
+    """A string, or a list of strings as a command line (`sys.executable` is one too)."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, (ast.List, ast.Tuple)):
+        words = [
+            "python" if name_of(e) == "executable" else _literal(e) or "{?}" for e in node.elts
+        ]
+        return " ".join(f'"{w}"' if " " in w else w for w in words)
+    return None

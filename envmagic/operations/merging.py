@@ -1,0 +1,304 @@
+"""One requirements file of a record: what is to be in it, and bringing it there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envmagic import files, locks, requirements
+from envmagic.errors import Problem, Severity
+from envmagic.home import user_path
+from envmagic.model import Place
+from envmagic.operations.alternatives import agreed
+from envmagic.operations.entries import Context, Held, entries_of, lines_of
+from envmagic.operations.installation import Installations
+from envmagic.operations.needs import Needs
+from envmagic.operations.own import own_lines
+from envmagic.operations.reporting import notebook_data
+from envmagic.requirements import Block, Entry, Kind, Pin, RequirementsFile
+from envmagic.shapes import RecordedNotebook
+
+if TYPE_CHECKING:
+    from envmagic.operations import conda_record
+    from envmagic.requirements.condafile import CondaFile
+
+__all__ = ["FILE", "Asked", "Outcome", "read", "recorded", "refused"]
+
+FILE = "requirements.txt"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A `record` with its words understood."""
+
+    pin: Pin | None = None
+    state: str | None = None
+    check: bool = False
+    file: Path | None = None
+    """`--to FILE`; None: beside each notebook."""
+    print: bool = False
+    """`--to -`."""
+
+    @property
+    def beside(self) -> bool:
+        """Each notebook's record is beside it, and conda's part too."""
+        return self.file is None and not self.print
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What recording into one file came to."""
+
+    file: Path | None
+    block: Block
+    changed: bool
+    notebooks: list[RecordedNotebook]
+    problems: list[Problem]
+    lines: list[str]
+    diff: str = ""
+    parts: tuple[conda_record.Part, ...] = ()
+    """What conda has of the notebooks' needs, for `environment.yml`."""
+    conda: Path | None = None
+    """The `environment.yml` that changed, or would."""
+    differs: bool = False
+    """The requirements file itself changed, or would."""
+    written: bool = True
+    """False: there is nothing to write, or nothing could be written."""
+
+
+def read(path: Path | None) -> RequirementsFile:
+    """The requirements file at `path`; an empty one for the screen (None)."""
+    return RequirementsFile(Path(FILE)) if path is None else requirements.read(path)
+
+
+def refused(path: Path | None, problem: Problem) -> Outcome:
+    """That nothing could be recorded into `path`."""
+    return Outcome(path, Block(recording=False), False, [], [problem], [], written=False)
+
+
+def recorded(
+    path: Path | None,
+    group: Sequence[Path],
+    found: Mapping[Path, Needs | Problem],
+    asked: Asked,
+    place: Place,
+    installations: Installations,
+) -> Outcome:
+    """Record the notebooks of `group` into `path`, or with `--check` compare it.
+
+    `found` is what each needs. Without a path nothing is written. Raises `EnvmagicError` when the
+    file cannot be read or written.
+    """
+    if path is None:
+        return _merged(path, group, found, asked, place, installations)[0]
+    if asked.check:
+        outcome, file = _merged(path, group, found, asked, place, installations)
+        problem = _hash_checked(file, outcome.block)
+    else:
+        with locks.lock(path):
+            outcome, file = _merged(path, group, found, asked, place, installations)
+            problem = _hash_checked(file, outcome.block)
+            if outcome.changed and problem is None:
+                files.write_atomic(path, file.with_block(outcome.block))
+    if problem is not None:
+        problems = [*outcome.problems, problem]
+        return replace(outcome, changed=False, diff="", problems=problems, written=False)
+    return _with_conda(outcome, path, asked, place, installations)
+
+
+def _merged(
+    path: Path | None,
+    group: Sequence[Path],
+    found: Mapping[Path, Needs | Problem],
+    asked: Asked,
+    place: Place,
+    installations: Installations,
+) -> tuple[Outcome, RequirementsFile]:
+    """The block as it should be, and the file as it is now."""
+    file = read(path)
+    block = file.block or Block(recording=False)
+    directory = path.parent if path is not None else place.directory
+    pin = asked.pin or block.pin
+    users = own_lines(file)
+    problems: list[Problem] = []
+    data: list[RecordedNotebook] = []
+    live = {_relative(place.notebook, directory)} if place.notebook is not None else set()
+    beside = _beside(directory) if asked.beside else None
+    parts: list[conda_record.Part] = []
+    merged = block.without_missing(
+        lambda name: name in live or os.path.exists(os.path.join(directory, name))
+    )
+    pythons: list[str] = []
+    editable: dict[str, str] = {}
+    held, new = Held(merged, directory), dict[str, list[Entry]]()
+    for notebook in group:
+        needs = found[notebook]
+        if isinstance(needs, Problem):
+            problems.append(replace(needs, severity=Severity.WARNING))
+            continue
+        name = _relative(notebook, directory)
+        installed = installations.of(notebook, needs.kernel)
+        own = users.of(installed.index if installed else None)
+        context = Context(
+            name,
+            directory,
+            held,
+            pin,
+            installed.index if installed else None,
+            own,
+            lambda other, here=notebook: installations.share(here, directory / other),  # type: ignore[misc]
+            installed.prefix if installed else None,
+            lambda other: installations.prefix_of(directory / other),
+            keep=notebook == place.notebook and not place.saved_since_start,
+            repin=pin is not block.pin,
+        )
+        needs = agreed(needs, context)
+        entries, lines, warnings = entries_of(needs, context)
+        for_pip, part, warnings = _parted(entries, warnings, needs, context, asked, beside)
+        parts += [part] if part is not None else []
+        editable |= {name: line for name, line in lines.items() if line.startswith("-e ")}
+        held.add(for_pip, {line: name for name, line in editable.items()})
+        new[name] = for_pip
+        pythons += [installed.python] if installed else []
+        problems += warnings
+        lines |= part.lines if part is not None else {}
+        shown = _relative(notebook, place.directory)
+        data.append(notebook_data(needs, for_pip, lines, own, shown))
+    recording = {"on": True, "off": False, None: block.recording}[asked.state]
+    merged = merged.replaced(new).with_lines(editable)
+    merged = replace(merged, python=_python(block, pythons), pin=pin, recording=recording)
+    outcome = _outcome(file, path, merged, asked, data, problems)
+    return replace(outcome, parts=tuple(parts)), file
+
+
+def _parted(
+    entries: list[Entry],
+    warnings: list[Problem],
+    needs: Needs,
+    context: Context,
+    asked: Asked,
+    beside: CondaFile | None,
+) -> tuple[list[Entry], conda_record.Part | None, list[Problem]]:
+    """The entries for pip, conda's part, and what is to be said, where conda has to do with it."""
+    prefix = context.environment
+    in_conda = prefix is not None and (prefix / "conda-meta").is_dir()
+    if beside is None and not in_conda:
+        return entries, None, warnings
+    from envmagic.operations import conda_record
+
+    if not asked.beside:
+        modules = {need.name: [module for module, _ in need.sites] for need in needs.needs}
+        entries, said = conda_record.as_pip(entries, modules, prefix)
+        return entries, None, [*warnings, *said]
+    split = conda_record.split(
+        context.notebook, entries, prefix, context.pin, beside, context.held, keep=context.keep
+    )
+    if split is None:
+        return entries, None, warnings
+    for_pip, part, said = split
+    known = {entry.text for entry in for_pip}
+    warnings = [w for w in warnings if w.code != "unresolved" or w.subject in known]
+    return for_pip, part, [*warnings, *said]
+
+
+def _python(block: Block, pythons: Sequence[str]) -> str | None:
+    """The Python for the header: the one it has, where a notebook runs on that."""
+    return block.python if not pythons or block.python in pythons else pythons[-1]
+
+
+def _outcome(
+    file: RequirementsFile,
+    path: Path | None,
+    block: Block,
+    asked: Asked,
+    data: list[RecordedNotebook],
+    problems: list[Problem],
+) -> Outcome:
+    if asked.check and file.block is not None:
+        # notebooks of several Pythons may share a file, and the check runs on yet another one
+        block = replace(block, python=file.block.python)
+    idle = file.block is None and not block.entries and asked.state is None
+    changed = path is not None and not idle and file.block != block
+    diff = _diff(file, block) if changed and asked.check else ""
+    lines = list(lines_of(list(block.entries)))
+    written = not idle or (path is not None and path.exists())
+    return Outcome(
+        path, block, changed, data, problems, lines, diff, differs=changed, written=written
+    )
+
+
+def _with_conda(
+    outcome: Outcome, path: Path, asked: Asked, place: Place, installations: Installations
+) -> Outcome:
+    """`outcome` with what became of `environment.yml`, which lists what conda installs."""
+    directory = path.parent
+    if not outcome.parts and (outcome.notebooks or not asked.beside or not _beside(directory)):
+        return outcome
+    live = _relative(place.notebook, directory) if place.notebook is not None else ""
+
+    def same(one: str, other: str) -> bool:
+        return installations.share(directory / one, directory / other)
+
+    from envmagic.operations import conda_record
+
+    conda, diff, problems = conda_record.update(
+        directory,
+        outcome.parts,
+        outcome.block,
+        same,
+        exists=lambda name: name == live or os.path.exists(os.path.join(directory, name)),
+        check=asked.check,
+    )
+    return replace(
+        outcome,
+        changed=outcome.changed or conda is not None,
+        problems=[*outcome.problems, *problems],
+        lines=[*outcome.lines, *(e.text for part in outcome.parts for e in part.entries)],
+        diff=outcome.diff + diff,
+        conda=conda,
+    )
+
+
+def _beside(directory: Path) -> CondaFile | None:
+    """`environment.yml` in `directory`; what reads it is imported only where there is one."""
+    names = ("environment.yml", "environment.yaml")
+    if not any(os.path.exists(os.path.join(directory, name)) for name in names):
+        return None
+    from envmagic.operations import conda_record
+
+    return conda_record.beside(directory)
+
+
+def _hash_checked(file: RequirementsFile, block: Block) -> Problem | None:
+    """pip wants hashes for all requirements of a file or for none."""
+    hashed = any(line.hashed for line in requirements.user_lines(file))
+    if not hashed or not any(e.kind is Kind.REQUIREMENT for e in block.entries):
+        return None
+    return Problem(
+        "hash-checked",
+        f"{user_path(file.path)} has hashes, and pip takes no requirement without one beside them.",
+        "Record into another file: %env record --to requirements-notebook.txt",
+        subject=str(file.path),
+    )
+
+
+def _diff(file: RequirementsFile, block: Block) -> str:
+    import difflib
+
+    def lines(text: str) -> list[str]:
+        return [f"{line}\n" for line in text.splitlines()]
+
+    old = [] if file.block is None else file.block.render()
+    name = user_path(file.path)
+    before = lines(file.before) + lines("\n".join(old)) + lines(file.after.lstrip("\r\n"))
+    after = lines(file.before) + lines("\n".join(block.render())) + lines(file.after.lstrip("\r\n"))
+    return "".join(difflib.unified_diff(before, after, name, f"{name} (as it should be)"))
+
+
+def _relative(path: Path, directory: Path) -> str:
+    if path.parent == directory:
+        return path.name
+    return os.path.relpath(path, directory).replace(os.sep, "/")

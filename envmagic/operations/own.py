@@ -1,0 +1,141 @@
+"""The user's own lines of a requirements file, by the distribution that each of them installs.
+
+A URL or a path does not say its distribution. The environment knows where what is installed came
+from, the project at a path says its name, and a repository is mostly called like what is in it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from envmagic import requirements
+from envmagic.distributions import Index
+from envmagic.requirements import Block, Kind, RequirementLine, RequirementsFile
+from envmagic.requirements.lines import normalized
+
+__all__ = ["OwnLines", "names_in", "own_lines", "project_name"]
+
+_REFERENCE = re.compile(r"(?:(?<=[^/])|(?<=\.git)/)@.*")
+_SECTION = re.compile(r"\s*\[(project|metadata|tool\.poetry)\]")
+_NAME = re.compile(r"\s*name\s*[=:]\s*[\"']?([A-Za-z0-9][A-Za-z0-9._-]*)")
+_SETUP_NAME = re.compile(r"\bname\s*=\s*[\"']([A-Za-z0-9][A-Za-z0-9._-]*)[\"']")
+
+
+@dataclass(frozen=True)
+class OwnLines:
+    """The user's lines; `of` gives them by name."""
+
+    named: Mapping[str, RequirementLine]
+    """Those that say a name; of several, one that installs before one that only limits."""
+    unnamed: tuple[RequirementLine, ...]
+    """URLs and paths."""
+    directory: Path
+    """Relative paths count from here."""
+
+    def of(self, index: Index | None) -> Mapping[str, RequirementLine]:
+        """The lines by normalised name; `index` is that of the notebook's environment."""
+        if not self.unnamed:
+            return self.named
+        found = dict(self.named)
+        places = dict(_places(index)) if index is not None else {}
+        for line in self.unnamed:
+            for name in (places.get(self._place(line)), self._called(line)):
+                if name and (name not in found or found[name].constraint):
+                    found[name] = line
+        return found
+
+    def _place(self, line: RequirementLine) -> str:
+        location = line.location or ""
+        return _of_url(location) if "://" in location else self._path(location)
+
+    def _path(self, location: str) -> str:
+        plain = os.path.expanduser(location.removeprefix("file:"))
+        return os.path.realpath(os.path.join(self.directory, plain))
+
+    def _called(self, line: RequirementLine) -> str | None:
+        location = line.location or ""
+        if location.startswith("file://"):
+            path = _of_file_url(location)
+            return project_name(path) if os.path.isdir(path) else line.guess
+        return line.guess or project_name(self._path(location))
+
+
+def own_lines(file: RequirementsFile) -> OwnLines:
+    """The user's lines in `file`, those of files that it includes too."""
+    named: dict[str, RequirementLine] = {}
+    unnamed: list[RequirementLine] = []
+    for line in requirements.user_lines(file):
+        if line.name is None:
+            unnamed += [line] if line.location and not line.constraint else []
+        elif line.name not in named or named[line.name].constraint:
+            named[line.name] = line
+    return OwnLines(named, tuple(unnamed), file.path.parent)
+
+
+def names_in(block: Block, directory: Path) -> Iterator[str]:
+    """The distributions that `block` lists, those of its `-e` lines too."""
+    for entry in block.entries:
+        if entry.kind is Kind.REQUIREMENT:
+            name = entry.key.partition(";")[0]
+            yield (project_name(directory / name[3:]) or name) if name.startswith("-e ") else name
+
+
+def project_name(directory: str | Path) -> str | None:
+    """The distribution whose sources lie in `directory`, normalised; None where there is none."""
+    for file in ("pyproject.toml", "setup.cfg", "setup.py"):
+        text = _read(os.path.join(directory, file))
+        name = _SETUP_NAME.search(text) if file == "setup.py" else _declared(text)
+        if name is not None:
+            return normalized(name[1])
+    return None
+
+
+def _declared(text: str) -> re.Match[str] | None:
+    inside = False
+    for line in text.splitlines():
+        if line.startswith("["):
+            inside = _SECTION.match(line) is not None
+        elif inside and (name := _NAME.match(line)):
+            return name
+    return None
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _places(index: Index) -> Iterable[tuple[str, str]]:
+    """Where the distributions of `index` came from, as far as that was no package index."""
+    for name, held in index.distributions.items():
+        if held.editable:
+            yield os.path.realpath(held.editable), name
+        if held.url:
+            yield _of_url(held.url), name
+
+
+def _of_url(url: str) -> str:
+    """What stays the same in the addresses of one repository: no user, reference or `.git`."""
+    head, _, fragment = url.partition("#")
+    scheme, _, rest = head.partition("://")
+    netloc, slash, path = rest.partition("/")
+    if scheme == "file":
+        return os.path.realpath(_of_file_url(head))
+    path = _REFERENCE.sub("", path.partition("?")[0]).rstrip("/").removesuffix(".git")
+    part = re.search(r"subdirectory=([^&]+)", fragment)
+    below = f"#{part[1].strip('/')}" if part else ""
+    return f"{scheme}://{netloc.rpartition('@')[2].lower()}{slash}{path}{below}"
+
+
+def _of_file_url(url: str) -> str:
+    import urllib.parse
+    import urllib.request
+
+    return urllib.request.url2pathname(urllib.parse.urlsplit(url).path)

@@ -1,0 +1,74 @@
+"""What one notebook needs, from what it imports, installs and takes out again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.sites import install
+
+from envmagic.distributions import Index, index_of
+from envmagic.operations.entries import text_of
+from envmagic.operations.needs import Need, Sources, needs_of
+from envmagic.requirements import Pin
+
+
+def needs(place: Path, *cells: str, index: Index | None = None, **sources: Any) -> dict[str, Need]:
+    found = [{"cell_type": "code", "source": c, "metadata": {}, "outputs": []} for c in cells]
+    path = place / "a.ipynb"
+    path.write_text(json.dumps({"cells": found, "metadata": {}, "nbformat": 4}))
+    told = Sources(lambda kernel: index, **sources)
+    return {need.name: need for need in needs_of(path, told).needs}
+
+
+def lines(place: Path, *cells: str) -> list[str]:
+    return [text_of(n, None, Pin.NONE) for n in needs(place, *cells).values() if not n.optional]
+
+
+@pytest.mark.parametrize(
+    "cells, expected",
+    [
+        # a command after the other, on one line too
+        (["!pip uninstall -y a && pip install a==1 b"], ["a==1", "b"]),
+        (["!pip uninstall -y a; pip install a"], ["a"]),
+        (["!pip install a b && pip uninstall -y b"], ["a"]),
+        (["%pip install a", "%pip uninstall -y a"], []),
+        # conda's names count where pip has the same
+        (["%conda install -y pyarrow openpyxl nodejs-x pytorch"], ["openpyxl", "pyarrow"]),
+        # paths are no names of an index
+        (["%pip install -e ./mylib", "import mylib"], ["-e ./mylib"]),
+        (["!pip install ../other", "import other"], ["../other"]),
+        (["!pip install ./transformers", "import transformers"], ["transformers"]),
+        (["!pip install /here/only", "import only"], []),
+        (["%pip install -e git+https://h/o/r.git#egg=edpkg"], ["edpkg @ git+https://h/o/r.git#egg=edpkg"]),
+        (["!pip install https://h/x/en_core_web_sm-3.7.1.tar.gz", "import en_core_web_sm"],
+         ["https://h/x/en_core_web_sm-3.7.1.tar.gz"]),
+        # a file that the notebook writes
+        (["%%writefile wanted.txt\nattrs\nsix>=1", "!pip install -r wanted.txt"],
+         ["attrs", "six>=1"]),
+        # what is installed is not optional
+        (["!pip install seaborn", "try:\n    import seaborn\nexcept ImportError:\n    pass"],
+         ["seaborn"]),
+    ],
+)  # fmt: skip
+def test_install_lines(tmp_path: Path, cells: list[str], expected: list[str]) -> None:
+    assert lines(tmp_path, *cells) == expected
+
+
+def test_an_import_that_failed_is_no_new_need_and_stays_what_it_was(tmp_path: Path) -> None:
+    cells = ("import seaborn", "from google.cloud import bigquery, storage")
+    failed = frozenset({"seaborn", "google.cloud.bigquery"})
+    assert list(needs(tmp_path, *cells, failed=failed)) == ["google-cloud-storage"]
+    listed = frozenset({"seaborn", "google-cloud-bigquery"})
+    assert len(needs(tmp_path, *cells, failed=failed, listed=listed)) == 3
+
+
+def test_what_a_cell_of_this_session_failed_to_install_is_not_needed(tmp_path: Path) -> None:
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    install(site, "there", "there.py")
+    cell = "!pip install there nowhere"
+    assert list(needs(tmp_path, index=index_of([site]), cells=(cell,))) == ["there"]
+    assert list(needs(tmp_path, cell, index=index_of([site]))) == ["nowhere", "there"]
