@@ -93,6 +93,8 @@ class Sources:
     """Distributions that `uninstall` was given."""
     listed: frozenset[str] = frozenset()
     """Distributions that the requirements file names; they can answer where nothing else can."""
+    unknown: frozenset[str] = frozenset()
+    """Modules that the requirements file lists as unresolved."""
     thorough: bool = True
     """Every cell is parsed, so that each that cannot be is reported."""
     target: Path | None = None
@@ -297,7 +299,10 @@ def _take(
             continue
         resolution = resolver.resolve(dotted)
         # what failed is no new need; what the record has stays, it may be installed again
-        listed = resolution is not None and resolution.name in sources.listed
+        if resolution is not None:
+            listed = resolution.name in sources.listed
+        else:
+            listed = not sources.unknown.isdisjoint((dotted, site.top))
         if sources.failed and not listed and _has_failed(dotted, sources.failed):
             continue
         if resolution is None:

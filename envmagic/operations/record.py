@@ -19,7 +19,7 @@ from envmagic.operations.needs import Needs, Sources, needs_of
 from envmagic.operations.own import names_in, own_lines
 from envmagic.operations.scanning import scanned
 from envmagic.requests import RecordRequest
-from envmagic.requirements import Pin, RequirementsFile
+from envmagic.requirements import Kind, Pin, RequirementsFile
 from envmagic.shapes import RecordData
 
 __all__ = ["FILE", "keep", "record", "record_notebook", "state_of"]
@@ -272,8 +272,15 @@ def _sources(
         failed=place.failed if live else frozenset(),
         saved=not live or path.exists(),
         listed=_listed(file) if listed is None else listed,
+        unknown=_unknown(file) if live else frozenset(),
         target=file.path,
     )
+
+
+def _unknown(file: RequirementsFile) -> frozenset[str]:
+    """The modules that the block of `file` lists as unresolved."""
+    entries = file.block.entries if file.block is not None else ()
+    return frozenset(entry.text for entry in entries if entry.kind is Kind.UNRESOLVED)
 
 
 def _listed(file: RequirementsFile) -> frozenset[str]:

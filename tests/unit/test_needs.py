@@ -65,6 +65,18 @@ def test_an_import_that_failed_is_no_new_need_and_stays_what_it_was(tmp_path: Pa
     assert len(needs(tmp_path, *cells, failed=failed, listed=listed)) == 3
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_an_unresolved_import_that_fails_stays_only_where_it_was_listed(
+    tmp_path: Path, listed: bool
+) -> None:
+    path = tmp_path / "a.ipynb"
+    cell = {"cell_type": "code", "source": "import corp_utils.deep", "metadata": {}, "outputs": []}
+    path.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4}))
+    unknown = frozenset({"corp_utils"} if listed else ())
+    told = Sources(failed=frozenset({"corp_utils"}), unknown=unknown)
+    assert [module for module, _ in needs_of(path, told).unresolved] == ["corp_utils"] * listed
+
+
 def test_what_a_cell_of_this_session_failed_to_install_is_not_needed(tmp_path: Path) -> None:
     site = tmp_path / "site-packages"
     site.mkdir()
