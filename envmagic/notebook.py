@@ -109,7 +109,15 @@ def _shell() -> InteractiveShell | None:
 
 def _start_directory(shell: InteractiveShell | None) -> Path:
     # IPython keeps the directory it was started in
-    return Path(getattr(shell, "starting_dir", None) or Path.cwd())
+    return Path(getattr(shell, "starting_dir", None) or _working_directory())
+
+
+def _working_directory() -> Path:
+    """Of this process; one that was deleted is said as `.`, for asking for it fails."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path()
 
 
 @dataclass(frozen=True)
@@ -146,7 +154,7 @@ def _command(pid: int) -> _Command:
         words = (process / "cmdline").read_bytes().split(b"\0")[:-1]
         return _Command(tuple(map(os.fsdecode, words)), (process / "cwd").readlink())
     except OSError:
-        return _Command(_words_from_ps(pid), Path.cwd())
+        return _Command(_words_from_ps(pid), _working_directory())
 
 
 def _words_from_ps(pid: int) -> tuple[str, ...]:

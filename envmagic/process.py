@@ -35,7 +35,8 @@ __all__ = [
 
 # Of the environment this process runs in; a child that works on another one must not see them.
 _OUTER = ("VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP")
-_CREDENTIALS = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s@]+@")
+# Begins at `://`, and not at the scheme: from each letter of a long word one would be looked for.
+_CREDENTIALS = re.compile(r"(?<=[a-zA-Z0-9+.-])://[^/\s]+@")
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class CommandFailed(Exception):
 
 def redact(text: str) -> str:
     """`text` with the user and password of every URL taken out."""
-    return _CREDENTIALS.sub(r"\g<scheme>", text)
+    return _CREDENTIALS.sub("://", text)
 
 
 def clean_environment(
@@ -145,7 +146,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start `args` with exactly `env` and let it run on; its input and error output are pipes.
 
-    It has a process group of its own. Raises `CommandFailed` when there is no such program.
+    It has a process group of its own. Raises `CommandFailed` when there is no such program or
+    directory.
     """
     words = tuple(str(a) for a in args)
     try:
@@ -161,8 +163,16 @@ def spawn(
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
     except OSError as error:
-        reason = f"{words[0]} could not be started: {(error.strerror or str(error)).lower()}"
-        raise CommandFailed(Completed(words, 127, "", ""), reason) from error
+        raise _not_started(words, cwd, error) from error
+
+
+def _not_started(words: tuple[str, ...], cwd: Path | None, error: OSError) -> CommandFailed:
+    """The system blames the program also when it is the working directory that is not there."""
+    reason = (error.strerror or str(error)).lower()
+    if cwd is not None and not cwd.is_dir():
+        reason = f"there is no directory {cwd}"
+    reason = f"{words[0]} could not be started: {reason}"
+    return CommandFailed(Completed(words, 127, "", ""), reason)
 
 
 def signal_group(child: subprocess.Popen[bytes], number: int) -> None:
@@ -199,8 +209,7 @@ def _start(words: tuple[str, ...], env: dict[str, str], cwd: Path | None) -> Chi
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
     except OSError as error:
-        reason = f"{words[0]} could not be started: {(error.strerror or str(error)).lower()}"
-        raise CommandFailed(Completed(words, 127, "", ""), reason) from error
+        raise _not_started(words, cwd, error) from error
 
 
 def _converse(

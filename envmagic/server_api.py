@@ -14,6 +14,7 @@ import os
 import re
 import socket
 import ssl
+import stat
 import sys
 import urllib.error
 import urllib.request
@@ -23,19 +24,21 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
-    "RELAY_FILE",
+    "RELAY",
     "Front",
     "Refused",
     "Server",
     "Session",
     "call",
     "front",
+    "relay_of",
     "servers",
     "session",
 ]
 
-RELAY_FILE = "relay.json"
-"""Beside the connection file of a kernel that runs behind a relay; describes what is in front."""
+RELAY = "ENVMAGIC_RELAY"
+"""The variable that tells a kernel behind a relay what is in front of it, as JSON. Nobody else can
+set it, and it lasts as long as the process does: a file in a shared directory would do neither."""
 _KERNEL_FILE = re.compile(r"kernel-([0-9a-f-]{36})\.json")
 _PROOF = os.urandom(16).hex()
 _TIMEOUT = 5.0  # seconds; a server on this machine answers within 15 ms
@@ -94,13 +97,30 @@ def front() -> Front | None:
     application = getattr(module, "IPKernelApp", None)
     if application is None or not application.initialized():
         return None
-    file = Path(application.instance().abs_connection_file).absolute()
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        relay = json.loads((file.parent / RELAY_FILE).read_text("utf-8"))
-        if relay["kernel_connection_file"] == str(file):
-            return Front(Path(relay["connection_file"]), relay["parent"])
+    return _front_of(Path(application.instance().abs_connection_file).absolute())
+
+
+@functools.cache  # whatever becomes of the variables and of the parent
+def _front_of(connection_file: Path) -> Front:
+    relay = relay_of(connection_file)
+    if relay is not None:
+        return Front(Path(relay["connection_file"]), relay["parent"])
     parent = os.environ.get("JPY_PARENT_PID", "")
-    return Front(file, int(parent) if parent.isdigit() else os.getppid())
+    return Front(connection_file, int(parent) if parent.isdigit() else os.getppid())
+
+
+@functools.cache
+def relay_of(connection_file: Path) -> dict[str, Any] | None:
+    """What the relay in front of the kernel with that connection file says of itself; None without
+    one. The same for the whole life of the process.
+
+    What a kernel starts inherits the variable: it is about the file that it names, and no other.
+    """
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        relay: dict[str, Any] = json.loads(os.environ.get(RELAY, ""))
+        if relay["kernel_connection_file"] == str(connection_file):
+            return relay
+    return None
 
 
 def kernel_name(of: Front) -> str:
@@ -111,12 +131,17 @@ def kernel_name(of: Front) -> str:
 
 
 def servers(of: Front) -> Iterator[Server]:
-    """The servers that may have started the kernel: its parent first, then the newest."""
-    files = {f for d in _runtime_directories(of) for f in d.glob("jpserver-*.json")}
+    """The servers that may have started the kernel: its parent first, then the newest.
+
+    They get this user's tokens and are believed, so only those are named that this user runs.
+    """
+    directories = filter(_is_guarded, _runtime_directories(of))
+    files = {f for d in directories for f in d.glob("jpserver-*.json")}
     for file in sorted(files, key=lambda f: (f.stem != f"jpserver-{of.parent}", -_changed(f))):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            info = json.loads(file.read_text("utf-8"))
-            yield _server(info)
+            server = _server(json.loads(_own_text(file)))
+            if _runs(server.pid):  # the port of one that is gone may be anybody's
+                yield server
 
 
 def session(of: Front) -> tuple[Server, Session] | None:
@@ -230,6 +255,44 @@ def _runtime_directories(of: Front) -> set[Path]:
 
         directories.add(Path(jupyter_runtime_dir()))
     return directories
+
+
+def _is_guarded(directory: Path) -> bool:
+    """Whether nobody but this user, those of its group and root can put files there."""
+    if sys.platform == "win32":  # has no such modes; the directory is in the user's profile
+        return True
+    try:
+        facts = directory.stat()
+    except OSError:
+        return False
+    return facts.st_uid in (os.geteuid(), 0) and not facts.st_mode & stat.S_IWOTH
+
+
+def _own_text(file: Path) -> str:
+    """What a file holds that this user and nobody else may write; raises `OSError` for another."""
+    # neither through a link nor waiting for the other end of a pipe
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    with open(os.open(file, os.O_RDONLY | flags), encoding="utf-8") as opened:
+        facts = os.fstat(opened.fileno())
+        if sys.platform != "win32" and (
+            facts.st_uid != os.geteuid() or facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        ):
+            raise PermissionError(f"{file} may be another user's")
+        return opened.read()
+
+
+def _runs(pid: int | None) -> bool:
+    """Whether a process of this user has that id; always on Windows, where asking is not harmless
+    (signal 0 is CTRL_C_EVENT)."""
+    if sys.platform == "win32":
+        return True
+    if not isinstance(pid, int) or pid < 1:
+        return False
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _changed(file: Path) -> float:

@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import stat
+import time
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,15 @@ from weakref import WeakKeyDictionary
 __all__ = ["NOTES"]
 
 NOTES = "envmagic-restart-*.json"
+_WRITTEN = "envmagic-restart-*.*"
+"""Also one that was not yet complete when its kernel was killed."""
 _PATH = r"envmagic/kernels/(?P<kernel_id>[\w-]+)"
 _INTERVAL = 500  # milliseconds between two looks for notes
+_LOOKS = 5  # after a change; a file system's clock may stand still for 2 s (FAT)
+_LIFE = 10.0  # seconds a note is followed; its kernel waits for 1.5, and may have been killed
 _SCHEMA = "urn:envmagic:kernel-label"
 _PROPERTIES = ("kernel_id", "name", "display_name")
+_USER = os.getuid() if hasattr(os, "getuid") else None
 _before: MutableMapping[Any, tuple[str, Any]] = WeakKeyDictionary()
 """Kernel manager -> the name and the kernelspec it had before the last change."""
 
@@ -157,31 +163,41 @@ def _handler() -> type:
 
 
 class _Notes:
-    """Reads the notes of kernels that may not ask; a note that was followed is removed."""
+    """Reads the notes of kernels that may not ask; one that was followed or is old is removed."""
 
     def __init__(self, server: Any) -> None:
         from jupyter_core.paths import jupyter_runtime_dir
 
         self._server = server
         self._directory = Path(jupyter_runtime_dir())
-        self._changed = 0.0
+        self._changed = 0
+        self._looks = 0
 
     def look(self) -> None:
+        """Follow what is new. What is written within the same tick of the file system's clock as
+        the last look leaves the directory's time as it was, so there are more looks after one."""
         with contextlib.suppress(OSError):
-            changed = self._directory.stat().st_mtime
+            changed = self._directory.stat().st_mtime_ns
             if changed != self._changed:
-                self._changed = changed
-                for note in self._directory.glob(NOTES):
-                    self._follow(note)
+                self._changed, self._looks = changed, _LOOKS
+            if self._looks:
+                self._looks -= 1
+                for note in self._directory.glob(_WRITTEN):
+                    self._take(note)
+
+    def _take(self, note: Path) -> None:
+        """Only its own user may have written it; a kernel of another server is left to that."""
+        with contextlib.suppress(OSError):
+            facts = note.lstat()
+            if not stat.S_ISREG(facts.st_mode) or (_USER is not None and facts.st_uid != _USER):
+                return
+            if time.time() - facts.st_mtime > _LIFE:
+                note.unlink()
+            elif note.match(NOTES) and (os.name == "nt" or not facts.st_mode & 0o077):
+                self._follow(note)
 
     def _follow(self, note: Path) -> None:
-        """Only its own user may have written it; a kernel of another server is left to that."""
         try:
-            facts = note.stat()
-            if hasattr(os, "getuid") and (
-                facts.st_uid != os.getuid() or stat.S_IMODE(facts.st_mode) & 0o077
-            ):
-                return
             wish = json.loads(note.read_text("utf-8"))
             kernels, specs = self._server.kernel_manager, self._server.kernel_spec_manager
             if wish["kernel_id"] not in kernels:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-import linecache
+import re
 import sys
 import threading
+import warnings
 from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Stopped", "Travelled", "rest_of_cell", "stop"]
 
 _PLAIN = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign)
+_LINE_END = re.compile(r"\r\n?|\n")  # Python's; `str.splitlines` ends lines at form feeds as well
 
 
 class Travelled(BaseException):
@@ -43,19 +45,27 @@ class _Place:
 def rest_of_cell(shell: InteractiveShell) -> str:
     """The source after the statement that runs now, its line numbers kept; empty without any.
 
-    What comes before it is commented out. Raises `WordsError` where a cell cannot be left: inside
-    a block or a function, in a cell that another one runs, in a thread.
+    What comes before it is commented out, except for what its `from __future__` lines say. Raises
+    `WordsError` where a cell cannot be left: inside a block or a function, in a cell that another
+    one runs, in a thread.
     """
     place = _place(shell)
-    tree = ast.parse(place.source)
-    running = [n for n in tree.body if _first_line(n) <= place.line <= (n.end_lineno or n.lineno)]
+    body = ast.parse(place.source).body
+    running = [n for n in body if _first_line(n) <= place.line <= _last_line(n)]
     if len(running) != 1 or not isinstance(running[0], _PLAIN):
         raise _refusal("inside a block")
-    end = running[0].end_lineno or running[0].lineno
-    if not any(_first_line(node) > end for node in tree.body):
+    end, index = _last_line(running[0]), body.index(running[0])
+    future, later = _future(body[:index]), body[index + 1 :]
+    if not later:
         return ""
-    lines = _lines(shell, place.source)
-    return "\n".join([f"# {line}".rstrip() for line in lines[:end]] + lines[end:])
+    if _first_line(later[0]) <= end:
+        raise _refusal("a line with more code on it")
+    # as it was typed, if possible: that is what is shown in tracebacks, and recorded
+    for source in (_typed(shell), place.source):
+        rest = _cut(source, end, future)
+        if _means(shell, rest, future, later):
+            return rest
+    raise _refusal("this cell")
 
 
 def stop(shell: InteractiveShell) -> None:
@@ -72,15 +82,28 @@ def stop(shell: InteractiveShell) -> None:
 
 def _place(shell: InteractiveShell) -> _Place:
     if threading.current_thread() is not threading.main_thread():
-        raise _refusal("in a thread")
+        raise _refusal("a thread")
     frame = _caller(shell)
     if frame is None:
         raise _refusal("inside a function")
-    # IPython keeps each cell's transformed source for tracebacks
-    source = "".join(linecache.getlines(frame.f_code.co_filename))
+    source = _transformed(frame)
     if not source:
-        raise _refusal("in code that is no cell")
+        raise _refusal("code that is no cell")
     return _Place(source, frame.f_lineno)
+
+
+def _transformed(cell: FrameType) -> str:
+    """The source that the frame of a cell was compiled from; empty when it is not known.
+
+    What IPython keeps for tracebacks, and `In`, are not it: the one has other line ends, the other
+    is there only for cells that are numbered.
+    """
+    frame: FrameType | None = cell
+    while frame is not None:
+        if frame.f_code.co_name == "run_cell_async":
+            return str(frame.f_locals.get("cell", ""))
+        frame = frame.f_back
+    return ""
 
 
 def _caller(shell: InteractiveShell) -> FrameType | None:
@@ -119,11 +142,55 @@ def _first_line(node: ast.stmt) -> int:
     return min([node.lineno, *(d.lineno for d in decorators)])
 
 
-def _lines(shell: InteractiveShell, source: str) -> list[str]:
-    """The cell's lines as they were typed, where they stand for the same lines as Python."""
-    transformed = source.splitlines()
-    typed = _typed(shell).splitlines()
-    return typed if len(typed) == len(transformed) else transformed
+def _last_line(node: ast.stmt) -> int:
+    return node.end_lineno or node.lineno
+
+
+def _future(body: list[ast.stmt]) -> str:
+    """What the `from __future__` lines in `body` say, as one of them; empty without any."""
+    names = [
+        alias.name
+        for node in body
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__"
+        for alias in node.names
+    ]
+    return f"from __future__ import {', '.join(dict.fromkeys(names))}" if names else ""
+
+
+def _cut(source: str, end: int, future: str) -> str:
+    """`source` without its first `end` lines: they become comments, `future` in front of them."""
+    lines = _LINE_END.split(source)
+    above = []
+    for line in lines[:end]:
+        code = line.lstrip(" \t")
+        # indented as before: IPython takes away what all lines have in common
+        indent = line[: len(line) - len(code)]
+        above.append(f"{indent}# {' '.join(code.splitlines())}".rstrip())
+    if future and above:
+        above[0] = above[0].replace("#", f"{future}  #", 1)
+    return "\n".join([*above, *lines[end:]])
+
+
+def _means(shell: InteractiveShell, source: str, future: str, later: list[ast.stmt]) -> bool:
+    """Whether IPython runs exactly the statements `later` for `source`, on the same lines.
+
+    Nothing but this makes sure that no statement runs twice, or not at all.
+    """
+    try:
+        with warnings.catch_warnings():  # IPython's own were said when the cell began
+            warnings.simplefilter("ignore")
+            body = ast.parse(shell.transform_cell(source)).body
+    except Exception:  # transformations of the user's are among them
+        return False
+    if future:
+        first = body.pop(0) if body else None
+        if first is None or ast.unparse(first) != future:
+            return False
+    return _dumped(body) == _dumped(later)
+
+
+def _dumped(body: list[ast.stmt]) -> list[str]:
+    return [ast.dump(node, include_attributes=True) for node in body]
 
 
 def _typed(shell: InteractiveShell) -> str:

@@ -5,23 +5,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from envmagic import activation, process, server_api
+from envmagic import process, server_api
 from envmagic.errors import EnvmagicError
-from envmagic.switching import wire
+from envmagic.switching import directory as directories
+from envmagic.switching import launch, wire
+from envmagic.switching.directory import sweep
 
 if TYPE_CHECKING:
     from jupyter_client.session import Session
@@ -34,7 +32,9 @@ _LIMIT = 120.0  # seconds a kernel may take to answer; ENVMAGIC_KERNEL_TIMEOUT c
 _TICK = 0.005  # seconds between two looks
 _LONGEST_SOCKET = 100  # bytes; a Unix socket's path may have 103 on macOS
 _SILENCE = 3.0  # seconds after which a kernel need not be heard on iopub (not all say `idle`)
-_DIRECTORY = "envmagic-relay-"
+_CHUNK = 1 << 16  # bytes of error output that are passed on at once
+_KEPT = 1 << 14  # bytes of it that are kept
+_SHOWN = 400  # characters of its last line that are told
 _CHANNELS = ("shell", "iopub", "stdin", "control")
 
 
@@ -51,8 +51,10 @@ class Setting:
     """Where they are started: where the first kernel was."""
     environment: Mapping[str, str]
     """The variables the first kernel was started with."""
+    first: Mapping[str, Any]
+    """Its kernelspec, as the file says it; empty when it is not known."""
     relay: Mapping[str, Any]
-    """What `relay.json` says to the kernel: what is in front of it."""
+    """What `server_api.RELAY` says to the kernel: what is in front of it."""
     context: Any
     error_output: int | None
     """Where their error output goes on to, once they run."""
@@ -67,8 +69,10 @@ class Child:
     directory: Path
     session: Session
     sockets: dict[str, Any] = field(default_factory=dict)
-    said: deque[str] = field(default_factory=lambda: deque(maxlen=40))
-    """The last lines of its error output."""
+    lock: IO[bytes] | None = None
+    """Of its directory; says that this process lives."""
+    said: bytes = b""
+    """The end of its error output."""
 
     @classmethod
     def start(
@@ -83,12 +87,21 @@ class Child:
         Raises `EnvmagicError` when it does not come up, or when it is no longer `wanted`; whatever
         is raised, nothing of it is left then.
         """
-        directory = Path(tempfile.mkdtemp(prefix=_DIRECTORY))
+        if not kernel.argv:
+            raise _cannot_start(kernel, "its kernelspec names no program")
         try:
-            child = _launch(kernel, setting, directory)
-        except BaseException:
+            directory, lock = directories.make()
+        except OSError as error:
+            raise directories.unusable(kernel.name, error) from error
+        try:
+            child = _launch(kernel, _told(setting, kernel, directory), directory)
+        except BaseException as error:
+            lock.close()
             shutil.rmtree(directory, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise directories.unusable(kernel.name, error) from error
             raise
+        child.lock = lock
         try:
             child._await_answer(setting, progress, wanted)
         except BaseException:
@@ -119,6 +132,8 @@ class Child:
         if self.process.stdin is not None:
             with contextlib.suppress(OSError):
                 self.process.stdin.close()
+        if self.lock is not None:
+            self.lock.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _await_answer(
@@ -192,30 +207,16 @@ class Child:
 
     def _failure(self, reason: str) -> EnvmagicError:
         time.sleep(0.05)  # its last words may be on their way
-        words = [line for line in self.said if line.strip()]
-        return EnvmagicError(
-            "kernel-cannot-start",
-            f"The kernel {self.kernel.name!r} does not start: {reason}"
-            + (f" ({process.redact(words[-1].strip())})." if words else "."),
-            "%env doctor",
-            subject=self.kernel.name,
-        )
+        said = process.redact(self.said.decode("utf-8", "replace")).strip()
+        last = said.splitlines()[-1].strip() if said else ""
+        if len(last) > _SHOWN:
+            last = f"…{last[-_SHOWN:]}"
+        return _cannot_start(self.kernel, f"{reason} ({last})" if last else reason)
 
 
 def limit() -> float:
     """Seconds that a kernel may take to answer after its start."""
     return float(os.environ.get("ENVMAGIC_KERNEL_TIMEOUT") or _LIMIT)
-
-
-def sweep() -> None:
-    """Remove the directories of relays that are gone, of this user."""
-    for directory in Path(tempfile.gettempdir()).glob(f"{_DIRECTORY}*"):
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            if hasattr(os, "getuid") and directory.stat().st_uid != os.getuid():
-                continue
-            relay = json.loads((directory / server_api.RELAY_FILE).read_text("utf-8"))
-            if not _is_alive(relay["pid"]):
-                shutil.rmtree(directory, ignore_errors=True)
 
 
 def memory_of(pid: int) -> int:
@@ -228,6 +229,31 @@ def memory_of(pid: int) -> int:
 
         return int(psutil.Process(pid).memory_info().rss)
     return 0
+
+
+def _cannot_start(kernel: Kernel, reason: str) -> EnvmagicError:
+    return EnvmagicError(
+        "kernel-cannot-start",
+        f"The kernel {kernel.name!r} does not start: {reason}.",
+        "%env doctor",
+        subject=kernel.name,
+    )
+
+
+def _told(setting: Setting, kernel: Kernel, directory: Path) -> Setting:
+    """`setting` for `kernel` alone: with what it is told of the relay, in a directory there is."""
+    file = str(directory / "kernel.json")
+    facts = {**setting.relay, "kernel_connection_file": file, "kernel": kernel.name}
+    variables = {**setting.environment, server_api.RELAY: json.dumps(facts)}
+    return replace(setting, environment=variables, directory=_standing(setting.directory))
+
+
+def _standing(directory: Path) -> Path:
+    """`directory`; when its folder was renamed, where this process is, which goes along."""
+    if not directory.is_dir():
+        with contextlib.suppress(OSError):
+            return Path.cwd()
+    return directory
 
 
 def _launch(kernel: Kernel, setting: Setting, directory: Path) -> Child:
@@ -244,21 +270,14 @@ def _launch(kernel: Kernel, setting: Setting, directory: Path) -> Child:
         signature_scheme=setting.signature_scheme,
         kernel_name=kernel.name,
     )
-    facts = {**setting.relay, "kernel_connection_file": str(file), "kernel": kernel.name}
-    (directory / server_api.RELAY_FILE).write_text(json.dumps(facts), "utf-8")
     try:
         started = process.spawn(
-            _command(kernel, file, setting.session),
-            env=_environment(kernel, setting),
+            launch.command(kernel, file, setting),
+            env=launch.environment(kernel, setting),
             cwd=setting.directory,
         )
     except process.CommandFailed as error:
-        raise EnvmagicError(
-            "kernel-cannot-start",
-            f"The kernel {kernel.name!r} does not start: {error.reason}.",
-            "%env doctor",
-            subject=kernel.name,
-        ) from error
+        raise _cannot_start(kernel, error.reason) from error
     session = Session(key=setting.key, signature_scheme=setting.signature_scheme)
     child = Child(kernel, started, directory, session)
     threading.Thread(target=_drain, args=(child, setting.error_output), daemon=True).start()
@@ -266,66 +285,14 @@ def _launch(kernel: Kernel, setting: Setting, directory: Path) -> Child:
 
 
 def _drain(child: Child, onward: int | None) -> None:
-    """Pass the kernel's error output on, and keep its last lines: nobody else reads the pipe."""
+    """Pass the kernel's error output on, and keep its end: nobody else reads the pipe."""
     assert child.process.stderr is not None
     with contextlib.suppress(OSError, ValueError), child.process.stderr as pipe:
-        for line in pipe:
-            child.said.append(line.decode("utf-8", "replace"))
+        while said := os.read(pipe.fileno(), _CHUNK):
+            child.said = (child.said + said)[-_KEPT:]
             if onward is not None:
                 with contextlib.suppress(OSError):
-                    os.write(onward, line)
-
-
-def _command(kernel: Kernel, file: Path, session: str) -> list[str]:
-    words = [w.replace("{connection_file}", str(file)) for w in kernel.argv]
-    words = [w.replace("{resource_dir}", str(kernel.directory)) for w in words]
-    words[0] = _interpreter(kernel)
-    # conda's come behind a program that activates the environment first
-    for place in range(1, len(words) - 1):
-        if words[place : place + 2] == ["-m", "ipykernel_launcher"]:
-            words[place : place + 2] = [str(Path(__file__).with_name("bootstrap.py"))]
-            words.append(f"--Session.session={session}")
-            break
-    return words
-
-
-def _interpreter(kernel: Kernel) -> str:
-    """The program of a kernel; a bare `python` is the one that the spec was installed with."""
-    if not re.fullmatch(r"python(3(\.\d+)?)?", kernel.argv[0]):
-        return kernel.argv[0]
-    # PREFIX/share/jupyter/kernels/NAME
-    if len(kernel.directory.parents) > 3:
-        prefix = kernel.directory.parents[3]
-        near = prefix / ("python.exe" if sys.platform == "win32" else f"bin/{kernel.argv[0]}")
-        if near.exists():
-            return str(near)
-    return sys.executable
-
-
-def _environment(kernel: Kernel, setting: Setting) -> dict[str, str]:
-    """What Jupyter would start the kernel with: the first one's variables and the spec's own.
-
-    What the first kernel's environment had added for itself is taken out.
-    """
-    first = dict(setting.environment)
-    ours = kernel.metadata.get("envmagic")
-    to_conda = isinstance(ours, Mapping) and ours.get("backend") == "conda"
-    if to_conda or activation.UNDO in first:
-        first = activation.deactivated(first)
-    outer = first.get("VIRTUAL_ENV")
-    if outer:
-        scripts = str(Path(outer, "Scripts" if sys.platform == "win32" else "bin"))
-        places = first.get("PATH", "").split(os.pathsep)
-        if scripts in places:
-            places.remove(scripts)
-        first["PATH"] = os.pathsep.join(places)
-    base = process.clean_environment(base=first)
-    if "PYTHONPATH" in first:  # of the shell that started Jupyter; a restart has it too
-        base["PYTHONPATH"] = first["PYTHONPATH"]
-    for name, value in kernel.env.items():
-        base[name] = process.expanded(value, base)
-    base["JPY_PARENT_PID"] = str(os.getpid())  # ipykernel ends when that one is gone
-    return base
+                    os.write(onward, said)
 
 
 def _ipc_fits(directory: Path) -> bool:
@@ -350,13 +317,3 @@ def _ending(code: int) -> str:
     with contextlib.suppress(ValueError):
         return f"ended by {signal.Signals(-code).name}"
     return f"ended by signal {-code}"
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

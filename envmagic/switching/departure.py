@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from envmagic.switching import wire
+from envmagic.switching.gate import keep_interrupt_handler
 
 if TYPE_CHECKING:
     from envmagic.switching.gate import Gate
@@ -30,8 +31,11 @@ class Left:
     """The id of that request."""
 
 
-def arrive(session: Any, request: str) -> None:
-    """A request comes whose beginning was said elsewhere: `session` does not say it again."""
+def arrive(session: Any, request: str, runs: Callable[[], None]) -> None:
+    """A request comes whose beginning was said elsewhere: `session` does not say it again.
+
+    `runs` is called when it would have said what runs.
+    """
     send = session.send
 
     def without_beginning(
@@ -41,6 +45,7 @@ def arrive(session: Any, request: str) -> None:
             if msg_or_type == "status" and content == {"execution_state": "busy"}:
                 return None
             del session.send
+            runs()
             if msg_or_type == "execute_input":
                 return None
         return send(stream, msg_or_type, content, parent, *a, **k)
@@ -52,7 +57,8 @@ class Departure:
     """Watches one running request until its `idle`, through `Session.send` (jupyter_client).
 
     `replied(stream)` is called after its reply went out on `stream`, `left(Left)` after its idle,
-    `stayed(stream)` instead of both when the cell failed. All in the main thread.
+    `stayed(stream)` instead of both when the cell failed; the stream is None when it was not even
+    answered. All in the main thread.
     """
 
     def __init__(
@@ -62,7 +68,8 @@ class Departure:
         rest: str,
         replied: Callable[[Any], None],
         left: Callable[[Left], None],
-        stayed: Callable[[Any], None],
+        stayed: Callable[[Any | None], None],
+        interrupted: Callable[[], None],
     ) -> None:
         self.rest = rest
         """Source of the cell that is still to be run."""
@@ -70,6 +77,7 @@ class Departure:
         """It runs elsewhere, as this very request, which therefore is not answered here."""
         self._gate, self._kernel = gate, gate.kernel
         self._replied, self._left, self._stayed = replied, left, stayed
+        self._interrupted = interrupted
         self._parent: dict[str, Any] = self._kernel.get_parent("shell")
         self._request: str = self._parent["header"]["msg_id"]
         self._count = 0
@@ -84,6 +92,15 @@ class Departure:
         """Whether the request it watches is the one that runs now."""
         running: str = self._kernel.get_parent("shell")["header"]["msg_id"]
         return running == self._request
+
+    def shield(self) -> None:
+        """From now on an interrupt is remembered (`interrupted` is called) and breaks nothing: half
+        of what follows would leave the notebook between two kernels. In the main thread."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._remember)
+
+    def _remember(self, number: int, frame: Any) -> None:
+        self._interrupted()
 
     def cancel(self) -> None:
         """Watch no longer; nothing of what was agreed happens."""
@@ -103,8 +120,11 @@ class Departure:
         if self._is_ours(msg_or_type, parent):
             if msg_or_type == "execute_reply":
                 return self._reply(stream, content, parent, ident, args, kwargs)
-            if msg_or_type == "status" and self._answered and _is_idle(content):
+            if msg_or_type == "status" and _is_idle(content):
                 self.cancel()
+                if not self._answered:  # an interrupt has hit ipykernel itself
+                    self._stayed(None)
+                    return self._send(stream, msg_or_type, content, parent, ident, *args, **kwargs)
                 if not self.travels:
                     self._send(stream, msg_or_type, content, parent, ident, *args, **kwargs)
                 self._left(Left(self._next_count(), self._rest_request(), self._request))
@@ -120,15 +140,13 @@ class Departure:
     def _reply(
         self, stream: Any, content: Any, parent: Any, ident: Any, args: Any, kwargs: Any
     ) -> Any:
-        # The cell is over, so there is nothing to interrupt; half of what follows would leave the
-        # notebook between two kernels. ipykernel sets its own handler again after the request.
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self.shield()
         if not self.travels and content.get("status") != "ok":
             self.cancel()
             self._stayed(stream)
             return self._send(stream, "execute_reply", content, parent, ident, *args, **kwargs)
         self._answered = True
+        keep_interrupt_handler(self._kernel)  # until the move is done
         self._count = content.get("execution_count") or 0
         self._identities = [ident] if isinstance(ident, bytes) else list(ident or [])
         if self.travels:

@@ -92,6 +92,7 @@ class Desk:
         """The cell that asked has ended, and these messages had been queued behind it."""
         move = self.agreed.pop(content["id"], None) or Move(seat, seat)
         move.taken, move.travels = taken, content["travels"]
+        move.interrupted = bool(content.get("interrupted"))
         run_on(self.relay.loops["control"], lambda: self.relay.move(move, content["count"]))
 
     def stayed(self, request: str) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +21,7 @@ from envmagic.switching import wire
 if TYPE_CHECKING:
     from envmagic.switching.wire import Frames
 
-__all__ = ["Gate", "error_output", "gate_of", "set_eventloop"]
+__all__ = ["Gate", "error_output", "gate_of", "keep_interrupt_handler", "set_eventloop"]
 
 
 class Gate(Protocol):
@@ -79,6 +80,11 @@ def error_output() -> int | None:
     with contextlib.suppress(OSError):
         return os.dup(2)
     return None
+
+
+def keep_interrupt_handler(kernel: Any) -> None:
+    """Let SIGINT have the handler that it has now when the running request has ended, too."""
+    kernel.saved_sigint_handler = signal.getsignal(signal.SIGINT)
 
 
 def set_eventloop(kernel: Any, loop: Any) -> None:

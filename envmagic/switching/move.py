@@ -23,5 +23,11 @@ class Move:
     """How many the source holds; with none it is ended."""
     taken: list[Frames] = field(default_factory=list)
     """What had been queued behind the cell, in order; before it the rest of the cell, if any."""
+    interrupted: bool = False
+    """By somebody, since the cell was over in the source; its rest is not run."""
     travels: str = ""
     """The id of the request whose rest that is."""
+
+    def interrupt(self) -> None:
+        """Somebody interrupts the cell while it goes from one kernel to the other."""
+        self.interrupted = True

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import signal
 import time
 import types
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,26 +26,22 @@ if TYPE_CHECKING:
 
 __all__ = ["FromBehind", "FromHome", "leave_cell", "relay_file"]
 
-_WAIT = 5.0  # seconds for a relay to give a first answer
+_WAIT = 5.0  # seconds for a relay to say what sleeps
+_SILENCE = 60.0  # seconds without a sign of life from one that starts a kernel; it gives one each 5
 
 
 def relay_file(kernel: Any) -> dict[str, Any] | None:
-    """What the relay in front of `kernel` wrote about itself; None without one."""
-    front = server_api.front()
-    if front is None:
+    """What the relay in front of `kernel` says of itself; None without one."""
+    if kernel.parent is None or server_api.front() is None:
         return None
-    file = Path(kernel.parent.abs_connection_file) if kernel.parent is not None else None
-    try:
-        facts = json.loads((file.parent / server_api.RELAY_FILE).read_text("utf-8")) if file else {}
-    except (OSError, ValueError):
-        return None
-    return facts if facts.get("kernel_connection_file") == str(file) else None
+    return server_api.relay_of(Path(kernel.parent.abs_connection_file).absolute())
 
 
 def leave_cell(shell: InteractiveShell) -> None:
     """See `switching.leave_cell`; to be called when there is something left of the cell."""
     departure: Departure = shell._envmagic_departure
     departure.travels = True
+    departure.shield()
     cell.stop(shell)
 
 
@@ -76,7 +73,7 @@ class FromHome:
         target = relay.prepare(kernel, progress)
         move = Move(relay.home, target, drop=drop, variables=len(names))
 
-        def stayed(stream: Any) -> None:
+        def stayed(stream: Any | None) -> None:
             relay.abandon(move)
             label.take_back(told)
 
@@ -86,6 +83,7 @@ class FromHome:
             replied=lambda stream: relay.hold_control(),
             left=lambda left: relay.leave_home(move, left),
             stayed=stayed,
+            interrupted=move.interrupt,
         )
         told = label.restart_in(kernel, keep_name=keep_saved_name, first=here)
         return _moved(self.shell, departure, kernel, here, 0 if drop else len(names), told)
@@ -140,9 +138,14 @@ class FromBehind:
         answer = self._ask("prepare", request, question, progress)
         if answer.get("already"):
             return Switched("already", kernel.name)
-        notes = _Notes(self.gate, request)
+        notes = _Notes(self.gate, request, lambda: self._send("cancel", request, {}))
         departure = Departure(
-            self.gate, rest=rest, replied=notes.replied, left=notes.left, stayed=notes.stayed
+            self.gate,
+            rest=rest,
+            replied=notes.replied,
+            left=notes.left,
+            stayed=notes.stayed,
+            interrupted=notes.interrupt,
         )
         here, first = str(self.relay.get("kernel", "")), str(self.relay.get("first", ""))
         notes.told = told = label.restart_in(kernel, keep_name=keep_saved_name, first=first)
@@ -160,18 +163,24 @@ class FromBehind:
     def _ask(
         self, ask: str, request: str, content: dict[str, Any], progress: Progress | None
     ) -> dict[str, Any]:
-        """The relay's answer; an interrupt is passed on to it. On stdin, as `input` does."""
+        """The relay's answer; an interrupt is passed on to it. On stdin, as `input` does.
+
+        Raises `EnvmagicError` when it refuses, and when it is silent for too long.
+        """
         self._send(ask, request, content)
-        end = time.monotonic() + _WAIT
+        patience = _SILENCE if ask == "prepare" else _WAIT
+        heard = time.monotonic()
         try:
             while True:
                 answer = self._answer(request, 0.05)
                 if answer is None:
-                    if ask != "prepare" and time.monotonic() > end:
+                    if time.monotonic() > heard + patience:
                         raise EnvmagicError(
                             "relay", "The relay does not answer.", "Restart the kernel."
                         )
-                elif "step" in answer and progress is not None:
+                    continue
+                heard = time.monotonic()
+                if "step" in answer and progress is not None:
                     progress.step(answer["step"])
                 elif "detail" in answer and progress is not None:
                     progress.detail(answer["detail"])
@@ -210,16 +219,25 @@ class _Notes:
 
     gate: Gate
     request: str
+    cancel: Callable[[], None]
+    """Takes the request back, where there is no stream for a note."""
     stream: Any = None
     told: label.Label = field(default_factory=label.Label)
+    interrupted: bool = False
+
+    def interrupt(self) -> None:
+        self.interrupted = True
 
     def replied(self, stream: Any) -> None:
         self.stream = stream
         self._note("envmagic_leave", {"id": self.request})
 
-    def stayed(self, stream: Any) -> None:
+    def stayed(self, stream: Any | None) -> None:
         self.stream = stream
-        self._note("envmagic_stay", {"id": self.request})
+        if stream is None:
+            self.cancel()
+        else:
+            self._note("envmagic_stay", {"id": self.request})
         label.take_back(self.told)
 
     def left(self, left: Left) -> None:
@@ -239,7 +257,9 @@ class _Notes:
                 "count": left.count,
                 "sizes": sizes,
                 "travels": left.request if left.rest else "",
+                "interrupted": self.interrupted,
             }
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # as ipykernel has it between requests
             self._note("envmagic_returned", content, buffers)
             kernel.shell_stream.io_loop.add_callback(self.gate.listen)
 

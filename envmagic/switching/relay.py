@@ -26,6 +26,7 @@ from envmagic.switching.child import Child, Setting, sweep
 from envmagic.switching.gate import error_output, gate_of
 from envmagic.switching.line import Line, on_loop, run_on
 from envmagic.switching.moving import refusal
+from envmagic.switching.named import spec_named, still_is
 from envmagic.switching.seat import BehindSeat, HomeSeat, Seat
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ __all__ = ["Relay"]
 
 _log = logging.getLogger(__name__)
 _ARRIVAL = 20.0  # seconds a kernel that was found answering may take to answer again
+_A_MOMENT = 0.05  # seconds until a kernel that says what it runs does run it
 _STEP = 5.0  # seconds for a step of the move that waits for the user's own code
 
 
@@ -83,6 +85,9 @@ class Relay:
         """What takes the place of cells that were meant for a kernel that failed: of all that are
         queued, at least of the next one."""
         self._refused_one = False
+        self._between = self._interrupted = False
+        """A cell is over in one kernel and does not run in the next yet; and somebody wants to stop
+        it."""
         self._reader = Session(key=kernel.session.key)
         self._stdin: Any = None
         self._closing = False
@@ -102,11 +107,37 @@ class Relay:
             return self.home
         known = self.children.get(kernel.name)
         if known is not None and known.alive:
-            return known
+            if not kernel.argv or still_is(kernel, known.child):
+                return known
+            self._set_aside(known)
+        if not kernel.argv and kernel.directory == Path():  # it could only have been woken
+            raise EnvmagicError(
+                "kernel-cannot-start", f"The kernel {kernel.name!r} does not sleep any more."
+            )
         seat = BehindSeat(Child.start(kernel, self.setting, progress, wanted), self)
         self.children[kernel.name] = seat
         threading.Thread(target=self._watch, args=(seat,), daemon=True).start()
         return seat
+
+    def _set_aside(self, seat: BehindSeat) -> None:
+        """Its name means another environment by now: it ends, or gets another name when it holds
+        variables. Raises `EnvmagicError` then, so that a person knows it."""
+        if seat is not self.current and not seat.variables:
+            self._end(seat)
+            return
+        name, other = seat.name, f"{seat.name}-old"
+        while other in self.children:
+            other += "-old"
+        self.children[other] = self.children.pop(name)
+        seat.name = other
+        what = "runs here" if seat is self.current else "sleeps here"
+        raise EnvmagicError(
+            "environment-replaced",
+            f"The environment {name!r} was replaced since its kernel started, which {what} with"
+            f" its variables and is called {other!r} from now on.",
+            f"%env use {name} moves to the new one, %env use {other} to the old one.",
+            subject=name,
+        )
 
     def abandon(self, move: Move) -> None:
         """The cell failed: a kernel that was started for it alone is ended again."""
@@ -156,7 +187,7 @@ class Relay:
         """
         source, target = move.source, move.target
         source.variables = move.variables
-        self._moving = True
+        self._moving = self._between = True
         self.control.hold()
         await _at_most(2, source.control_done())
         await _at_most(5, source.all_said())
@@ -166,19 +197,43 @@ class Relay:
                 break
         self.current, seat.used, self._moving = seat, True, False
         if move.travels:
-            seat.expect(move.travels)
+            seat.expect(move.travels, lambda: self.cell_runs(seat))
+        else:
+            self.cell_runs(seat)
         if seat is not target:
             self._refusal, self._refused_one = refusal(target.name, target.alive), False
             self.abandon(move)
         for loop, step in (
             ("stdin", lambda: self._point_stdin(seat)),
             ("main", lambda: self._in_main_thread(seat)),
-            ("shell", lambda: self._open_shell(seat, move.taken)),
+            ("shell", lambda: self._open_shell(seat, self._handed_over(move))),
             ("control", lambda: self.control.open(lambda f: self._take_control(seat, f))),
             ("main", lambda: self.home.wake() if seat is self.home else None),
         ):
             await _soon(on_loop(self.loops[loop], step))
         self._after(move, seat)
+
+    def leaves(self) -> None:
+        """The cell of a child is over, and the notebook goes elsewhere; on the shell loop."""
+        self.shell.hold()
+        self._between, self._interrupted = True, False
+        run_on(self.loops["control"], self.control.hold)
+
+    def cell_runs(self, seat: Seat) -> None:
+        """The rest of the cell is in the hands of the kernel in `seat`: interrupts go there."""
+        self._between, interrupted = False, self._interrupted
+        self._interrupted = False
+        if interrupted:
+            # a moment later: ipykernel itself must not be hit
+            self.loops["iopub"].call_later(_A_MOMENT, seat.interrupt)
+
+    def _handed_over(self, move: Move) -> list[Frames]:
+        """What the next kernel gets first; the rest of a cell that was interrupted meanwhile is
+        one that is interrupted."""
+        if move.travels and (move.interrupted or self._interrupted):
+            self._interrupted = False
+            move.taken[0] = wire.changed(self._reader, move.taken[0], _interrupt)
+        return move.taken
 
     async def _open_shell(self, target: Seat, first: list[Frames]) -> None:
         await self.shell.open(lambda frames: self._take_shell(target, frames), first)
@@ -234,14 +289,15 @@ class Relay:
     def _in_main_thread(self, target: Seat) -> None:
         if target is self.home:
             self.home.put_back()
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # as ipykernel has it between requests
-        else:
-            signal.signal(signal.SIGINT, self._pass_interrupt_on)
+        signal.signal(signal.SIGINT, self._pass_interrupt_on)
 
     def _pass_interrupt_on(self, number: int, _frame: Any) -> None:
         # Children are in groups of their own: neither Jupyter's signal to our group nor one to
-        # this process alone reaches them by itself.
-        if isinstance(self.current, BehindSeat):
+        # this process alone reaches them by itself. Home has a handler of its own while it runs
+        # something, and otherwise ignores it.
+        if self._between:
+            self._interrupted = True
+        elif isinstance(self.current, BehindSeat):
             self.current.interrupt()
 
     # -- questions of the running kernel (`input`) ---------------------------------------------
@@ -318,6 +374,10 @@ class Relay:
             seat.child.kill()
 
 
+def _interrupt(message: dict[str, Any]) -> None:
+    message["content"]["code"] = "raise KeyboardInterrupt"
+
+
 async def _at_most(seconds: float, waiting: Awaitable[None]) -> bool:
     """Whether it was done in time: no kernel may keep the notebook from moving."""
     try:
@@ -345,18 +405,20 @@ def _setting(kernel: Any) -> Setting:
     front = server_api.front()
     if front is None:
         raise EnvmagicError("no-kernel", "This process is not a kernel.")
+    first = _home_name()
     return Setting(
         key=kernel.session.key,
         signature_scheme=kernel.session.signature_scheme,
         session=kernel.session.session,
         directory=Path(kernel.shell.starting_dir),
         environment=_initial_environment(),
+        first=spec_named(first),
         relay={
             "protocol": wire.PROTOCOL,
             "pid": os.getpid(),
             "connection_file": str(front.connection_file),
             "parent": front.parent,
-            "first": _home_name(),
+            "first": first,
         },
         context=zmq.Context(),
         error_output=error_output(),

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -84,8 +84,15 @@ class Seat(Protocol):
         """Until it can be given messages, and `count` is its next prompt number."""
         ...
 
-    def expect(self, request: str) -> None:
-        """The rest of a cell will come as that request; it was announced in front already."""
+    def expect(self, request: str, runs: Callable[[], None]) -> None:
+        """The rest of a cell will come as that request; it was announced in front already.
+
+        `runs` is called, in any thread, when it begins.
+        """
+        ...
+
+    def interrupt(self) -> None:
+        """As Jupyter interrupts a kernel."""
         ...
 
 
@@ -130,8 +137,11 @@ class HomeSeat:
         facts = {"shell": self.kernel.shell, "count": count, "notebook": None}
         await on_loop(self.kernel.io_loop, lambda: exec(_ARRIVE, facts))
 
-    def expect(self, request: str) -> None:
-        arrive(self.kernel.session, request)
+    def expect(self, request: str, runs: Callable[[], None]) -> None:
+        arrive(self.kernel.session, request, runs)
+
+    def interrupt(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
 
     def sleep(self) -> None:
         """In the main thread: a GUI's event loop must not keep this one from turning."""
@@ -170,6 +180,7 @@ class BehindSeat:
         """The relay's own last request on that channel."""
         self._subshells: set[str] = set()
         self._travels = b""
+        self._runs: Callable[[], None] = lambda: None
 
     @property
     def alive(self) -> bool:
@@ -216,7 +227,7 @@ class BehindSeat:
             pass_on(stream, frames)
 
     def interrupt(self) -> None:
-        """As Jupyter interrupts a kernel: a signal to its whole group."""
+        """A signal to its whole group."""
         process.signal_group(self.child.process, signal.SIGINT)
 
     async def control_done(self) -> None:
@@ -245,8 +256,8 @@ class BehindSeat:
         await on_loop(self.relay.loops["shell"], lambda: self.take_shell(request))
         await self._answered["shell"].wait()
 
-    def expect(self, request: str) -> None:
-        self._travels = request.encode()
+    def expect(self, request: str, runs: Callable[[], None]) -> None:
+        self._travels, self._runs = request.encode(), runs
 
     async def shut_down(self, *, restart: bool) -> None:
         """End it as a front end would, on the control loop; what does not end in time is killed."""
@@ -302,6 +313,7 @@ class BehindSeat:
             if b'"busy"' in wire.header(frames, 3) and b'"status"' in kind:
                 return
             self._travels = b""
+            self._runs()
             if b'"execute_input"' in kind:
                 return
         self.relay.kernel.iopub_thread.socket.send_multipart(frames, copy=False)
@@ -324,8 +336,7 @@ class BehindSeat:
         """On the shell loop: the kernel says that its cell ended, and what is to become of it."""
         kind = wire.header(frames)
         if b'"envmagic_leave"' in kind:
-            self.relay.shell.hold()
-            run_on(self.relay.loops["control"], self.relay.control.hold)
+            self.relay.leaves()
             self.take_shell(wire.pack(self.child.session, "envmagic_mark", {}, wire.RELAY))
         elif b'"envmagic_returned"' in kind:
             message = wire.unpack(self.child.session, frames)

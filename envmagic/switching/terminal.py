@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from envmagic import process
+from envmagic import activation, process
 from envmagic.errors import EnvmagicError
 from envmagic.model import Asleep, Kernel, Progress, Switched
 
@@ -36,8 +39,12 @@ class Terminal:
         """Returns what is lost; IPython is replaced when the magic has said so (`leave`)."""
         from envmagic.switching.moving import variables
 
+        environment = _environment(kernel)
+        words = [_interpreter(kernel, environment), "-m", "IPython"]
+        if "--ext" in kernel.argv:
+            words += ["--ext", "envmagic"]
         try:
-            process.run([kernel.argv[0], "-c", "import IPython"], timeout=60)
+            process.run([words[0], "-c", "import IPython"], timeout=60, env=environment)
         except process.CommandFailed as error:
             raise EnvmagicError(
                 "kernel-cannot-start",
@@ -47,7 +54,7 @@ class Terminal:
             ) from error
         count = len(variables(self.shell))
         noun = "variable is" if count == 1 else "variables are"
-        self.shell._envmagic_leave = partial(_leave, self.shell, kernel)
+        self.shell._envmagic_leave = partial(_leave, self.shell, words, environment)
         message = f"IPython starts anew there; {count} {noun} lost." if count else ""
         return Switched("relay", kernel.name, message)
 
@@ -60,15 +67,44 @@ class Terminal:
         return None
 
 
-def _leave(shell: Any, kernel: Kernel) -> None:
-    """Replace this process by IPython in the environment that was chosen; never returns."""
-    words = [kernel.argv[0], "-m", "IPython"]
-    if "--ext" in kernel.argv:
-        words += ["--ext", "envmagic"]
-    environment = process.clean_environment()
+def _interpreter(kernel: Kernel, environment: Mapping[str, str]) -> str:
+    """The kernel's program as a path, since `execve` searches none; as it is when there is none."""
+    from envmagic.switching import named
+
+    program = kernel.argv[0]
+    if named.is_bare(program):
+        program = named.near(kernel) or sys.executable
+    return shutil.which(program, path=environment.get("PATH")) or program
+
+
+def _environment(kernel: Kernel) -> dict[str, str]:
+    """The variables for IPython in `kernel`, with what undoes them when it is left again."""
+    here: Mapping[str, str] = os.environ
+    if activation.UNDO in here:
+        here = activation.deactivated(here)
+    before = process.clean_environment(base=here)
+    made = dict(before)
     for name, value in kernel.env.items():
-        environment[name] = process.expanded(value, environment)
-    shell.atexit_operations()  # the history is written
+        made[name] = process.expanded(value, before)
+    made[activation.UNDO] = json.dumps({name: before.get(name) for name in kernel.env})
+    return made
+
+
+def _leave(shell: Any, words: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Replace this process by IPython in the environment that was chosen.
+
+    Returns never; raises `UsageError` when it cannot be started after all, and IPython goes on.
+    """
+    from IPython.core.error import UsageError
+
+    # not `atexit_operations`, from which there is no way back
+    shell.history_manager.end_session()
+    for directory in shell.tempdirs:  # of %edit
+        shutil.rmtree(directory, ignore_errors=True)
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(words[0], words, environment)
+    try:
+        os.execve(words[0], list(words), dict(environment))
+    except (OSError, ValueError) as error:
+        shell.history_manager.new_session()
+        raise UsageError(f"{words[0]} could not be started, so IPython goes on: {error}") from None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
+from support.processes import children, eventually
 
 # The signal itself, in the one moment that a test outside would hardly ever hit.
 INTERRUPTED = """
@@ -31,8 +33,50 @@ def test_an_interrupt_when_the_cell_is_answered(switching: Any, where: str, rest
     kernel = switching()
     kernel.run(f"%env use {where}")
     kernel.run(INTERRUPTED)
-    request = kernel.client.execute(f"%env use beta{rest}")
-    assert kernel._reply(request, 20)["status"] == "ok"
-    kernel.run("6 * 7", timeout=20)
+    request = kernel.client.execute(f"%env use beta{rest}", stop_on_error=False)
+    reply = kernel._reply(request, 20)
+    # what is left of the cell is interrupted, where it runs
+    assert reply.get("ename") == ("KeyboardInterrupt" if rest else None)
+    assert kernel.run("6 * 7, 'before' in globals()", timeout=20).result == "(42, False)"
     kernel.run(f"y = 1\n%env use {where}", timeout=20)
     assert kernel.run("'before' in globals()").result == "True"
+
+
+LOST = """
+import signal
+from envmagic.switching.departure import Departure
+usual = Departure._reply
+def interrupted(*words):
+    Departure._reply = usual
+    signal.raise_signal(signal.SIGINT)
+    return usual(*words)
+Departure._reply = interrupted
+"""
+
+
+@pytest.mark.parametrize("where", ["python3", "alpha"])
+def test_an_interrupt_that_hits_ipykernel_itself(switching: Any, where: str) -> None:
+    """The answer is lost, as it is in a plain kernel then; the notebook stays as if not asked."""
+    kernel = switching()
+    kernel.run(f"%env use {where}")
+    kernel.run(LOST)
+    kernel.client.execute("%env use beta", stop_on_error=False)
+    assert kernel.run("6 * 7, 'usual' in globals()", timeout=20).result == "(42, True)"
+    eventually(lambda: len(children(kernel.pid)) == (where == "alpha"))
+    kernel.run("%env use beta")
+    assert kernel.run("'usual' in globals()").result == "False"
+
+
+@pytest.mark.parametrize("home", [True, False], ids=["to home", "to alpha"])
+def test_an_interrupt_at_any_moment_stops_the_rest_of_the_cell(switching: Any, home: bool) -> None:
+    kernel = switching()
+    kernel.run("x = 1\n%env use alpha")
+    kernel.run("y = 1\n%env use python3" if not home else "y = 1")
+    there, here = ("python3", "alpha") if home else ("alpha", "python3")
+    for milliseconds in range(0, 60, 6):
+        code = f"%env use {there}\nimport time\ntime.sleep(30)"
+        request = kernel.client.execute(code, stop_on_error=False)
+        time.sleep(0.02 + milliseconds / 1000)
+        kernel.interrupt()
+        assert kernel._reply(request, 10)["status"] == "error"
+        kernel.run(f"%env use {here}")

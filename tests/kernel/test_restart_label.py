@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -185,6 +186,42 @@ def test_a_server_with_a_password_only_reads_a_note(
 
         time.sleep(1.2)
         assert notebook.names == ("alpha", "alpha")
+
+
+def test_a_note_that_does_not_change_the_directorys_time_is_found(
+    isolated: Any, opened: Any, enabled: None
+) -> None:
+    """It was written within the tick of the file system's clock in which was looked last."""
+    with Server(isolated.work / "root") as server:
+        notebook = opened(server)
+        (isolated.runtime / "touched").touch()
+        before = isolated.runtime.stat()
+        time.sleep(0.7)
+        leave_note(isolated.runtime, notebook.id, "alpha")
+        os.utime(isolated.runtime, ns=(before.st_atime_ns, before.st_mtime_ns))
+        eventually(lambda: notebook.names == ("alpha", "alpha"), 3)
+
+
+def test_an_old_note_is_removed_and_not_followed(isolated: Any, opened: Any, enabled: None) -> None:
+    """The kernel that left it was killed while it waited."""
+    with Server(isolated.work / "root") as server:
+        notebook = opened(server)
+        note = leave_note(isolated.runtime, notebook.id, "alpha", age=60)
+        half = leave_note(isolated.runtime, notebook.id, "alpha", age=60, suffix="4711")
+        foreign = leave_note(isolated.runtime, "0-0", "alpha")  # another server's may be this
+        eventually(lambda: not note.exists() and not half.exists())
+        assert foreign.exists() and notebook.names == ("first", "first")
+
+
+def leave_note(
+    runtime: Path, kernel: str, name: str, *, age: float = 0, suffix: str = "json"
+) -> Path:
+    """As a kernel leaves it that may not ask; `age` in seconds."""
+    temporary = runtime / "note"
+    temporary.write_text(json.dumps({"kernel_id": kernel, "name": name, "keep_name": False}))
+    temporary.chmod(0o600)
+    os.utime(temporary, (time.time() - age,) * 2)
+    return temporary.rename(runtime / f"envmagic-restart-{kernel}.{suffix}")
 
 
 @pytest.mark.parametrize("may_ask", [True, False], ids=["asked", "by a note"])

@@ -346,6 +346,25 @@ def test_nothing_of_the_old_environment_leaks(switching: Any, specs: Any, isolat
     assert told[1:] == [str(second), "False False False", str(isolated.work)]
 
 
+def test_nothing_of_the_old_kernelspec_leaks(switching: Any, specs: Any, isolated: Any) -> None:
+    """As after a restart; what it only extended is what it was, and what was changed stays."""
+    path = f"{isolated.work}{os.pathsep}${{PATH}}"
+    old = isolated.work / "old"
+    mine = {"WHICH": "first", "PYTHONPATH": str(old), "PATH": path, "DOLLAR": "$$x", "ON": "$PATH"}
+    specs("first", env={**mine, "ALONE": "${ALONE}:a", "TWICE": "b${TWICE}"})
+    specs("second", env={"SEEN": "${WHICH}-${PATH}"})
+    outer = {"PATH": os.environ["PATH"], "TWICE": "bc", "KEPT": "1"}
+    running = switching("first", env=outer)
+    assert running.run("import os; print(os.environ['WHICH'])").stdout == "first\n"
+    running.run("%env use second")
+    told = running.run(
+        "import os, sys\nnames = 'WHICH DOLLAR ON ALONE TWICE KEPT SEEN'.split()\n"
+        f"print([os.environ.get(n) for n in names], {str(old)!r} in sys.path)"
+    ).stdout
+    seen = f"${{WHICH}}-{os.environ['PATH']}"
+    assert told == f"{[None, None, None, None, 'bc', '1', seen]} False\n"
+
+
 def _command(pid: int) -> str:
     try:
         return (Path("/proc") / str(pid) / "cmdline").read_bytes().decode().replace("\0", " ")

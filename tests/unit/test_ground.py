@@ -137,6 +137,37 @@ def test_a_command_that_fails_tells_what_it_said_without_credentials() -> None:
         process.run(["/no/such/program"])
 
 
+def test_the_directory_is_named_when_it_is_that_which_is_missing(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    with pytest.raises(process.CommandFailed, match=f"there is no directory {gone}"):
+        process.run([sys.executable, "-c", ""], cwd=gone)
+    with pytest.raises(process.CommandFailed, match=f"there is no directory {gone}"):
+        process.spawn([sys.executable, "-c", ""], env={}, cwd=gone)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("git+https://me:secret@host/x", "git+https://host/x"),
+        ("https://token@host http://a:b@c/", "https://host http://c/"),
+        ("https://me:p@ss@host/x", "https://host/x"),
+        ("https://host/x, written by me@there", "https://host/x, written by me@there"),
+        ("me@there", "me@there"),
+    ],
+)
+def test_credentials_are_taken_out(said: str, shown: str) -> None:
+    assert process.redact(said) == shown
+
+
+@pytest.mark.parametrize("part", ["y", "y://", "a.b+", "://y"])
+def test_taking_credentials_out_of_a_long_word_takes_no_time(part: str) -> None:
+    """A kernel may say anything."""
+    start = time.monotonic()
+    for text in (part * 300_000, f"x://{part * 300_000}", f"{part * 300_000}://x"):
+        assert process.redact(text) == text
+    assert time.monotonic() - start < 2
+
+
 def test_a_command_takes_input_and_its_lines_come_while_it_runs() -> None:
     heard: list[str] = []
     done = process.run(["sh", "-c", "echo one >&2; cat"], input="hello", on_line=heard.append)
