@@ -79,6 +79,8 @@ class Server:
         self.root, self.token, self.base_url = root, token, base_url
         self.port = _free_port()
         self.log = root.parent / f"server-{self.port}.log"
+        # before those of the environment around the tests, which may be older than the checkout
+        extensions = Path(os.environ["JUPYTER_DATA_DIR"]) / "labextensions"
         command = [
             *(str(python), "-m", "jupyter", "lab", "--allow-root", "--no-browser"),
             *("--ip=127.0.0.1", f"--port={self.port}", "--ServerApp.port_retries=0"),
@@ -87,6 +89,8 @@ class Server:
             *("--LabApp.expose_app_in_browser=True", "--LabApp.news_url="),
             "--JupyterNotebookApp.expose_app_in_browser=True",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            f"--LabApp.extra_labextensions_path={extensions}",
+            f"--JupyterNotebookApp.extra_labextensions_path={extensions}",
             *options,
         ]
         with self.log.open("w") as log:

@@ -30,6 +30,8 @@
     const { events, kernelspecs, serverSettings, sessions } = serviceManager;
     const spec = name => kernelspecs.specs?.kernelspecs[name];
     const followed = new WeakSet(); // kernel connections and session contexts
+    const moved = new WeakSet(); // session contexts
+    const due = new WeakSet(); // those of them whose notebook has not taken over the name yet
     const ranHere = new WeakMap(); // kernel connection -> whether this page runs its latest cell
 
     const rename = (kernel, name) => {
@@ -39,6 +41,23 @@
         return spec(name);
       });
       void sessions.refreshRunning();
+    };
+
+    // What the page starts when it has no kernel: Restart after Shut Down, or a cell that is run.
+    // By itself it starts what it first saw, and writes that into the notebook.
+    const startAgain = (context, name) => {
+      moved.add(context);
+      shadow(context, 'prevKernelName', () => name);
+      context.kernelPreference = { ...context.kernelPreference, name };
+    };
+
+    const write = ({ model, sessionContext }) => {
+      if (!due.delete(sessionContext)) return;
+      const name = sessionContext.prevKernelName;
+      const before = model.getMetadata('kernelspec');
+      if (before?.name === name) return;
+      const { display_name = name, language = before?.language } = spec(name) ?? {};
+      model.setMetadata('kernelspec', { name, display_name, language });
     };
 
     const show = (context, { kernel_id, name, display_name }) => {
@@ -53,10 +72,14 @@
           ? display_name
           : Reflect.get(usual, 'kernelDisplayName', context)
       );
-      // With a new value the notebook takes over its name, so only the page that ran the cell is
-      // given one: in another the file may be older.
+      // With a new value the notebook takes over its name and has something to save, so only the
+      // page that ran the cell is given one: another's copy may be older, and takes it over when
+      // it is saved anyway.
       const newValue = renamed && ranHere.get(kernel) ? kernel : null;
       context.kernelChanged.emit({ name: 'kernel', oldValue: newValue, newValue });
+      if (!renamed) return;
+      startAgain(context, name);
+      if (!newValue) due.add(context);
     };
 
     // A page that is loaded after the move; until then, events.
@@ -64,6 +87,7 @@
       const kernel = context.session?.kernel;
       if (!kernel || followed.has(kernel)) return;
       followed.add(kernel);
+      if (moved.has(context)) startAgain(context, kernel.name); // chosen in the menu
       kernel.iopubMessage.connect((_, { header, parent_header }) => {
         if (header.msg_type === 'execute_input') {
           ranHere.set(kernel, parent_header.session === kernel.clientId);
@@ -75,11 +99,13 @@
       if (answer.ok) show(context, await answer.json());
     });
 
-    const follow = quietly(({ sessionContext }) => {
+    const follow = quietly(({ context: notebook, sessionContext }) => {
       if (followed.has(sessionContext)) return;
       followed.add(sessionContext);
       sessionContext.kernelChanged.connect(context => void ask(context));
-      return ask(sessionContext);
+      void ask(sessionContext);
+      const saved = quietly(state => state === 'started' && write(notebook));
+      notebook.saveState.connect((_, state) => void saved(state));
     });
 
     tracker.widgetAdded.connect((_, panel) => void follow(panel));
