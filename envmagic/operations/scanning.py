@@ -18,9 +18,11 @@ __all__ = ["scanned"]
 
 _PARALLEL_FROM = 512 * 1024  # bytes of notebooks; below it starting a process costs more
 _FEW = 16  # notebooks
+_AT_ONCE = 4  # notebooks that a process takes
 
 Sourced = Callable[[Path], Sources]
 Outcome = Needs | Problem
+Done = dict[int, list[Outcome]]  # by the number of the batch
 
 
 def scanned(paths: Sequence[Path], sources: Sourced) -> dict[Path, Outcome]:
@@ -68,24 +70,36 @@ def _pays(paths: Sequence[Path]) -> bool:
 
 
 def _in_parallel(paths: Sequence[Path], sources: Sourced) -> list[Outcome]:
-    """Every core takes a share; this process does one of them."""
+    """Every core takes the next few notebooks until none are left; this process is one of them."""
     import packaging.requirements  # noqa: F401 - once, before there are several processes
 
     known()
-    shares = len(os.sched_getaffinity(0))
-    children = [_child(paths[number::shares], sources) for number in range(1, shares)]
-    parts = [[_outcome(path, sources) for path in paths[::shares]]]
-    parts += [_answer(pid, pipe) for pid, pipe in children]
-    found: list[Outcome | None] = [None] * len(paths)
-    for number, part in enumerate(parts):
-        if len(part) != len(paths[number::shares]):  # a child was killed: its share is done here
-            part = [_outcome(path, sources) for path in paths[number::shares]]
-        found[number::shares] = part
-    return [outcome for outcome in found if outcome is not None]
+    size = max(_AT_ONCE, -(-len(paths) // 256))
+    batches = [paths[start : start + size] for start in range(0, len(paths), size)]
+    queue, feed = os.pipe()  # a byte a batch: whoever reads it does it
+    os.write(feed, bytes(range(len(batches))))
+    os.close(feed)
+    cores = len(os.sched_getaffinity(0))
+    children = [_child(queue, batches, sources) for _ in range(1, cores)]
+    done = _work(queue, batches, sources)
+    for pid, pipe in children:
+        done.update(_answer(pid, pipe))
+    os.close(queue)
+    for number, batch in enumerate(batches):
+        if number not in done:  # a child was killed: its share is done here
+            done[number] = [_outcome(path, sources) for path in batch]
+    return [outcome for number in range(len(batches)) for outcome in done[number]]
 
 
-def _child(paths: Sequence[Path], sources: Sourced) -> tuple[int, int]:
-    """A fork that goes through `paths`; its process id and the pipe its answer comes from."""
+def _work(queue: int, batches: Sequence[Sequence[Path]], sources: Sourced) -> Done:
+    done: Done = {}
+    while number := os.read(queue, 1):
+        done[number[0]] = [_outcome(path, sources) for path in batches[number[0]]]
+    return done
+
+
+def _child(queue: int, batches: Sequence[Sequence[Path]], sources: Sourced) -> tuple[int, int]:
+    """A fork that works, too; its process id and the pipe its answer comes from."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid:
@@ -96,20 +110,19 @@ def _child(paths: Sequence[Path], sources: Sourced) -> tuple[int, int]:
 
         os.close(reader)
         with open(writer, "wb") as pipe:
-            marshalled = pickle.dumps([_outcome(path, sources) for path in paths], -1)
-            pipe.write(marshalled)
+            pipe.write(pickle.dumps(_work(queue, batches, sources), -1))
     finally:
         os._exit(0)
 
 
-def _answer(pid: int, pipe: int) -> list[Outcome]:
+def _answer(pid: int, pipe: int) -> Done:
     import pickle
 
     with open(pipe, "rb") as file:
         raw = file.read()
     os.waitpid(pid, 0)
     try:
-        answer: list[Outcome] = pickle.loads(raw)
+        answer: Done = pickle.loads(raw)
     except (pickle.UnpicklingError, EOFError):
-        return []
+        return {}
     return answer
