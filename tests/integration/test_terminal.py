@@ -191,3 +191,19 @@ def test_what_is_uninstalled_leaves_the_record(terminal: Terminal, isolated: Iso
     assert "attrs==" in file.read_text() and "six==" in file.read_text()
     terminal("uninstall", "attrs", *here)
     assert "attrs" not in file.read_text() and "six==" in file.read_text()
+
+
+def test_many_notebooks_are_shared_out_and_each_keeps_its_own(
+    isolated: Isolated, terminal: Terminal
+) -> None:
+    """Enough of them that every core takes some, and the last batch is not a full one."""
+    count = 43
+    padding = "# " + "x" * 20_000
+    for number in range(count):
+        cells = [f"import numpy, own_module_{number}", padding]
+        write_notebook(isolated.work / f"n{number:02}.ipynb", cells)
+    said = terminal("record", ".", "--env", "none", "--to", "-", "--json").json["data"]["notebooks"]
+    assert [n["path"] for n in said] == [f"n{number:02}.ipynb" for number in range(count)]
+    unresolved = [[u["module"] for u in n["unresolved"]] for n in said]
+    assert unresolved == [[f"own_module_{number}"] for number in range(count)]
+    assert all([r["name"] for r in n["requirements"]] == ["numpy"] for n in said)
