@@ -16,7 +16,7 @@ from envmagic.shapes import RemoveData
 
 __all__ = ["remove"]
 
-_LEAVING = 1.5  # seconds that a kernel which was told to end may still take
+_LEAVING = 2.5  # seconds that a kernel which was told to end may still take: 1.5, then it is killed
 
 
 def remove(request: RemoveRequest, place: Place, progress: Progress) -> Report:

@@ -118,11 +118,15 @@ class Child:
         """Bytes it holds in memory; 0 where that cannot be read."""
         return memory_of(self.process.pid)
 
-    def kill(self) -> None:
-        """End it now, with everything it started, and remove what it had."""
+    def end(self) -> None:
+        """End it now, with everything it started."""
         process.signal_group(self.process, getattr(signal, "SIGKILL", signal.SIGTERM))
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(5)
+
+    def kill(self) -> None:
+        """End it now, and remove what it had."""
+        self.end()
         for socket in self.sockets.values():
             socket.close(linger=0)
         self.clean()

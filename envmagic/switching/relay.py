@@ -208,7 +208,6 @@ class Relay:
             ("main", lambda: self._in_main_thread(seat)),
             ("shell", lambda: self._open_shell(seat, self._handed_over(move))),
             ("control", lambda: self.control.open(lambda f: self._take_control(seat, f))),
-            ("main", lambda: self.home.wake() if seat is self.home else None),
         ):
             await _soon(on_loop(self.loops[loop], step))
         self._after(move, seat)
@@ -243,7 +242,12 @@ class Relay:
             self.gate.listen()
 
     def _after(self, move: Move, target: Seat) -> None:
-        """What is left behind without variables, or is not wanted any more, ends."""
+        """What is left behind without variables, or is not wanted any more, ends.
+
+        Without waiting for the main thread, in which the next cell may run by now.
+        """
+        if target is self.home:
+            run_on(self.loops["main"], self.home.wake)
         source = move.source
         if source is target:
             return

@@ -276,6 +276,7 @@ class BehindSeat:
         self.ending = True
         for waited_for in (self._left, *self._answered.values()):
             waited_for.set()
+        self.child.end()  # a loop may be held up by a cell
         streams, self._streams = self._streams, {}
         for name, stream in streams.items():
             await on_loop(self.relay.loops[name], partial(stream.close, linger=0))

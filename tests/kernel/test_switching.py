@@ -86,6 +86,22 @@ def test_what_is_left_without_variables_ends(switching: Any) -> None:
     assert kernel.run("'z' in globals()").result == "False"
 
 
+def test_what_is_dropped_ends_while_the_next_cell_runs(switching: Any) -> None:
+    """As `%env remove` right behind `%env use python3 --drop` wants it."""
+    waits = (
+        "import psutil, time\nend = time.monotonic() + 4\n"
+        "while psutil.pid_exists(pid) and time.monotonic() < end: time.sleep(0.01)\n"
+        "print('left' if time.monotonic() < end else 'runs')"
+    )
+    kernel = switching()
+    for _ in range(5):
+        kernel.run("%env use alpha")
+        alpha = pid_of(kernel)
+        kernel.run("y = 1")
+        kernel.client.execute("%env use python3 --drop")
+        assert kernel.run(f"pid = {alpha}\n{waits}").stdout.strip() == "left"
+
+
 def test_dropping_the_first_kernel_forgets_its_variables(switching: Any) -> None:
     kernel = switching()
     kernel.run("x = 5")
