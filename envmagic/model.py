@@ -153,6 +153,11 @@ class Switch(Protocol):
         """Raise `EnvmagicError` if this notebook cannot be moved now (before anything is made)."""
         ...
 
+    def is_current(self, kernel: Kernel) -> bool:
+        """Whether `kernel`, of the environment the notebook runs in, is the one it runs on; not
+        when the environment was made anew since."""
+        ...
+
     def to(
         self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
     ) -> Switched:

@@ -34,7 +34,9 @@ def move(
     keep_saved_name: bool = False,
 ) -> SwitchData:
     """Move the notebook to `kernel`, if that is wanted and it is not there already."""
-    if lookup.same(prefix, place.prefix):
+    if lookup.same(prefix, place.prefix) and (
+        place.switch is None or place.switch.is_current(kernel)
+    ):
         return SwitchData(how="already", kernel=kernel.name, message="", hint="")
     if not wanted or place.switch is None:
         return SwitchData(how="none", kernel=kernel.name, message="", hint="")

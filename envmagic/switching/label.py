@@ -30,14 +30,18 @@ class Label:
 def restart_in(kernel: Kernel, *, keep_name: bool, first: str) -> Label:
     """Have a restart of this notebook's kernel start `kernel`; never raises.
 
-    `first`: the kernel that it starts otherwise, for the hint. Under nbconvert and the like
-    there is no server and no restart, so nothing is said.
+    `first`: the kernel that it starts otherwise, and the one that is told where `kernel` sleeps and
+    could not start any more. Under nbconvert and the like there is no server and no restart, so
+    nothing is said.
     """
     front = server_api.front()
     if front is None or front.kernel_id is None:
         return Label()
-    if _tell(front, {"name": kernel.name, "keep_name": keep_name}):
-        return Label(name=kernel.name)
+    gone = not kernel.argv or (os.path.isabs(kernel.argv[0]) and not os.path.exists(kernel.argv[0]))
+    name = first if gone else kernel.name
+    if name and _tell(front, {"name": name, "keep_name": keep_name}):
+        hint = f"A restart comes up in {first}: the environment of {kernel.name} is gone."
+        return Label(hint if gone else "", name)
     if kernel.name == first:
         return Label()
     if keep_name:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import threading
 import time
 import types
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,7 @@ from envmagic.errors import EnvmagicError
 from envmagic.model import Asleep, Kernel, Progress, Switched
 from envmagic.switching import cell, label, wire
 from envmagic.switching.departure import Departure, Left
-from envmagic.switching.named import kernel_named
+from envmagic.switching.named import is_newer, kernel_named
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -95,9 +97,13 @@ class FromHome:
         relay = Relay._only
         return relay.desk.asleep() if relay is not None else []
 
+    def is_current(self, kernel: Kernel) -> bool:
+        """Always: there is no other way to this process's environment than to stay."""
+        return True
+
     def named(self, name: str) -> Kernel | None:
         """What the server would start by that name."""
-        return kernel_named(name, "")
+        return kernel_named(name, "", self.asleep)
 
 
 @dataclass
@@ -156,9 +162,13 @@ class FromBehind:
         answer = self._ask("asleep", uuid.uuid4().hex, {}, None)
         return [Asleep(**entry) for entry in answer["asleep"]]
 
+    def is_current(self, kernel: Kernel) -> bool:
+        """Whether its environment is older than the running kernel."""
+        return not is_newer(kernel, Path(self.relay["kernel_connection_file"]))
+
     def named(self, name: str) -> Kernel | None:
         """What the server would start by that name, or the kernel this session began with."""
-        return kernel_named(name, str(self.relay.get("first", "")))
+        return kernel_named(name, str(self.relay.get("first", "")), self.asleep)
 
     def _ask(
         self, ask: str, request: str, content: dict[str, Any], progress: Progress | None
@@ -195,18 +205,20 @@ class FromBehind:
 
     def _send(self, ask: str, request: str, content: dict[str, Any]) -> None:
         kernel = self.gate.kernel
-        kernel.session.send(
-            kernel.stdin_socket,
-            "envmagic_ask",
-            {"ask": ask, "id": request, **content},
-            ident=[wire.FRONT, wire.RELAY],
-        )
+        with _whole():
+            kernel.session.send(
+                kernel.stdin_socket,
+                "envmagic_ask",
+                {"ask": ask, "id": request, **content},
+                ident=[wire.FRONT, wire.RELAY],
+            )
 
     def _answer(self, request: str, seconds: float) -> dict[str, Any] | None:
         kernel = self.gate.kernel
         if not kernel.stdin_socket.poll(seconds * 1000):
             return None
-        _, message = kernel.session.recv(kernel.stdin_socket)
+        with _whole():
+            _, message = kernel.session.recv(kernel.stdin_socket)
         if message is None or message["header"]["msg_type"] != "envmagic_answer":
             return None
         content: dict[str, Any] = message["content"]
@@ -269,6 +281,22 @@ class _Notes:
         self.gate.kernel.session.send(
             self.stream, kind, content, ident=[wire.FRONT, wire.RELAY], buffers=buffers
         )
+
+
+@contextlib.contextmanager
+def _whole() -> Iterator[None]:
+    """An interrupt waits for the end of what is inside: half a message would spoil the next."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def refusal(name: str, alive: bool) -> str:

@@ -8,13 +8,14 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envmagic import server_api
-from envmagic.model import Kernel
+from envmagic.errors import EnvmagicError
+from envmagic.model import Asleep, Kernel
 
 if TYPE_CHECKING:
     from envmagic.switching.child import Child
@@ -23,6 +24,7 @@ __all__ = [
     "front_environment",
     "front_python",
     "is_bare",
+    "is_newer",
     "kernel_named",
     "near",
     "spec_named",
@@ -32,18 +34,20 @@ __all__ = [
 _BARE = re.compile(r"python(3(\.\d+)?)?")
 
 
-def kernel_named(name: str, first: str) -> Kernel | None:
+def kernel_named(name: str, first: str, asleep: Callable[[], Iterable[Asleep]]) -> Kernel | None:
     """The kernel the server would start as `name`, else the one this session began with.
 
     In an environment `python3` would otherwise be the spec that ipykernel installed there. `first`
-    is the name of what the session began with. What sleeps by that name, and whose environment is
-    gone, has no `argv`: it can be woken, and not started. None when nobody knows the name.
+    is the name of what the session began with. What is `asleep` by that name, and whose environment
+    is gone, has no `argv`: it can be woken, and not started. None when nobody knows the name.
     """
     kernel = _meant(name, first)
     known = kernel or _from_here(name)
     gone = known is None or (known.prefix is not None and not known.prefix.exists())
-    if gone and name in _asleep():
-        return Kernel(name, Path(), name, ())
+    if gone:
+        with contextlib.suppress(EnvmagicError):  # it says so when it is asked to move
+            if any(kernel.kernel == name for kernel in asleep()):
+                return Kernel(name, Path(), name, ())
     return kernel
 
 
@@ -75,11 +79,17 @@ def still_is(kernel: Kernel, running: Child) -> bool:
     program = any(is_bare(k.argv[0]) for k in (kernel, was)) or kernel.argv[0] == was.argv[0]
     if prefix != before or not program or kernel.argv[1:] != was.argv[1:]:
         return False
+    return not is_newer(kernel, running.directory / "kernel.json")
+
+
+def is_newer(kernel: Kernel, connection_file: Path) -> bool:
+    """Whether the environment of `kernel` was made after a kernel with that connection file
+    started; of a conda environment that is not known."""
     if kernel.prefix is not None:
         with contextlib.suppress(OSError):
             made = (kernel.prefix / "pyvenv.cfg").stat().st_mtime
-            return made <= (running.directory / "kernel.json").stat().st_mtime
-    return True
+            return made > connection_file.stat().st_mtime
+    return False
 
 
 def spec_named(name: str) -> Mapping[str, Any]:
@@ -208,16 +218,3 @@ def _from_here(name: str) -> Kernel | None:
     return Kernel(
         name, directory, spec.display_name, tuple(spec.argv), env=spec.env, metadata=spec.metadata
     )
-
-
-def _asleep() -> set[str]:
-    """The names of the kernels that sleep behind this notebook."""
-    from IPython.core.getipython import get_ipython
-
-    from envmagic import switching
-    from envmagic.errors import EnvmagicError
-
-    try:
-        return {kernel.kernel for kernel in switching.strategy(get_ipython()).asleep()}
-    except EnvmagicError:  # a relay that does not answer says so when it is asked to move
-        return set()

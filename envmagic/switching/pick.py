@@ -41,6 +41,10 @@ class Pick:
         message = "This notebook cannot be moved from here."
         return Switched("pick", kernel.name, message, choose(kernel))
 
+    def is_current(self, kernel: Kernel) -> bool:
+        """Always: no other could be told apart."""
+        return True
+
     def named(self, name: str) -> Kernel | None:
         """Nothing special."""
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from support.kernels import wait_until_ready
 from support.lab import Server, install_extensions, write_notebook
 from support.processes import eventually
+from support.specs import register, venv
 
 from envmagic import server_api
 
@@ -115,6 +117,25 @@ def test_restart_and_crash_come_up_in_the_new_kernel(
         eventually(lambda: not Path("/proc", relay).exists(), 30)
         notebook.client.stop_channels()
         notebook.connect()
+        assert notebook.which == "first" and notebook.direct
+
+
+def test_a_restart_does_not_start_what_is_gone(
+    isolated: Any, opened: Any, enabled: None, specs: Any
+) -> None:
+    """A kernel that sleeps wakes without its environment; a new one could not start there."""
+    venv(isolated.work / "ve")
+    register(specs, "ve", isolated.work / "ve")
+    with Server(isolated.work / "root") as server:
+        notebook = opened(server)
+        notebook.run("x = 1\n%env use ve\ny = 2")
+        notebook.run("%env use first")
+        shutil.rmtree(isolated.work / "ve")
+        said = notebook.run("%env use ve")
+        assert "A restart comes up in first: the environment of ve is gone." in said
+        assert notebook.run("y") == "2"
+        assert notebook.names == ("first", "first")
+        notebook.restart()
         assert notebook.which == "first" and notebook.direct
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from support.kernels import wait_until_ready
 from support.lab import Server, install_extensions, write_notebook
 from support.processes import eventually, runs
+from support.specs import register, venv
 
 WHO = "import os; print(os.getpid())"
 PREFIX = "import sys; print(sys.prefix)"
@@ -52,23 +52,6 @@ class Open:
 
         self.client.execute_interactive(code, timeout=60, output_hook=hook)
         return "".join(said).strip()
-
-
-def venv(prefix: Path, generation: str = "") -> Path:
-    """An environment that sees the packages of this one, and what it was made for."""
-    command = [sys.executable, "-m", "venv", "--without-pip", str(prefix)]
-    subprocess.run(command, check=True)
-    (packages,) = prefix.glob("lib/python*/site-packages")
-    seen = [p for p in sys.path if p.endswith("site-packages")]
-    (packages / "seen.pth").write_text("\n".join([*seen, str(Path(__file__).parents[2])]))
-    (packages / "generation.py").write_text(f"name = {generation!r}\n")
-    return prefix / "bin" / "python"
-
-
-def register(specs: Any, name: str, prefix: Path) -> None:
-    entry = {"schema": 1, "prefix": str(prefix), "owned": False, "backend": "venv", "version": "1"}
-    metadata = {"envmagic": {**entry, "python": "3.11"}}
-    specs(name, python=prefix / "bin" / "python", metadata=metadata)
 
 
 @pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="wants a venv of its own")
@@ -143,6 +126,9 @@ def test_an_environment_that_was_replaced_while_its_kernel_sleeps(
     assert kernel.run("generation.name, 'y' in globals()").result == "('new', False)"
     kernel.run("%env use ve-old")
     assert kernel.run("generation.name, y").result == "('old', 1)"
+    kernel.run("%env use ve")
+    assert kernel.run("generation.name, z").result == "('new', 1)"
+    assert "This notebook runs in ve" in kernel.run("%env use ve").text
     kernel.run("%env use python3\n%env use ve")
     assert kernel.run("z").result == "1"
 
