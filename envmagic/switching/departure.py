@@ -175,7 +175,7 @@ class Departure:
         session = self._kernel.session
         # behind a relay the first identity is the relay's own, which it puts there again
         identities = [i for i in self._identities if i != wire.FRONT]
-        return wire.as_frames(session.serialize(message, ident=identities))
+        return wire.as_bytes(session.serialize(message, ident=identities))
 
 
 def _is_idle(content: Any) -> bool:

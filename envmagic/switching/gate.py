@@ -105,12 +105,12 @@ class _QueueGate:
         while queue.qsize():
             entry = queue.get_nowait()
             if entry[1] == self.kernel.dispatch_shell:
-                taken(entry[2][0])
+                taken(wire.as_bytes(entry[2][0]))
             else:
                 kept.append(entry)
         for entry in kept:
             queue.put_nowait(entry)
-        stream.on_recv(taken, copy=False)
+        stream.on_recv(taken, copy=True)
 
     def open(self) -> None: ...
 
@@ -119,7 +119,7 @@ class _QueueGate:
         self._taken(mark)
 
     async def feed(self, frames: Frames) -> None:
-        self.kernel.schedule_dispatch(self.kernel.dispatch_shell, frames)
+        self.kernel.schedule_dispatch(self.kernel.dispatch_shell, wire.as_frames(frames))
 
     def listen(self) -> None:
         receive = partial(self.kernel.schedule_dispatch, self.kernel.dispatch_shell)
@@ -144,13 +144,13 @@ class _ThreadGate:
         usual = self.kernel.dispatch_shell
 
         async def dispatch(
-            frames: Frames, /, subshell_id: str | None = None, **options: Any
+            frames: list[Any], /, subshell_id: str | None = None, **options: Any
         ) -> None:
             # a single frame is ipykernel's note to itself that it may stop aborting
             if subshell_id is not None or len(frames) == 1:
                 await usual(frames, subshell_id=subshell_id, **options)
             else:
-                taken(frames)
+                taken(wire.as_bytes(frames))
 
         self.kernel.dispatch_shell = dispatch
 
@@ -166,7 +166,7 @@ class _ThreadGate:
         self.kernel.shell_stream.io_loop.add_callback(last)
 
     async def feed(self, frames: Frames) -> None:
-        await self.kernel.shell_channel_thread_main(frames)
+        await self.kernel.shell_channel_thread_main(wire.as_frames(frames))
 
     def listen(self) -> None:
         self.kernel.shell_stream.on_recv(self.kernel.shell_channel_thread_main, copy=False)

@@ -40,7 +40,7 @@ class Line:
     def hold(self) -> None:
         """Keep what comes from now on."""
         self._taker = None
-        self.front.on_recv(self._received, copy=False)
+        self.front.on_recv(self._received, copy=True)
 
     async def open(
         self, taker: Callable[[Frames], Awaitable[None] | None], first: Sequence[Frames] = ()
@@ -78,12 +78,12 @@ def pass_on(stream: ZMQStream, frames: Frames) -> None:
     if stream.closed():
         return
     if stream.sending():
-        stream.send_multipart(frames, copy=False)
+        stream.send_multipart(frames)
         return
     try:
-        stream.socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
+        stream.socket.send_multipart(frames, zmq.NOBLOCK)
     except zmq.Again:
-        stream.send_multipart(frames, copy=False)
+        stream.send_multipart(frames)
     if stream.socket.EVENTS & zmq.POLLIN:
         stream.io_loop.add_callback(_receive, stream)
 

@@ -88,6 +88,8 @@ class Relay:
         self._between = self._interrupted = False
         """A cell is over in one kernel and does not run in the next yet; and somebody wants to stop
         it."""
+        self._interrupts = threading.RLock()
+        """Held while one is passed on or remembered. Its handler may break into its own thread."""
         self._reader = Session(key=kernel.session.key)
         self._stdin: Any = None
         self._closing = False
@@ -187,7 +189,8 @@ class Relay:
         """
         source, target = move.source, move.target
         source.variables = move.variables
-        self._moving = self._between = True
+        self._moving = True
+        self._begin()
         self.control.hold()
         await _at_most(2, source.control_done())
         await _at_most(5, source.all_said())
@@ -215,13 +218,20 @@ class Relay:
     def leaves(self) -> None:
         """The cell of a child is over, and the notebook goes elsewhere; on the shell loop."""
         self.shell.hold()
-        self._between, self._interrupted = True, False
+        self._begin()
         run_on(self.loops["control"], self.control.hold)
+
+    def _begin(self) -> None:
+        with self._interrupts:
+            if not self._between:
+                self._interrupted = False
+            self._between = True
 
     def cell_runs(self, seat: Seat) -> None:
         """The rest of the cell is in the hands of the kernel in `seat`: interrupts go there."""
-        self._between, interrupted = False, self._interrupted
-        self._interrupted = False
+        with self._interrupts:
+            self._between = False
+            interrupted, self._interrupted = self._interrupted, False
         if interrupted:
             # a moment later: ipykernel itself must not be hit
             self.loops["iopub"].call_later(_A_MOMENT, seat.interrupt)
@@ -229,9 +239,11 @@ class Relay:
     def _handed_over(self, move: Move) -> list[Frames]:
         """What the next kernel gets first; the rest of a cell that was interrupted meanwhile is
         one that is interrupted."""
-        if move.travels and (move.interrupted or self._interrupted):
-            self._interrupted = False
-            move.taken[0] = wire.changed(self._reader, move.taken[0], _interrupt)
+        with self._interrupts:
+            interrupted = move.interrupted or self._interrupted
+            if move.travels and interrupted:
+                self._interrupted = False
+                move.taken[0] = wire.changed(self._reader, move.taken[0], _interrupt)
         return move.taken
 
     async def _open_shell(self, target: Seat, first: list[Frames]) -> None:
@@ -299,10 +311,11 @@ class Relay:
         # Children are in groups of their own: neither Jupyter's signal to our group nor one to
         # this process alone reaches them by itself. Home has a handler of its own while it runs
         # something, and otherwise ignores it.
-        if self._between:
-            self._interrupted = True
-        elif isinstance(self.current, BehindSeat):
-            self.current.interrupt()
+        with self._interrupts:
+            if self._between:
+                self._interrupted = True
+            elif isinstance(self.current, BehindSeat):
+                self.current.interrupt()
 
     # -- questions of the running kernel (`input`) ---------------------------------------------
 
@@ -313,7 +326,7 @@ class Relay:
         socket = self.kernel.stdin_socket
         if target is not self.home and self._stdin is None:
             self._stdin = ZMQStream(socket, self.loops["stdin"])
-            self._stdin.on_recv(self._typed, copy=False)
+            self._stdin.on_recv(self._typed, copy=True)
         elif target is self.home and self._stdin is not None:
             self._stdin.stop_on_recv()
             self.loops["stdin"].remove_handler(socket)
@@ -326,7 +339,7 @@ class Relay:
     def ask_front(self, frames: Frames) -> None:
         """Pass a question of the running kernel on to the front end; on the control loop."""
         if self._stdin is not None:
-            self._stdin.send_multipart(frames, copy=False)
+            self._stdin.send_multipart(frames)
 
     # -- the end -------------------------------------------------------------------------------
 

@@ -12,13 +12,13 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from envmagic import process
 from envmagic.errors import EnvmagicError
 from envmagic.switching import wire
+from envmagic.switching.channel import Channel
 from envmagic.switching.child import Child, memory_of
 from envmagic.switching.departure import arrive
 from envmagic.switching.gate import set_eventloop
@@ -121,7 +121,8 @@ class HomeSeat:
         return self.gate.feed(frames)
 
     def take_control(self, frames: Frames) -> Awaitable[None] | None:
-        result: Awaitable[None] | None = self.kernel.dispatch_control(frames)
+        dispatch = self.kernel.dispatch_control
+        result: Awaitable[None] | None = dispatch(wire.as_frames(frames))
         return result
 
     async def control_done(self) -> None:
@@ -141,7 +142,10 @@ class HomeSeat:
         arrive(self.kernel.session, request, runs)
 
     def interrupt(self) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        if sys.platform == "win32":
+            signal.raise_signal(signal.SIGINT)
+        else:  # another thread that got it would not wake the main one
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     def sleep(self) -> None:
         """In the main thread: a GUI's event loop must not keep this one from turning."""
@@ -165,7 +169,7 @@ class HomeSeat:
 
 
 class BehindSeat:
-    """A kernel in a child process, and the streams to it on the loops of the front's channels."""
+    """A kernel in a child process, and the channels to it on the loops of the front's channels."""
 
     variables = 0
 
@@ -174,10 +178,11 @@ class BehindSeat:
         self.name = child.kernel.name
         self.used = self.ending = False
         self._mine = child.session.session.encode()
-        self._streams: dict[str, Any] = {}
+        self._channels: dict[str, Channel] = {}
         self._left = asyncio.Event()
         self._answered = {"shell": asyncio.Event(), "control": asyncio.Event()}
         """The relay's own last request on that channel."""
+        self._closed: asyncio.Future[None] | None = None
         self._subshells: set[str] = set()
         self._travels = b""
         self._runs: Callable[[], None] = lambda: None
@@ -192,9 +197,7 @@ class BehindSeat:
 
     async def _connect(self) -> None:
         """Put the sockets into the event loops; from then on what the kernel says goes in front."""
-        from zmq.eventloop.zmqstream import ZMQStream
-
-        if self._streams:
+        if self._channels:
             return
         heard = {
             "shell": self._on_shell,
@@ -203,13 +206,9 @@ class BehindSeat:
             "iopub": self._on_iopub,
         }
         for name, listen in heard.items():
-
-            def connect(name: str = name, listen: Any = listen) -> None:
-                stream = ZMQStream(self.child.sockets[name], self.relay.loops[name])
-                stream.on_recv(listen, copy=False)
-                self._streams[name] = stream
-
-            await on_loop(self.relay.loops[name], connect)
+            socket, loop = self.child.sockets[name], self.relay.loops[name]
+            self._channels[name] = Channel(socket, loop, listen, copy=name != "iopub")
+            await on_loop(loop, self._channels[name].open)
 
     def take_shell(self, frames: Frames) -> None:
         self._give("shell", wire.for_main_shell(self.child.session, frames, self._subshells))
@@ -222,9 +221,9 @@ class BehindSeat:
         self._give("stdin", frames)
 
     def _give(self, channel: str, frames: Frames) -> None:
-        stream = self._streams.get(channel)
-        if stream is not None:  # it has ended otherwise
-            pass_on(stream, frames)
+        open_channel = self._channels.get(channel)
+        if open_channel is not None:  # it has ended otherwise
+            open_channel.send(frames)
 
     def interrupt(self) -> None:
         """A signal to its whole group."""
@@ -262,7 +261,7 @@ class BehindSeat:
     async def shut_down(self, *, restart: bool) -> None:
         """End it as a front end would, on the control loop; what does not end in time is killed."""
         self.ending = True
-        if self._streams and self.child.alive:
+        if self._channels and self.child.alive:
             content = {"restart": restart}
             request = wire.pack(self.child.session, "shutdown_request", content, wire.RELAY)
             self.take_control(request)
@@ -273,13 +272,18 @@ class BehindSeat:
 
     async def close(self) -> None:
         """Let go of everything it had; kills it if it still runs. On the control loop."""
+        if self._closed is None:
+            self._closed = asyncio.ensure_future(self._close())
+        await self._closed
+
+    async def _close(self) -> None:
         self.ending = True
         for waited_for in (self._left, *self._answered.values()):
             waited_for.set()
         self.child.end()  # a loop may be held up by a cell
-        streams, self._streams = self._streams, {}
-        for name, stream in streams.items():
-            await on_loop(self.relay.loops[name], partial(stream.close, linger=0))
+        channels, self._channels = self._channels, {}
+        for name, channel in channels.items():
+            await on_loop(self.relay.loops[name], channel.close)
         self.child.kill()
 
     # -- what the kernel says ------------------------------------------------------------------
@@ -351,7 +355,7 @@ class BehindSeat:
 
 
 def _is_for_relay(frames: Frames) -> bool:
-    return len(frames[0]) == len(wire.RELAY) and frames[0].bytes == wire.RELAY
+    return frames[0] == wire.RELAY
 
 
 def kernel_from(content: dict[str, Any]) -> Kernel:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jupyter_client.session import Session
 
-    Frames = list[Any]
-    """Of `zmq.Frame`."""
+    Frames = list[bytes]
+    """A message. On iopub, where it may be large, a list of `zmq.Frame`."""
 
 __all__ = [
     "DELIMITER",
@@ -22,6 +22,7 @@ __all__ = [
     "OURS",
     "PROTOCOL",
     "RELAY",
+    "as_bytes",
     "as_frames",
     "changed",
     "concerns",
@@ -48,10 +49,9 @@ _SUBSHELL = re.compile(rb'"subshell_id": ?"([^"]+)"')
 def header(frames: Frames, offset: int = 0) -> bytes:
     """The header's bytes; with `offset` 1 the parent header's, 3 the content's. Empty if absent."""
     for index, frame in enumerate(frames):
-        if len(frame) == len(DELIMITER) and frame.bytes == DELIMITER:
+        if len(frame) == len(DELIMITER) and bytes(frame) == DELIMITER:
             place = index + 2 + offset
-            found: bytes = frames[place].bytes if place < len(frames) else b""
-            return found
+            return bytes(frames[place]) if place < len(frames) else b""
     return b""
 
 
@@ -65,33 +65,38 @@ def concerns(frames: Frames, session: bytes) -> bool:
     return session in header(frames, 1)
 
 
-def as_frames(parts: Sequence[Any]) -> Frames:
-    """`parts` (bytes, memoryviews or frames) as frames."""
+def as_bytes(parts: Sequence[Any]) -> Frames:
+    """`parts` (bytes, memoryviews or `zmq.Frame`) as bytes."""
+    return [bytes(part) for part in parts]
+
+
+def as_frames(message: Frames) -> list[Any]:
+    """`message` as a list of `zmq.Frame`, as ipykernel wants it."""
     import zmq
 
-    return [p if isinstance(p, zmq.Frame) else zmq.Frame(bytes(p)) for p in parts]
+    return [zmq.Frame(part) for part in message]
 
 
 def pack(session: Session, kind: str, content: dict[str, Any], *identities: bytes) -> Frames:
     """A message of the relay's own, signed."""
-    return as_frames(session.serialize(session.msg(kind, content), ident=list(identities)))
+    return as_bytes(session.serialize(session.msg(kind, content), ident=list(identities)))
 
 
 def unpack(session: Session, frames: Frames) -> dict[str, Any]:
     """The message in `frames`, its signature checked; raises `ValueError` when that is wrong."""
-    _, parts = session.feed_identities(frames, copy=False)
-    message: dict[str, Any] = session.deserialize(parts, content=True, copy=False)
+    _, parts = session.feed_identities(frames)
+    message: dict[str, Any] = session.deserialize(parts)
     return message
 
 
 def packed(messages: Sequence[Frames]) -> tuple[list[int], list[bytes]]:
     """Several messages as one list of buffers: how many frames each has, and all frames."""
-    return [len(m) for m in messages], [frame.bytes for m in messages for frame in m]
+    return [len(m) for m in messages], [part for m in messages for part in m]
 
 
 def unpacked(sizes: Sequence[int], buffers: Sequence[Any]) -> list[Frames]:
     """What `packed` made of them, undone."""
-    rest = iter(as_frames(buffers))
+    rest = iter(as_bytes(buffers))
     return [[next(rest) for _ in range(size)] for size in sizes]
 
 
@@ -109,8 +114,8 @@ def for_main_shell(session: Session, frames: Frames, known: set[str]) -> Frames:
 
 def changed(session: Session, frames: Frames, change: Callable[[dict[str, Any]], Any]) -> Frames:
     """The message as `change` leaves it, for the same client; raises `ValueError` if unsigned."""
-    identities, parts = session.feed_identities(frames, copy=False)
-    message: dict[str, Any] = session.deserialize(parts, content=True, copy=False)
+    identities, parts = session.feed_identities(frames)
+    message: dict[str, Any] = session.deserialize(parts)
     change(message)
     fresh = session.serialize(message, ident=list(identities))
-    return as_frames([*fresh, *message["buffers"]])
+    return as_bytes([*fresh, *message["buffers"]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import time
 from typing import Any
 
@@ -69,6 +70,10 @@ def test_an_interrupt_that_hits_ipykernel_itself(switching: Any, where: str) -> 
 
 @pytest.mark.parametrize("home", [True, False], ids=["to home", "to alpha"])
 def test_an_interrupt_at_any_moment_stops_the_rest_of_the_cell(switching: Any, home: bool) -> None:
+    """The cell behind it runs. An interrupt that hits ipykernel or IPython themselves costs the
+    answer, or is passed over, as in a plain kernel (the soak compares how many): a person tries
+    again."""
+    missed = 0
     kernel = switching()
     kernel.run("x = 1\n%env use alpha")
     kernel.run("y = 1\n%env use python3" if not home else "y = 1")
@@ -78,5 +83,19 @@ def test_an_interrupt_at_any_moment_stops_the_rest_of_the_cell(switching: Any, h
         request = kernel.client.execute(code, stop_on_error=False)
         time.sleep(0.02 + milliseconds / 1000)
         kernel.interrupt()
-        assert kernel._reply(request, 10)["status"] == "error"
+        behind = kernel.client.execute("'behind'", stop_on_error=False)
+        replies: dict[str, str] = {}
+        while behind not in replies:
+            try:
+                message = kernel.client.get_shell_msg(timeout=8)
+            except queue.Empty:
+                missed += 1
+                assert missed <= 2
+                kernel.interrupt()
+                continue
+            replies[message["parent_header"]["msg_id"]] = message["content"]["status"]
+        assert replies[behind] == "ok"
+        assert replies.get(request, "error") == "error"
+        missed += request not in replies
         kernel.run(f"%env use {here}")
+    assert missed <= 2

@@ -94,7 +94,7 @@ def test_a_program_is_started_as_jupyter_starts_it(
     # Python itself ignores SIGPIPE (13) and SIGXFSZ (25), and nothing else is
     assert int(ignored, 16) == 1 << 12 | 1 << 24
     assert children(int(told[0])) == []
-    request = kernel.client.execute("import time; time.sleep(600)")
+    request = kernel.client.execute("import time; time.sleep(600)", stop_on_error=False)
     eventually(lambda: kernel.client.get_iopub_msg(timeout=20)["msg_type"] == "execute_input")
     kernel.interrupt()
     assert kernel._reply(request, 20)["ename"] == "KeyboardInterrupt"

@@ -75,7 +75,7 @@ class RunningKernel:
         reply = self._reply(request, timeout)
         ran.status = reply["status"]
         ran.count = reply.get("execution_count")
-        assert not check or ran.status == "ok", f"{code}\n{ran.error}\n{ran.traceback}"
+        assert not check or ran.status == "ok", f"{code}\n{ran.status}\n{ran.text}\n{ran.traceback}"
         return ran
 
     def interrupt(self) -> None:
