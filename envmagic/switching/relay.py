@@ -234,7 +234,8 @@ class Relay:
             interrupted, self._interrupted = self._interrupted, False
         if interrupted:
             # a moment later: ipykernel itself must not be hit
-            self.loops["iopub"].call_later(_A_MOMENT, seat.interrupt)
+            loop = self.loops["iopub"]
+            run_on(loop, lambda: loop.call_later(_A_MOMENT, seat.interrupt))
 
     def _handed_over(self, move: Move) -> list[Frames]:
         """What the next kernel gets first; the rest of a cell that was interrupted meanwhile is
