@@ -12,13 +12,13 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from envmagic import process
 from envmagic.errors import EnvmagicError
 from envmagic.switching import wire
-from envmagic.switching.channel import Channel
 from envmagic.switching.child import Child, memory_of
 from envmagic.switching.departure import arrive
 from envmagic.switching.gate import set_eventloop
@@ -169,7 +169,7 @@ class HomeSeat:
 
 
 class BehindSeat:
-    """A kernel in a child process, and the channels to it on the loops of the front's channels."""
+    """A kernel in a child process, and the streams to it on the loops of the front's channels."""
 
     variables = 0
 
@@ -178,7 +178,7 @@ class BehindSeat:
         self.name = child.kernel.name
         self.used = self.ending = False
         self._mine = child.session.session.encode()
-        self._channels: dict[str, Channel] = {}
+        self._streams: dict[str, Any] = {}
         self._left = asyncio.Event()
         self._answered = {"shell": asyncio.Event(), "control": asyncio.Event()}
         """The relay's own last request on that channel."""
@@ -197,7 +197,9 @@ class BehindSeat:
 
     async def _connect(self) -> None:
         """Put the sockets into the event loops; from then on what the kernel says goes in front."""
-        if self._channels:
+        from zmq.eventloop.zmqstream import ZMQStream
+
+        if self._streams:
             return
         heard = {
             "shell": self._on_shell,
@@ -206,9 +208,13 @@ class BehindSeat:
             "iopub": self._on_iopub,
         }
         for name, listen in heard.items():
-            socket, loop = self.child.sockets[name], self.relay.loops[name]
-            self._channels[name] = Channel(socket, loop, listen, copy=name != "iopub")
-            await on_loop(loop, self._channels[name].open)
+
+            def connect(name: str = name, listen: Any = listen) -> None:
+                stream = ZMQStream(self.child.sockets[name], self.relay.loops[name])
+                stream.on_recv(listen, copy=name != "iopub")
+                self._streams[name] = stream
+
+            await on_loop(self.relay.loops[name], connect)
 
     def take_shell(self, frames: Frames) -> None:
         self._give("shell", wire.for_main_shell(self.child.session, frames, self._subshells))
@@ -221,9 +227,9 @@ class BehindSeat:
         self._give("stdin", frames)
 
     def _give(self, channel: str, frames: Frames) -> None:
-        open_channel = self._channels.get(channel)
-        if open_channel is not None:  # it has ended otherwise
-            open_channel.send(frames)
+        stream = self._streams.get(channel)
+        if stream is not None:  # it has ended otherwise
+            pass_on(stream, frames)
 
     def interrupt(self) -> None:
         """A signal to its whole group."""
@@ -261,7 +267,7 @@ class BehindSeat:
     async def shut_down(self, *, restart: bool) -> None:
         """End it as a front end would, on the control loop; what does not end in time is killed."""
         self.ending = True
-        if self._channels and self.child.alive:
+        if self._streams and self.child.alive:
             content = {"restart": restart}
             request = wire.pack(self.child.session, "shutdown_request", content, wire.RELAY)
             self.take_control(request)
@@ -281,9 +287,9 @@ class BehindSeat:
         for waited_for in (self._left, *self._answered.values()):
             waited_for.set()
         self.child.end()  # a loop may be held up by a cell
-        channels, self._channels = self._channels, {}
-        for name, channel in channels.items():
-            await on_loop(self.relay.loops[name], channel.close)
+        streams, self._streams = self._streams, {}
+        for name, stream in streams.items():
+            await on_loop(self.relay.loops[name], partial(stream.close, linger=0))
         self.child.kill()
 
     # -- what the kernel says ------------------------------------------------------------------
