@@ -13,7 +13,7 @@ from typing import IO
 from envmagic import home
 from envmagic.errors import EnvmagicError
 
-__all__ = ["held", "lock"]
+__all__ = ["held", "lock", "try_lock"]
 
 _POLL = 0.02  # seconds between two tries
 _held: set[int] = set()
@@ -28,7 +28,7 @@ def lock(path: Path, *, timeout: float = 600.0) -> Iterator[None]:
     """
     with _lock_file(path).open("a+b") as file:
         end = time.monotonic() + timeout
-        while not _try_lock(file):
+        while not try_lock(file):
             if time.monotonic() > end:
                 raise EnvmagicError(
                     "locked",
@@ -76,7 +76,9 @@ def _lock_file(path: Path) -> Path:
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(file: IO[bytes]) -> bool:
+    def try_lock(file: IO[bytes]) -> bool:
+        """Lock an open file without waiting; whether it is locked now. Raises `OSError` where there
+        are no locks."""
         try:
             file.seek(0)
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
@@ -91,7 +93,9 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try_lock(file: IO[bytes]) -> bool:
+    def try_lock(file: IO[bytes]) -> bool:
+        """Lock an open file without waiting; whether it is locked now. Raises `OSError` where there
+        are no locks."""
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

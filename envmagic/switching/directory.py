@@ -17,7 +17,7 @@ from typing import IO
 
 from envmagic import home
 from envmagic.errors import EnvmagicError
-from envmagic.locks import _try_lock
+from envmagic.locks import try_lock
 
 __all__ = ["make", "sweep", "unusable"]
 
@@ -47,7 +47,7 @@ def make() -> tuple[Path, IO[bytes]]:
 
 def _locked(lock: IO[bytes]) -> bool:
     try:
-        return _try_lock(lock)
+        return try_lock(lock)
     except OSError:  # a file system without locks: nobody else can have it either
         return True
 
@@ -71,7 +71,7 @@ def _is_ours(directory: Path) -> bool:
 def _clear(directory: Path) -> None:
     """Remove it if nobody holds its lock; raises `OSError` when it has none."""
     with (directory / _LOCK).open("r+b") as lock:
-        if not _try_lock(lock):
+        if not try_lock(lock):
             return
         shutil.rmtree(directory, ignore_errors=True)
     shutil.rmtree(directory, ignore_errors=True)  # Windows keeps what is open
