@@ -39,9 +39,12 @@ def restart_in(kernel: Kernel, *, keep_name: bool, first: str) -> Label:
         return Label()
     gone = not kernel.argv or (os.path.isabs(kernel.argv[0]) and not os.path.exists(kernel.argv[0]))
     name = first if gone else kernel.name
-    if name and _tell(front, {"name": name, "keep_name": keep_name}):
-        hint = f"A restart comes up in {first}: the environment of {kernel.name} is gone."
-        return Label(hint if gone else "", name)
+    told = bool(name) and _tell(front, {"name": name, "keep_name": keep_name})
+    if gone and name != kernel.name:
+        where = f"A restart comes up in {first or 'the first kernel'}"
+        return Label(f"{where}: the environment of {kernel.name} is gone.", name if told else "")
+    if told:
+        return Label(name=name)
     if kernel.name == first:
         return Label()
     if keep_name:
