@@ -43,6 +43,28 @@ def test_an_interrupt_when_the_cell_is_answered(switching: Any, where: str, rest
     assert kernel.run("'before' in globals()").result == "True"
 
 
+CUT = """
+import signal, zmq
+usual = zmq.Socket.send
+def interrupted(socket, data, flags=0, **more):
+    if socket is get_ipython().kernel.stdin_socket and b'"envmagic_ask"' in bytes(data):
+        zmq.Socket.send = usual
+        signal.raise_signal(signal.SIGINT)
+    return usual(socket, data, flags, **more)
+zmq.Socket.send = interrupted
+"""
+
+
+def test_an_interrupt_in_the_midst_of_a_question_to_the_relay(switching: Any) -> None:
+    """It comes behind it: half a message would be the beginning of the next one."""
+    kernel = switching()
+    kernel.run("%env use alpha")
+    kernel.run(CUT)
+    stopped = kernel.run("%env use beta", check=False, timeout=20)
+    assert "Interrupted" in stopped.text
+    assert kernel.run("%env use beta\n6 * 7", timeout=20).result == "42"
+
+
 LOST = """
 import signal
 from envmagic.switching.departure import Departure
