@@ -206,14 +206,15 @@ class Relay:
         if seat is not target:
             self._refusal, self._refused_one = refusal(target.name, target.alive), False
             self.abandon(move)
+        self._leave_behind(move, seat)  # the next cell may count on it
         for loop, step in (
             ("stdin", lambda: self._point_stdin(seat)),
             ("main", lambda: self._in_main_thread(seat)),
             ("shell", lambda: self._open_shell(seat, self._handed_over(move))),
             ("control", lambda: self.control.open(lambda f: self._take_control(seat, f))),
+            ("main", lambda: self.home.wake() if seat is self.home else None),
         ):
             await _soon(on_loop(self.loops[loop], step))
-        self._after(move, seat)
 
     def leaves(self) -> None:
         """The cell of a child is over, and the notebook goes elsewhere; on the shell loop."""
@@ -254,13 +255,8 @@ class Relay:
         if target is self.home:
             self.gate.listen()
 
-    def _after(self, move: Move, target: Seat) -> None:
-        """What is left behind without variables, or is not wanted any more, ends.
-
-        Without waiting for the main thread, in which the next cell may run by now.
-        """
-        if target is self.home:
-            run_on(self.loops["main"], self.home.wake)
+    def _leave_behind(self, move: Move, target: Seat) -> None:
+        """What is left behind without variables, or is not wanted any more, ends."""
         source = move.source
         if source is target:
             return

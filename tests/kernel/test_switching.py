@@ -86,6 +86,7 @@ def test_what_is_left_without_variables_ends(switching: Any) -> None:
     assert kernel.run("'z' in globals()").result == "False"
 
 
+@pytest.mark.every_python
 def test_what_is_dropped_ends_while_the_next_cell_runs(switching: Any) -> None:
     """As `%env remove` right behind `%env use python3 --drop` wants it."""
     waits = (
