@@ -46,6 +46,12 @@ class EnvmagicError(Exception):
         super().__init__(f"{message} {hint}".rstrip())
         self.problem = Problem(code, message, hint, Severity.ERROR, subject, detail)
 
+    def saying(self, more: str) -> EnvmagicError:
+        """The same error with the sentence `more` behind its own."""
+        told = self.problem
+        message = f"{told.message} {more}"
+        return type(self)(told.code, message, told.hint, subject=told.subject, detail=told.detail)
+
 
 class WordsError(EnvmagicError):
     """The words were wrong, or nothing matches them. Exit code 2."""

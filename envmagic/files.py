@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
+from envmagic import scratch
 from envmagic.errors import EnvmagicError
 from envmagic.home import user_path
 
-__all__ = ["is_writable_directory", "write_atomic", "write_atomic_directory"]
+__all__ = ["is_writable_directory", "write_atomic", "write_over"]
 
 
 def write_atomic(path: Path, content: bytes, *, mode: int | None = None) -> bool:
@@ -19,13 +20,35 @@ def write_atomic(path: Path, content: bytes, *, mode: int | None = None) -> bool
     A symlink stays a symlink and an existing mode stays; new files get `mode` (default: as the
     umask says). Raises `EnvmagicError` when the file or its directory is not writable for the user.
     """
-    import tempfile
+    return _replace(path, content, mode, lambda real: True)
 
+
+def write_over(path: Path, before: bytes, content: bytes) -> bool:
+    """`write_atomic` where `path` still holds `before` (empty: or is not there); whether it did.
+
+    It is looked at last of all, so that what somebody saves meanwhile is not lost.
+    """
+
+    def unchanged(real: Path) -> bool:
+        try:
+            return real.read_bytes() == before
+        except FileNotFoundError:
+            return not before
+
+    return _replace(path, content, None, unchanged)
+
+
+def _replace(
+    path: Path, content: bytes, mode: int | None, is_wanted: Callable[[Path], bool]
+) -> bool:
     real = path.resolve()
     try:
+        facts = real.stat().st_mode
+        if not stat.S_ISREG(facts):
+            raise OSError(0, "it is no regular file")
         if real.read_bytes() == content:
             return False
-        mode = stat.S_IMODE(real.stat().st_mode)
+        mode = stat.S_IMODE(facts)
     except FileNotFoundError:
         mode = mode if mode is not None else 0o666 & ~_umask()
     except OSError as error:
@@ -33,54 +56,26 @@ def write_atomic(path: Path, content: bytes, *, mode: int | None = None) -> bool
     # os.replace would happily replace a read-only file
     if real.exists() and not os.access(real, os.W_OK):
         raise _unwritable(path, PermissionError("it is read-only"))
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(mode)
-        Path(temporary).replace(real)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        if isinstance(error, OSError):
+    with scratch.beside(real.parent) as temporary:
+        try:
+            _write(temporary, content, mode)
+            if not is_wanted(real):
+                return False
+            temporary.replace(real)
+        except OSError as error:
             raise _unwritable(path, error) from error
-        raise
     return True
 
 
-def write_atomic_directory(directory: Path, contents: dict[str, bytes]) -> None:
-    """Make `directory` hold exactly `contents` (file name -> bytes), old content out first.
-
-    The new directory appears by one rename; for an instant between two renames there is none.
-    Raises `OSError`; the old directory is back then.
-    """
-    import tempfile
-
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=".envmagic-new-", dir=directory.parent))
-    old: Path | None = None
-    try:
-        new.chmod(0o777 & ~_umask())
-        for name, content in contents.items():
-            (new / name).write_bytes(content)
-        if directory.exists():
-            old = Path(tempfile.mkdtemp(prefix=".envmagic-old-", dir=directory.parent))
-            directory.rename(old / "kept")
-        try:
-            new.rename(directory)
-        except OSError:
-            if old is not None:
-                (old / "kept").rename(directory)
-            raise
-    finally:
-        for leftover in (new, old):
-            if leftover is not None:
-                _remove_tree(leftover)
+def _write(path: Path, content: bytes, mode: int) -> None:
+    """Make the new file `path`, whose content is on the disk when this returns."""
+    # private until it has its mode: the content may be that of a private file
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    path.chmod(mode)
 
 
 def is_writable_directory(directory: Path) -> bool:
@@ -90,12 +85,6 @@ def is_writable_directory(directory: Path) -> bool:
             return False
         directory = directory.parent
     return directory.is_dir() and os.access(directory, os.W_OK | os.X_OK)
-
-
-def _remove_tree(path: Path) -> None:
-    import shutil
-
-    shutil.rmtree(path, ignore_errors=True)
 
 
 def _umask() -> int:

@@ -15,6 +15,7 @@ __all__ = [
     "home",
     "journal",
     "locks",
+    "scratch",
     "typed",
     "user_path",
     "user_text",
@@ -53,6 +54,11 @@ def locks() -> Path:
 def journal() -> Path:
     """One file for each environment that is being made now."""
     return home() / "journal"
+
+
+def scratch() -> Path:
+    """One note for each file and directory that is written for a moment."""
+    return home() / "scratch"
 
 
 def user_path(path: Path | str) -> str:

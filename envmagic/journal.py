@@ -1,7 +1,9 @@
-"""What is being made now, so that whatever ends half-way is recognised and cleared away.
+"""What is being made or removed now, so that whatever ends half-way is recognised and settled.
 
-One file for each environment, from before its directory is filled until it is ready. The entry
-holds the directory's identity, so that only the very directory we made is ever taken away.
+One file for each environment: from before its directory is there until it is ready, and again from
+before its kernel goes until its directory is gone. The directory holds a random token that the
+entry knows. A path, a device and an inode are no identity: a directory that was removed and made
+anew by its owner may get all three.
 """
 
 from __future__ import annotations
@@ -10,81 +12,83 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from envmagic import files, home
+from envmagic import files, home, scratch
+from envmagic.contents import MARK
 from envmagic.errors import EnvmagicError
 
-__all__ = ["Entry", "begin", "finish", "undo", "unfinished", "unfinished_at"]
+__all__ = ["Entry", "begin", "finish", "is_of", "removing", "unfinished", "unfinished_at"]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An environment that is being made, or whose making was cut off."""
+    """An environment that is being made or removed, or where that was cut off."""
 
     prefix: str
-    device: int
-    inode: int
-    made_directory: bool
-    """False when an empty directory was there before."""
-    pid: int
+    token: str
+    made: tuple[str, ...] = ()
+    """Directories that were made for it, innermost first; without it, an empty one was there."""
+    removing: bool = False
+    pid: int = 0
+    """Of the process that is at it; an installer that it started may outlive it."""
 
     @property
     def running(self) -> bool:
-        """Whether the process that makes it is alive (its number may have been given anew)."""
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except OSError:
-            return True
-        return True
+        """Whether that process is alive (its number may have been given anew)."""
+        import psutil  # comes with ipykernel
+
+        return self.pid > 0 and bool(psutil.pid_exists(self.pid))
 
 
 def begin(prefix: Path) -> Entry:
-    """Make the empty directory `prefix` and note that it is being filled.
+    """Note that an environment is being made, and make its directory, with the mark in it.
 
     Raises `EnvmagicError` when the directory cannot be made or is not empty.
     """
-    made = not prefix.exists()
+    shared = (home.envs(), *home.envs().parents)  # another may be about to use them
+    places = (path for path in (prefix, *prefix.parents) if path not in shared)
+    missing = [path for path in places if not path.exists()]
+    entry = Entry(str(prefix), os.urandom(16).hex(), tuple(map(str, missing)), pid=os.getpid())
     try:
-        prefix.mkdir(parents=True, exist_ok=True)
-        home.journal().mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EnvmagicError(
-            "not-writable",
-            f"{home.user_path(prefix)} cannot be made: {(error.strerror or str(error)).lower()}.",
-            subject=str(prefix),
-        ) from error
-    status = os.lstat(prefix)
-    entry = Entry(str(prefix), status.st_dev, status.st_ino, made, os.getpid())
-    files.write_atomic(_file(prefix), json.dumps(asdict(entry)).encode())
+        _note(entry)
+        if missing:
+            _make(prefix, entry)
+        else:
+            _mark(prefix, entry)
+    except (OSError, EnvmagicError) as error:
+        finish(entry)
+        raise _not_made(prefix, error) from error
+    return entry
+
+
+def removing(prefix: Path) -> Entry:
+    """Note that the environment of ours at `prefix` is being removed, on somebody's word."""
+    token = _token_in(prefix) or os.urandom(16).hex()
+    if not _token_in(prefix):  # of an earlier version
+        content = {**_content(prefix), "token": token}
+        files.write_atomic(prefix / MARK, json.dumps(content, indent=1).encode() + b"\n")
+    entry = Entry(str(prefix), token, removing=True, pid=os.getpid())
+    _note(entry)
     return entry
 
 
 def finish(entry: Entry) -> None:
-    """The environment is ready (or gone again)."""
+    """The environment is ready, or gone."""
     with contextlib.suppress(OSError):
         _file(Path(entry.prefix)).unlink()
 
 
-def undo(entry: Entry) -> None:
-    """Take away what was made so far, if it still is the directory we made."""
-    prefix = Path(entry.prefix)
-    with contextlib.suppress(OSError):
-        status = os.lstat(prefix)
-        if (status.st_dev, status.st_ino) == (entry.device, entry.inode):
-            shutil.rmtree(prefix, ignore_errors=True)
-            if not entry.made_directory:
-                prefix.mkdir(exist_ok=True)
-    finish(entry)
+def is_of(prefix: Path, entry: Entry) -> bool:
+    """Whether the directory at `prefix` is the very one that `entry` is about."""
+    return not prefix.is_symlink() and bool(entry.token) and _token_in(prefix) == entry.token
 
 
 def unfinished() -> Iterator[Entry]:
-    """Every entry of the journal: environments being made and those cut off."""
+    """Every entry of the journal: what is going on and what was cut off."""
     with contextlib.suppress(OSError):
         for file in sorted(home.journal().glob("*.json")):
             entry = _read(file)
@@ -93,8 +97,50 @@ def unfinished() -> Iterator[Entry]:
 
 
 def unfinished_at(prefix: Path) -> Entry | None:
-    """The entry for `prefix`; under its lock this means that the making was cut off."""
+    """The entry for `prefix`; under its lock this means that something was cut off."""
     return _read(_file(prefix))
+
+
+def _make(prefix: Path, entry: Entry) -> None:
+    """Make the directory, its mark inside from the first moment on."""
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    with scratch.beside(prefix.parent) as new:
+        new.mkdir()
+        _mark(new, entry)
+        new.rename(prefix)
+
+
+def _mark(directory: Path, entry: Entry) -> None:
+    content = {"schema": 1, "token": entry.token, "unfinished": True}
+    files.write_atomic(directory / MARK, json.dumps(content, indent=1).encode() + b"\n")
+
+
+def _token_in(prefix: Path) -> str:
+    """The token in the directory `prefix`; empty where there is none."""
+    return str(_content(prefix).get("token", ""))
+
+
+def _content(prefix: Path) -> dict[str, Any]:
+    try:
+        content = json.loads((prefix / MARK).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _not_made(prefix: Path, error: OSError | EnvmagicError) -> EnvmagicError:
+    if isinstance(error, EnvmagicError):
+        return error
+    return EnvmagicError(
+        "not-writable",
+        f"{home.user_path(prefix)} cannot be made: {(error.strerror or str(error)).lower()}.",
+        subject=str(prefix),
+    )
+
+
+def _note(entry: Entry) -> None:
+    home.journal().mkdir(parents=True, exist_ok=True)
+    files.write_atomic(_file(Path(entry.prefix)), json.dumps(asdict(entry)).encode())
 
 
 def _file(prefix: Path) -> Path:
@@ -103,7 +149,12 @@ def _file(prefix: Path) -> Path:
 
 
 def _read(file: Path) -> Entry | None:
+    """The entry in `file`; of an earlier version's, which had no token, the prefix alone."""
     try:
-        return Entry(**json.loads(file.read_bytes()))
-    except (OSError, ValueError, TypeError):
+        held = json.loads(file.read_bytes())
+        made = tuple(str(path) for path in held.get("made", ()))
+        token, pid = str(held.get("token", "")), held.get("pid")
+        pid = pid if isinstance(pid, int) else 0
+        return Entry(str(held["prefix"]), token, made, bool(held.get("removing")), pid)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
-import shutil
 import sys
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import envmagic
-from envmagic import files, home, layout, names
+from envmagic import files, home, layout, names, scratch
 from envmagic.errors import EnvmagicError
 from envmagic.model import BackendName, Environment, Kernel
 
@@ -31,8 +31,10 @@ __all__ = [
 ]
 
 _NAME = re.compile(r"[a-zA-Z0-9._\-]+")  # what jupyter_client accepts
+_UNFINISHED = ".envmagic-"  # half of a kernel, which an earlier version was killed over
 # beside each kernelspec of a conda environment: it needs nothing of us in the environment
 _LAUNCHER = Path(__file__).with_name("activation.py")
+_SPEC = "kernel.json"
 _LOGOS = re.compile(r"logo-[\w.-]+\.(?:png|svg)")
 
 
@@ -54,7 +56,8 @@ def every() -> list[Kernel]:
         except OSError:
             continue
         for entry in entries:
-            kernel = read(entry) if _NAME.fullmatch(entry.name) else None
+            is_name = _NAME.fullmatch(entry.name) and not entry.name.startswith(_UNFINISHED)
+            kernel = read(entry) if is_name else None
             if kernel is not None:
                 found.setdefault(kernel.name, kernel)
     return sorted(found.values(), key=lambda k: k.name)
@@ -69,7 +72,7 @@ def of_prefix(prefix: Path, kernels: Iterable[Kernel] | None = None) -> Kernel |
     """Our kernelspec for the environment at `prefix`."""
     real = os.path.realpath(prefix)
     for kernel in every() if kernels is None else kernels:
-        if kernel.prefix is not None and os.path.realpath(kernel.prefix) == real:
+        if kernel.ours and kernel.prefix is not None and os.path.realpath(kernel.prefix) == real:
             return kernel
     return None
 
@@ -78,7 +81,7 @@ def by_prefix(kernels: Iterable[Kernel]) -> dict[str, Kernel]:
     """Real path of the prefix -> our kernelspec for it, the first of each."""
     found: dict[str, Kernel] = {}
     for kernel in kernels:
-        if kernel.prefix is not None:
+        if kernel.ours and kernel.prefix is not None:
             found.setdefault(os.path.realpath(kernel.prefix), kernel)
     return found
 
@@ -86,7 +89,7 @@ def by_prefix(kernels: Iterable[Kernel]) -> dict[str, Kernel]:
 def read(place: Path) -> Kernel | None:
     """The kernelspec in the directory `place`; None when it has none that can be read."""
     try:
-        spec = json.loads((place / "kernel.json").read_text("utf-8"))
+        spec = json.loads((place / _SPEC).read_text("utf-8"))
         argv = tuple(str(word) for word in spec["argv"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -109,7 +112,7 @@ def free_name(wanted: str, prefix: Path) -> str:
     own = of_prefix(prefix, kernels)
     if own is not None:
         return own.name
-    taken = {kernel.name for kernel in kernels} | _entries(directory())
+    taken = {kernel.name for kernel in kernels} | _specified(directory())
     return names.suffixed(wanted, prefix) if wanted in taken else wanted
 
 
@@ -120,37 +123,35 @@ def register(environment: Environment, name: str, *, extension: bool, uv: Path |
     the name belongs to a spec that is not ours or the directory cannot be written.
     """
     place = directory() / name
-    if place.exists():
-        present = read(place)
-        if present is None or not present.ours:
-            raise EnvmagicError(
-                "kernel-taken",
-                f"A kernel {name!r} that envmagic did not make is in {home.user_path(place)}.",
-                "Choose another name.",
-                subject=name,
-            )
+    present = read(place)
+    if (place / _SPEC).exists() and (present is None or not present.ours):
+        raise EnvmagicError(
+            "kernel-taken",
+            f"A kernel {name!r} that envmagic did not make is in {home.user_path(place)}.",
+            "Choose another name.",
+            subject=name,
+        )
     spec = _spec(environment, name, extension=extension, uv=uv)
-    contents = {"kernel.json": json.dumps(spec, indent=1).encode() + b"\n"}
+    ours = [n for n in _written(present) if n != _SPEC] if present is not None else []
+    logos = _logos(environment).items()
+    contents = {n: held for n, held in logos if n in ours or not (place / n).exists()}
     if environment.backend is BackendName.CONDA:
         contents[_LAUNCHER.name] = _LAUNCHER.read_bytes()
-    current = read(place)
-    if current is not None and snapshot(name, contents) == contents:
-        return current
-    try:
-        files.write_atomic_directory(place, contents | _logos(environment))
-    except OSError as error:
-        raise EnvmagicError(
-            "not-writable",
-            f"The kernel cannot be registered in {home.user_path(place)}: {error.strerror}.",
-            subject=str(place),
-        ) from error
+    kept = {n: (place / n).read_bytes() for n in ours if n not in contents}
+    held = sorted((kept | contents).items())
+    spec["metadata"]["envmagic"]["files"] = {n: _digest(content) for n, content in held}
+    contents[_SPEC] = json.dumps(spec, indent=1).encode() + b"\n"
+    _write(place, contents)
     written = read(place)
     assert written is not None
     return written
 
 
 def unregister(kernel: Kernel) -> None:
-    """Remove `kernel`, which must be ours and in the user's directory, else `EnvmagicError`."""
+    """Remove `kernel`, which must be ours and in the user's directory, else `EnvmagicError`.
+
+    Files in its directory that we did not write stay there.
+    """
     if not kernel.ours or kernel.directory.parent != directory() or kernel.directory.is_symlink():
         raise EnvmagicError(
             "not-ours",
@@ -158,27 +159,100 @@ def unregister(kernel: Kernel) -> None:
             f"jupyter kernelspec remove {kernel.name}",
             subject=kernel.name,
         )
-    shutil.rmtree(kernel.directory, ignore_errors=True)
+    place = kernel.directory
+    written = _written(kernel)
+    try:
+        with scratch.beside(_nearby()) as aside:
+            if set(os.listdir(place)) <= set(written):
+                place.rename(aside)  # gone at once: there is never half a kernel
+                return
+            aside.mkdir()
+            for name in written:  # what makes it a kernel goes first
+                (place / name).rename(aside / name)
+    except OSError as error:
+        raise _unwritable(place, "removed from", error) from error
 
 
-def snapshot(name: str, only: Container[str] | None = None) -> dict[str, bytes] | None:
+def snapshot(name: str) -> dict[str, bytes] | None:
     """The files of our spec `name` as they are now, for `restore`; None when there is none."""
-    place = directory() / name
-    if not place.is_dir():
+    kernel = read(directory() / name)
+    if kernel is None:
         return None
-    held = [f for f in place.iterdir() if f.is_file() and (only is None or f.name in only)]
-    return {f.name: f.read_bytes() for f in held}
+    return {file: (kernel.directory / file).read_bytes() for file in _written(kernel)}
 
 
 def restore(name: str, contents: dict[str, bytes] | None) -> None:
     """Put the spec `name` back as `snapshot` found it."""
     place = directory() / name
     if contents is not None:
-        files.write_atomic_directory(place, contents)
+        _write(place, contents)
     else:
         kernel = read(place)
         if kernel is not None:
             unregister(kernel)
+
+
+def _write(place: Path, contents: dict[str, bytes]) -> None:
+    """Have `contents` (file name -> bytes) in the directory `place`, `kernel.json` last.
+
+    What else is there stays. A new directory appears whole.
+    """
+    try:
+        if place.exists():
+            for name in sorted(contents, key=lambda name: name == _SPEC):
+                files.write_atomic(place / name, contents[name])
+            return
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with scratch.beside(_nearby()) as new:
+            new.mkdir()
+            for name, content in contents.items():
+                (new / name).write_bytes(content)
+            new.rename(place)
+    except OSError as error:
+        raise _unwritable(place, "registered in", error) from error
+
+
+def _nearby() -> Path:
+    """Where half of a kernel is none that Jupyter could list, in reach of one rename."""
+    kernels = Path(os.path.realpath(directory()))
+    parent = kernels.parent
+    near = os.stat(parent).st_dev == os.stat(kernels).st_dev and os.access(parent, os.W_OK)
+    return parent if near else kernels
+
+
+def _unwritable(place: Path, verb: str, error: OSError) -> EnvmagicError:
+    return EnvmagicError(
+        "not-writable",
+        f"The kernel cannot be {verb} {home.user_path(place)}: {error.strerror}.",
+        subject=str(place),
+    )
+
+
+def _written(kernel: Kernel) -> list[str]:
+    """The files in the directory of `kernel` that we wrote, `kernel.json` first.
+
+    The spec tells what the others held; an older one does not, and then their names do.
+    """
+    digests = kernel.metadata.get("envmagic", {}).get("files")
+    found = [_SPEC]
+    for file in sorted(kernel.directory.iterdir()):
+        if isinstance(digests, dict):
+            is_ours = digests.get(file.name) == _digest_of(file)
+        else:
+            is_ours = file.name == _LAUNCHER.name or _LOGOS.fullmatch(file.name) is not None
+        found += [file.name] if is_ours and file.is_file() else []
+    return found
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _digest_of(file: Path) -> str:
+    try:
+        return _digest(file.read_bytes())
+    except OSError:
+        return ""
 
 
 def _spec(
@@ -201,6 +275,7 @@ def _spec(
         env["ENVMAGIC_UV"] = str(uv).replace("$", "$$")
     entry = {
         "schema": 1,
+        "name": name,
         "prefix": prefix,
         "owned": environment.owned,
         "backend": environment.backend.value,
@@ -230,7 +305,7 @@ def _rattler() -> dict[str, str]:
 def _declared(environment: Environment) -> dict[str, Any]:
     """What the environment's own ipykernel declares about itself in the spec it installs."""
     try:
-        spec = json.loads((_own_spec(environment) / "kernel.json").read_text("utf-8"))
+        spec = json.loads((_own_spec(environment) / _SPEC).read_text("utf-8"))
         metadata = spec["metadata"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
@@ -249,8 +324,9 @@ def _logos(environment: Environment) -> dict[str, bytes]:
     return {e.name: e.read_bytes() for e in entries if _LOGOS.fullmatch(e.name)}
 
 
-def _entries(place: Path) -> set[str]:
+def _specified(place: Path) -> set[str]:
+    """The names in `place` that hold a spec, also one that cannot be read."""
     try:
-        return {name.lower() for name in os.listdir(place)}
+        return {e.name.lower() for e in place.iterdir() if os.path.lexists(e / _SPEC)}
     except OSError:
         return set()

@@ -13,7 +13,7 @@ from typing import IO
 from envmagic import home
 from envmagic.errors import EnvmagicError
 
-__all__ = ["held", "lock", "try_lock"]
+__all__ = ["give_back", "held", "is_free", "lock", "take", "try_lock"]
 
 _POLL = 0.02  # seconds between two tries
 _held: set[int] = set()
@@ -44,6 +44,31 @@ def lock(path: Path, *, timeout: float = 600.0) -> Iterator[None]:
         finally:
             _held.discard(file.fileno())
             _unlock(file)
+
+
+def is_free(path: Path) -> bool:
+    """Whether nobody holds the lock of `path` now: neither we nor another process."""
+    try:
+        with lock(path, timeout=0):
+            return True
+    except EnvmagicError:
+        return False
+
+
+def take(file: IO[bytes]) -> bool:
+    """Lock an open file as `try_lock` does, for children to inherit, until `give_back`."""
+    if not try_lock(file):
+        return False
+    _held.add(file.fileno())
+    return True
+
+
+def give_back(file: IO[bytes]) -> None:
+    """Unlock and close a file that `take` has locked."""
+    _held.discard(file.fileno())
+    with contextlib.suppress(OSError):
+        _unlock(file)
+    file.close()
 
 
 def held() -> tuple[int, ...]:

@@ -91,8 +91,9 @@ class Kernel:
 
     @property
     def ours(self) -> bool:
-        """envmagic registered it."""
-        return isinstance(self.metadata.get("envmagic"), Mapping)
+        """envmagic registered it, under this name: a copy under another one is somebody's."""
+        entry = self.metadata.get("envmagic")
+        return isinstance(entry, Mapping) and entry.get("name", self.name) == self.name
 
     @property
     def prefix(self) -> Path | None:

@@ -8,26 +8,26 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from envmagic import files, home
+from envmagic import files, home, scratch
+from envmagic.contents import MARK, Written, is_own_gitignore
 from envmagic.errors import EnvmagicError
 
-__all__ = ["MARK", "delete", "identity", "is_owned", "mark", "refusal", "set_aside", "user_files"]
+__all__ = ["check", "delete", "identity", "is_owned", "mark", "refusal", "user_files"]
 
-MARK = "envmagic.json"
 _VERSION_CONTROL = {".git", ".hg", ".svn", ".bzr", ".jj"}
 
 
 def mark(prefix: Path, **facts: Any) -> None:
     """Write that `prefix` is ours, with `facts` about it, and tell git to ignore it all."""
     content = {"schema": 1, **identity(prefix), **facts}
+    ignore = prefix / ".gitignore"
+    if is_own_gitignore(ignore):  # or none; one with rules of its own is somebody's
+        files.write_atomic(ignore, b"*\n")
     files.write_atomic(prefix / MARK, json.dumps(content, indent=1).encode() + b"\n")
-    files.write_atomic(prefix / ".gitignore", b"*\n")
 
 
 def is_owned(prefix: Path) -> bool:
@@ -49,46 +49,46 @@ def identity(prefix: Path) -> dict[str, Any]:
     }
 
 
-def refusal(prefix: Path) -> str:
-    """Why `prefix` must not be deleted, as the rest of a sentence; empty when it may be."""
+def refusal(prefix: Path, written: Written) -> str:
+    """Why `prefix` must not be deleted, as the rest of a sentence; empty when it may be.
+
+    `written` are the files in it that its tools wrote.
+    """
     if prefix.is_symlink():
         return "it is a link"
     if not is_owned(prefix):
         return "envmagic did not make it"
     if not (prefix / "pyvenv.cfg").is_file() and not (prefix / "conda-meta").is_dir():
         return "it is no environment any more (neither pyvenv.cfg nor conda-meta)"
-    for path in user_files(prefix):
+    for path in (*user_files(prefix), *written.added()):
         return f"it holds {home.display(path, prefix)}"
     return ""
 
 
-def delete(prefix: Path) -> None:
+def check(prefix: Path, written: Written) -> None:
+    """Raise `EnvmagicError` (`not-deleted`) where `prefix` must not be deleted; see `refusal`."""
+    reason = refusal(prefix, written)
+    if reason:
+        raise _not_deleted(prefix, reason)
+
+
+def delete(prefix: Path, written: Written) -> None:
     """Delete the environment at `prefix`, which must be ours and hold nothing of the user's.
 
-    Raises `EnvmagicError` (`not-deleted`) with the reason and leaves everything as it was.
+    It is gone at once, by a rename. Raises `EnvmagicError` (`not-deleted`) with the reason and
+    leaves everything as it was.
     """
-    reason = refusal(prefix)
-    if reason:
-        raise EnvmagicError(
-            "not-deleted",
-            f"{home.user_path(prefix)} is not deleted: {reason}.",
-            subject=str(prefix),
-        )
-    shutil.rmtree(set_aside(prefix), ignore_errors=True)
-
-
-def set_aside(prefix: Path) -> Path:
-    """Rename `prefix` within its directory, so that it is gone at once; returns the new path."""
-    try:
-        aside = Path(tempfile.mkdtemp(prefix=".envmagic-trash-", dir=prefix.parent))
-        os.rename(prefix, aside / prefix.name)
-    except OSError as error:
-        raise EnvmagicError(
-            "not-deleted",
-            f"{home.user_path(prefix)} cannot be moved away: {error.strerror}.",
-            subject=str(prefix),
-        ) from error
-    return aside
+    check(prefix, written)
+    with scratch.beside(prefix.parent) as aside:
+        kept = aside / prefix.name
+        try:
+            aside.mkdir()
+            prefix.rename(kept)
+        except OSError as error:
+            raise _not_deleted(prefix, f"it cannot be moved ({error.strerror})") from error
+        for path in user_files(kept):  # saved while the others were looked at
+            held = home.display(path, kept)
+            raise _not_deleted(_put_back(kept, prefix), f"it holds {held}")
 
 
 def user_files(prefix: Path) -> Iterator[Path]:
@@ -102,3 +102,23 @@ def user_files(prefix: Path) -> Iterator[Path]:
                 yield Path(directory, name)
         names[:] = [n for n in names if n not in {"site-packages", "share", "__pycache__"}]
         yield from (Path(directory, n) for n in file_names if n.endswith(".ipynb"))
+
+
+def _put_back(kept: Path, prefix: Path) -> Path:
+    """Bring `kept` back to `prefix`, or beside it where there is something by now; where it is."""
+    try:
+        kept.rename(prefix)
+    except OSError:
+        beside = prefix.with_name(f"{prefix.name}-kept-{os.urandom(4).hex()}")
+        kept.rename(beside)
+        return beside
+    return prefix
+
+
+def _not_deleted(prefix: Path, reason: str) -> EnvmagicError:
+    return EnvmagicError(
+        "not-deleted",
+        f"{home.user_path(prefix)} is not deleted: {reason}.",
+        "Move that elsewhere and try again.",
+        subject=str(prefix),
+    )

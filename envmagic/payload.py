@@ -12,12 +12,12 @@ import hashlib
 import os
 import shutil
 import sys
-import tempfile
 from importlib.util import cache_from_source
 from pathlib import Path
 
 import envmagic
-from envmagic import layout
+from envmagic import layout, scratch
+from envmagic.contents import Written
 from envmagic.model import Environment
 
 __all__ = ["MINIMUM_PYTHON", "REQUIRES", "ensure", "fits", "is_stale", "requirements_for"]
@@ -58,8 +58,8 @@ def ensure(environment: Environment) -> bool:
     site = environment.site_packages[0]
     if _is_here(site) or _is_current(site):
         return False
-    staging = Path(tempfile.mkdtemp(prefix=".envmagic-", dir=site))
-    try:
+    with scratch.beside(site) as staging:
+        staging.mkdir()
         contents = _contents(environment)
         for name, data in contents.items():
             if name.startswith(".."):
@@ -74,10 +74,7 @@ def ensure(environment: Environment) -> bool:
                 script.chmod(0o755)
         if environment.short_version == ".".join(map(str, sys.version_info[:2])):
             _copy_compiled(staging)
-        # last: whoever finds the RECORD finds everything it names
-        _swap(site, staging)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        _swap(environment, staging)
     return True
 
 
@@ -204,10 +201,26 @@ def _copy_compiled(staging: Path) -> None:
         target.write_bytes(compiled.read_bytes())
 
 
-def _swap(site: Path, staging: Path) -> None:
-    """Put the staged package and dist-info in place of what is there, package first."""
+def _swap(environment: Environment, staging: Path) -> None:
+    """Put the staged package and dist-info in place of what is there.
+
+    What a person has put into them stays where it is.
+    """
+    site, written = environment.site_packages[0], None
     for old in [site / "envmagic", *site.glob("envmagic-*.dist-info")]:
         if old.is_dir() and not old.is_symlink():
+            written = written or Written(environment.prefix)
+            _carry_over(old, staging, written)
             old.rename(staging / f"old-{old.name}")
-    for new in ("envmagic", _info_name()):
+    # the RECORD first: it explains whatever else is there when this is cut off
+    for new in (_info_name(), "envmagic"):
         (staging / new).rename(site / new)
+
+
+def _carry_over(old: Path, staging: Path, written: Written) -> None:
+    """Copy the files below `old` that no tool wrote to where they are to be again."""
+    for path in written.foreign(old):
+        copy = staging / path.relative_to(old.parent)
+        if "__pycache__" not in path.parts and not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copy, follow_symlinks=False)

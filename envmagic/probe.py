@@ -22,6 +22,7 @@ __all__ = [
     "normalize",
     "size",
     "size_text",
+    "unlisted_distributions",
 ]
 
 _PYTHON_DIRECTORY = re.compile(r"(?:python|pypy)3\.\d+t?$")
@@ -85,6 +86,21 @@ def broken_distributions(environment: Environment, names: set[str] | None = None
         name
         for name, (_, info) in distributions(environment).items()
         if (names is None or name in names) and not _is_whole(info, present)
+    )
+
+
+def unlisted_distributions(environment: Environment, names: set[str]) -> list[str]:
+    """Those of `names` that no installer can take out, for there is no RECORD of their files.
+
+    Packages of conda's do not count: it has lists of its own. Returns normalised names.
+    """
+    there = distributions(environment)
+    return sorted(
+        name
+        for name in names & set(there)
+        if (info := there[name][1]).suffix == ".dist-info"
+        and _installer(info) != "conda"
+        and not (info / "RECORD").exists()
     )
 
 
@@ -250,8 +266,10 @@ def _is_whole(info: Path, present: _Present) -> bool:
     try:
         text = (info / "RECORD").read_text("utf-8")
     except OSError:
-        # eggs and distributions of other packagers have no RECORD; an installer writes it last
-        return info.suffix == ".egg-info" or (info / "INSTALLER").exists() is False
+        # eggs and distributions of other packagers have none; an installer writes it last, and
+        # takes it out after METADATA
+        by_others = not (info / "INSTALLER").exists() and (info / "METADATA").exists()
+        return info.suffix == ".egg-info" or by_others
     base = str(info.parent)
     for path in _recorded(text):
         if path.startswith(("..", "/")) or (_DRIVES and os.path.isabs(path)):

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
@@ -19,6 +19,8 @@ from typing import IO, TYPE_CHECKING, NoReturn
 from envmagic import locks
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     Child = subprocess.Popen[str]
 
 __all__ = [
@@ -37,6 +39,10 @@ __all__ = [
 _OUTER = ("VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP")
 # Begins at `://`, and not at the scheme: from each letter of a long word one would be looked for.
 _CREDENTIALS = re.compile(r"(?<=[a-zA-Z0-9+.-])://[^/\s]+@")
+
+# Seconds. An interrupt that comes just as the main thread begins to wait does not end the wait:
+# its handler runs when that is over.
+_LISTEN = 0.2
 
 
 @dataclass(frozen=True)
@@ -104,8 +110,10 @@ def run(
     (with `check`), a missing program or a timeout.
     """
     words = tuple(str(a) for a in args)
-    child = _start(words, clean_environment(env), cwd)
+    child: Child | None = None
     try:
+        with _interrupts_held():  # one that came in between would leave it running
+            child = _start(words, clean_environment(env), cwd)
         stdout, stderr = _converse(child, input, timeout, on_line)
     except TimeoutError as error:
         _end_group(child)
@@ -230,9 +238,11 @@ def _converse(
     open_streams = 2
     while open_streams:
         try:
-            item = lines.get(timeout=max(0.0, end - time.monotonic()))
+            item = lines.get(timeout=min(_LISTEN, max(0.0, end - time.monotonic())))
         except queue.Empty:
-            raise TimeoutError from None
+            if time.monotonic() > end:
+                raise TimeoutError from None
+            continue
         if item is None:
             open_streams -= 1
             continue
@@ -240,7 +250,10 @@ def _converse(
         said[name].append(line)
         if name == "stderr" and on_line is not None and line.strip():
             on_line(redact(line.rstrip()))
-    child.wait()
+    try:
+        child.wait(max(_LISTEN, end - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise TimeoutError from None
     return "".join(said["stdout"]), "".join(said["stderr"])
 
 
@@ -251,7 +264,26 @@ def _read(stream: IO[str], name: str, lines: queue.SimpleQueue[tuple[str, str] |
     lines.put(None)
 
 
-def _end_group(child: Child) -> None:
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """An interrupt that comes within the `with` block is raised at its end."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    for number, frame in came[:1]:
+        before(number, frame)
+
+
+def _end_group(child: Child | None) -> None:
+    if child is None:
+        return
     for end in (_terminate, _kill):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             end(child)

@@ -50,6 +50,11 @@ class Backend(Protocol):
         """
         ...
 
+    def fill(self, environment: Environment, wanted: Wanted, progress: Progress) -> list[str]:
+        """Install `wanted` into an environment that was just made and holds nothing yet. As
+        `install`, and cut off at any moment it leaves only what a RECORD there explains."""
+        ...
+
     def install(self, environment: Environment, wanted: Wanted, progress: Progress) -> list[str]:
         """Install `wanted`, leaving alone what satisfies it already. Returns notes for the person,
         one sentence each."""

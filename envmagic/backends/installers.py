@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from envmagic import home, process
-from envmagic.backends import Wanted
+from envmagic import home, process, scratch
+from envmagic.backends import Wanted, staged
 from envmagic.backends.verdict import verdict
 from envmagic.errors import EnvmagicError
 from envmagic.model import Environment, Progress
@@ -50,18 +50,36 @@ UV_ENVIRONMENT = {"UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"}
 
 def install(environment: Environment, wanted: Wanted, progress: Progress) -> None:
     """Install `wanted` into `environment`. Raises `EnvmagicError` with the resolver's own words."""
+    _install(environment, wanted, progress, ())
+
+
+def fill(environment: Environment, wanted: Wanted, progress: Progress) -> None:
+    """Install `wanted` into the new `environment`, which gets all of it or nothing.
+
+    The installer works in a directory of its own, and what it has made is moved in. Raises
+    `EnvmagicError` as `install`, and where something is in the way.
+    """
+    with scratch.beside(environment.prefix) as staging:
+        _install(environment, wanted, progress, ("--prefix", staging))
+        staged.move_in(staging, environment.prefix)
+
+
+def _install(
+    environment: Environment, wanted: Wanted, progress: Progress, where: Sequence[str | Path]
+) -> None:
     uv = find_uv()
     # options at a line's end, such as --hash, are only understood in files
     tailed = [r for r in wanted.requirements if _TAIL.search(r)]
     plain = [r for r in wanted.requirements if r not in tailed]
     with _written(wanted.constraints) as constraints, _written(tailed) as lines:
-        options = _options(wanted, constraints, lines)
+        options = [*where, *_options(wanted, constraints, lines)]
         if uv is not None:
             words = uv_command(uv, "pip", "install", "-p", environment.python, *options)
             words += [w for name in wanted.reinstall for w in ("--reinstall-package", name)]
         else:
             # compiling everything costs more than it saves: a kernel imports a part of it
             words = [*_pip(environment), "install", "--no-compile", *options]
+            words += ["--no-warn-script-location"] if where else []
             words += ["--force-reinstall", "--no-deps"] if wanted.reinstall else []
         for text in plain:
             words += shlex.split(text) if text.startswith("-") else [text]
@@ -81,6 +99,10 @@ def uninstall(environment: Environment, packages: Sequence[str], progress: Progr
 
 class FilledFromOutside:
     """The half of a backend that all kinds of venv share."""
+
+    def fill(self, environment: Environment, wanted: Wanted, progress: Progress) -> list[str]:
+        fill(environment, wanted, progress)
+        return []
 
     def install(self, environment: Environment, wanted: Wanted, progress: Progress) -> list[str]:
         install(environment, wanted, progress)
@@ -151,8 +173,9 @@ def _written(lines: Sequence[str]) -> Iterator[Path | None]:
     if not lines:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="envmagic-") as directory:
-        file = Path(directory, "lines.txt")
+    with scratch.beside(Path(tempfile.gettempdir())) as directory:
+        directory.mkdir(0o700)
+        file = directory / "lines.txt"
         file.write_text("".join(f"{line}\n" for line in lines), "utf-8")
         yield file
 

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from envmagic import home
+from envmagic import files, home
 from envmagic.distributions.editables import is_standing, stamp
 from envmagic.distributions.installed import Found, conda_packages, found_in
 from envmagic.distributions.known import known
+from envmagic.errors import EnvmagicError
 
 __all__ = ["Distribution", "Index", "index_of"]
 
@@ -195,8 +196,6 @@ def _save(file: Path, stamp: str, index: Index) -> None:
     }
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f"{file.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(content, separators=(",", ":")), "utf-8")
-        temporary.replace(file)
-    except OSError:
+        files.write_atomic(file, json.dumps(content, separators=(",", ":")).encode())
+    except (OSError, EnvmagicError):
         return  # a cache that cannot be written is made again

@@ -17,6 +17,7 @@ _LINE = re.compile(
     rf"(?:import (?P<modules>{_DOTTED}(?: as \w+)?(?:, *{_DOTTED}(?: as \w+)?)*)"
     rf"|from (?P<module>{_DOTTED}) import (?P<names>\*|{_NAME}(?:, *{_NAME})*))[ \t]*(?:#.*)?"
 )
+_ADDS = re.compile(r"\b(?:uv|poetry)[ \t]+add\b")
 # Lines that IPython reads as magics, with or without the sign.
 _MAGIC = re.compile(r"^[ \t]*(?:%|(?:run|load_ext|pylab|cd)\b)", re.MULTILINE)
 
@@ -24,7 +25,7 @@ _MAGIC = re.compile(r"^[ \t]*(?:%|(?:run|load_ext|pylab|cd)\b)", re.MULTILINE)
 def can_tell(source: str) -> bool:
     """Whether a cell could say anything about what is needed."""
     # one regular expression for all of it takes four times as long
-    return "import" in source or "install" in source or _does_more(source)
+    return "import" in source or "install" in source or _adds(source) or _does_more(source)
 
 
 def imports_of(source: str, where: Where) -> list[ImportSite] | None:
@@ -38,6 +39,7 @@ def imports_of(source: str, where: Where) -> list[ImportSite] | None:
         or "\\\n" in source
         or "\r" in source
         or "install" in source
+        or _adds(source)
         or "__import__" in source
         or "import_module" in source
         or _does_more(source)
@@ -58,6 +60,11 @@ def imports_of(source: str, where: Where) -> list[ImportSite] | None:
             names = tuple(name.split()[0] for name in match["names"].split(","))
             found.append(ImportSite(match["module"], place, names))
     return found
+
+
+def _adds(source: str) -> bool:
+    """Whether it has `uv add`, which installs without that word."""
+    return " add " in source and _ADDS.search(source) is not None
 
 
 def _does_more(source: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envmagic import requests
+from envmagic import requests, scratch
 from envmagic.errors import Problem
 from envmagic.model import Place, Progress, Report
 
@@ -10,7 +10,11 @@ __all__ = ["keep_record", "run"]
 
 
 def run(request: requests.Request, place: Place, progress: Progress) -> Report:
-    """Carry out `request` at `place`. Raises `EnvmagicError` when it could not be done."""
+    """Carry out `request` at `place`. Raises `EnvmagicError` when it could not be done.
+
+    What an earlier one left that was killed is cleared away first.
+    """
+    scratch.sweep(progress.step)
     match request:
         case requests.CreateRequest():
             from envmagic.operations.create import create

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from envmagic import home, journal, kernels, probe
+from envmagic import home, kernels, probe
 from envmagic import pythons as interpreters
 from envmagic.backends import Wanted, installers
 from envmagic.backends.conda import environment_file, specs
@@ -66,8 +66,8 @@ def _provide(
     if _for_conda(request, place):
         wanted, more = conda.pins(place, wanted)
         dropped += more
-    with making.locked(at.prefix):
-        _clear_unfinished(at.prefix)
+    with making.locked(at.prefix) as kept:
+        notes += [kept.message] if kept else []
         if _is_vacant(at.prefix):
             action, before = "created", {}
             spec = EnvSpec(
@@ -127,24 +127,25 @@ def _files(request: CreateRequest, place: Place) -> tuple[tuple[Path, ...], list
     return (beside,), [f"Installed what {beside.name} {where} asks for."]
 
 
-def _clear_unfinished(prefix: Path) -> None:
-    """Under the lock, an entry in the journal means that the making was cut off: clear it away."""
-    entry = journal.unfinished_at(prefix)
-    if entry is not None:
-        journal.undo(entry)
-
-
 def _is_vacant(prefix: Path) -> bool:
     """Whether an environment can be made at `prefix`. Raises when something else is there."""
     shown = home.user_path(prefix)
+    if prefix.is_symlink() and not probe.is_environment(prefix):
+        raise EnvmagicError(
+            "not-a-directory",
+            f"{shown} is a link, and no environment is where it leads.",
+            f"Name the directory itself: %env create {home.typed(prefix.resolve())}",
+            subject=str(prefix),
+        )
     if prefix.is_dir():
         if not any(prefix.iterdir()):
             return True
         if probe.is_environment(prefix):
             return False
+        first = min(prefix.iterdir()).name
         raise EnvmagicError(
             "not-empty",
-            f"{shown} is a directory with other things in it, not an environment.",
+            f"{shown} is a directory with other things in it ({first}), not an environment.",
             "Choose another NAME or PATH.",
             subject=str(prefix),
         )

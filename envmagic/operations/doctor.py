@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import home, journal, kernels, ownership, payload, probe
+from envmagic import home, journal, kernels, locks, names, ownership, payload, probe
 from envmagic.errors import EnvmagicError, Problem, Severity
 from envmagic.model import BackendName, Environment, Kernel, Place, Progress, Report
 from envmagic.operations import conda_doctor, lookup, making
@@ -24,7 +24,8 @@ class Finding:
     """Something wrong, and how it is mended when it is ours."""
 
     problem: Problem
-    mend: Callable[[], None] | None = None
+    mend: Callable[[], object] | None = None
+    """Mends it; a text that it returns is said, too."""
 
 
 def doctor(request: DoctorRequest, place: Place, progress: Progress) -> Report:
@@ -46,27 +47,33 @@ def doctor(request: DoctorRequest, place: Place, progress: Progress) -> Report:
         findings += _kernel(kernel)
     for prefix in prefixes:
         findings += _environment(prefix, progress)
-    findings += _leftovers()
-    fixed = _mend(findings, progress) if request.fix else []
+    findings += _leftovers(progress)
+    fixed, kept = _mend(findings, progress) if request.fix else ([], [])
     data = DoctorData(
         kernels=len(every), environments=len(prefixes), fixed=[p.message for p in fixed]
     )
     left = tuple(f.problem for f in findings if f.problem not in fixed)
-    return Report("doctor", data, changed=bool(fixed), problems=left)
+    return Report("doctor", data, changed=bool(fixed), problems=(*left, *kept))
 
 
-def _mend(findings: list[Finding], progress: Progress) -> list[Problem]:
-    fixed = []
+def _mend(findings: list[Finding], progress: Progress) -> tuple[list[Problem], list[Problem]]:
+    """Mend what can be; returns what was wrong, and what had to be left."""
+    fixed: list[Problem] = []
+    kept: list[Problem] = []
     for finding in findings:
         if finding.mend is None:
             continue
         progress.step(f"Mending: {finding.problem.message}")
         try:
-            finding.mend()
+            said = finding.mend()
         except (EnvmagicError, OSError):
             continue  # it stays among the problems
         fixed.append(finding.problem)
-    return fixed
+        if isinstance(said, str) and said:
+            kept.append(
+                Problem("kept", said, severity=Severity.INFO, subject=finding.problem.subject)
+            )
+    return fixed, kept
 
 
 def _kernel(kernel: Kernel) -> Iterator[Finding]:
@@ -75,7 +82,11 @@ def _kernel(kernel: Kernel) -> Iterator[Finding]:
     remove = f"jupyter kernelspec remove {kernel.name}"
 
     def unregister() -> None:
-        kernels.unregister(kernel)
+        assert kernel.prefix is not None
+        with making.locked(kernel.prefix):
+            now = kernels.read(kernel.directory)
+            if now is not None and not kernel.prefix.is_dir():  # not made anew meanwhile
+                kernels.unregister(now)
 
     ours = kernel.ours and kernel.directory.parent == kernels.directory()
     if kernel.prefix is not None and not kernel.prefix.is_dir():
@@ -174,7 +185,10 @@ def _contents(
 
     def reinstall() -> None:
         with making.locked(prefix):
-            making.install_checked(environment, making.again(broken), progress)
+            now = lookup.environment_at(prefix)
+            still = probe.broken_distributions(now) if now.owned else []
+            if still:
+                making.install_checked(now, making.again(now, still), progress)
 
     if broken:
         yield Finding(
@@ -190,7 +204,9 @@ def _contents(
 
     def ready() -> None:
         with making.locked(prefix):
-            making.make_ready(environment, name, making.NOTHING, progress)
+            now = lookup.environment_at(prefix)
+            if now.owned:
+                making.make_ready(now, name, making.NOTHING, progress)
 
     if kernel is not None and "ipykernel" not in installed:
         yield Finding(
@@ -227,40 +243,55 @@ def _contents(
         )
 
 
-def _leftovers() -> Iterator[Finding]:
-    """What was being made when its process ended, and what was being deleted."""
+def _leftovers(progress: Progress) -> Iterator[Finding]:
+    """What was being made or removed when its process ended.
+
+    One that is alive and holds its lock is at work; an installer that goes on alone is waited for.
+    What is to be done is decided under the lock, by what is there then: the entry may be another
+    one, or none.
+    """
     for entry in journal.unfinished():
-        if entry.running:
+        prefix = Path(entry.prefix)
+        if not locks.is_free(prefix) and entry.running:
             continue
 
-        def undo(entry: journal.Entry = entry) -> None:
-            with making.locked(Path(entry.prefix)):
-                journal.undo(entry)
+        def settle(prefix: Path = prefix) -> str:
+            with making.locked(prefix) as kept:
+                if ownership.is_owned(prefix):  # only its kernel was lacking
+                    name = names.kernel_name_of(prefix)
+                    now = lookup.environment_at(prefix)
+                    making.make_ready(now, name, making.NOTHING, progress)
+                return kept.message if kept else ""
 
-        yield Finding(
-            _problem(
-                "half-made",
-                f"{home.user_path(entry.prefix)} was never finished.",
-                "%env create makes it again; %env doctor --fix clears it away.",
-                entry.prefix,
-            ),
-            undo,
-        )
-    for trash in sorted(home.envs().glob(".envmagic-trash-*")):
+        code, message = "half-made", "was never finished"
+        hint = "%env create makes it again; %env doctor --fix clears it away."
+        if entry.removing:
+            code, message, hint = "half-deleted", "is only half removed", "%env doctor --fix"
+        shown = f"{home.user_path(prefix)} {message}."
+        yield Finding(_problem(code, shown, hint, entry.prefix), settle)
+    for left in _of_earlier_versions():
 
-        def delete(trash: Path = trash) -> None:
-            shutil.rmtree(trash)
+        def delete(left: Path = left) -> None:
+            shutil.rmtree(left)
 
         yield Finding(
             _problem(
                 "half-deleted",
-                f"{home.user_path(trash)} is left of a deleted environment.",
-                "",
-                str(trash),
+                f"{home.user_path(left)} was left by a command that was cut off.",
+                "%env doctor --fix",
+                str(left),
                 Severity.WARNING,
             ),
             delete,
         )
+
+
+def _of_earlier_versions() -> list[Path]:
+    """What versions that kept no note of it left of environments and kernels."""
+    found = [*home.envs().glob(".envmagic-trash-*")]
+    for kind in ("new", "old"):
+        found += kernels.directory().glob(f".envmagic-{kind}-*")
+    return sorted(found)
 
 
 def _moved_from(environment: Environment) -> str:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from envmagic import backends, home, kernels, probe
+from envmagic import home, kernels, probe
 from envmagic.backends import Wanted
 from envmagic.errors import EnvmagicError, WordsError
 from envmagic.model import BackendName, Environment, Place, Progress, Report
@@ -61,7 +61,7 @@ def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Re
         progress.step(f"Uninstalling {', '.join(packages)}")
         before, by_pip = making.versions(environment), conda.by_pip(environment)
         try:
-            backends.for_environment(environment).uninstall(environment, packages, progress)
+            making.take_out(environment, packages, progress)
         except BaseException:
             making.put_back(environment, before, progress)
             raise

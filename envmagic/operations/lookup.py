@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import home, kernels, names, ownership, probe
+from envmagic import home, journal, kernels, locks, names, ownership, probe
 from envmagic.backends.conda import discovery
 from envmagic.errors import EnvmagicError, WordsError
 from envmagic.model import Door, Environment, Kernel, Place
@@ -84,14 +84,19 @@ def no_such(word: str) -> WordsError:
 
 
 def environment_at(prefix: Path) -> Environment:
-    """The environment at `prefix`, with whether it is ours. Raises as `probe.inspect`."""
+    """The environment at `prefix`, with whether it is ours. Raises as `probe.inspect`, and where it
+    is half made or half removed."""
+    entry = journal.unfinished_at(prefix)
+    if entry is not None:
+        raise _unfinished(entry)
     return probe.inspect(prefix, owned=ownership.is_owned(prefix))
 
 
 def known_prefixes(place: Place) -> list[Path]:
     """Every environment known: registered, made by NAME, of conda, this notebook's, `.venv`.
 
-    Registered ones are among them even when they are gone from the disk.
+    Registered ones are among them even when they are gone from the disk; one that is being made or
+    removed is not.
     """
     registered = [k.prefix for k in kernels.every() if k.prefix is not None]
     others = [home.envs() / name for name in _home_names()]
@@ -101,7 +106,7 @@ def known_prefixes(place: Place) -> list[Path]:
     found: dict[str, Path] = {}
     for prefix in (*registered, *(p for p in others if probe.is_environment(p))):
         found.setdefault(os.path.realpath(prefix), prefix)
-    return list(found.values())
+    return [prefix for prefix in found.values() if journal.unfinished_at(prefix) is None]
 
 
 def same(one: Path | None, other: Path | None) -> bool:
@@ -124,6 +129,23 @@ def describe(environment: Environment, kernel: Kernel | None, place: Place) -> E
         current=same(environment.prefix, place.prefix),
         size=None,
         problem="",
+    )
+
+
+def _unfinished(entry: journal.Entry) -> EnvmagicError:
+    what = "removed" if entry.removing else "made"
+    if not locks.is_free(Path(entry.prefix)) and entry.running:
+        return EnvmagicError(
+            "locked",
+            f"{home.user_path(entry.prefix)} is being {what} by another envmagic.",
+            "Try again when that is done.",
+            subject=entry.prefix,
+        )
+    return EnvmagicError(
+        "half-deleted" if entry.removing else "half-made",
+        f"{home.user_path(entry.prefix)} is only half {what}.",
+        "%env doctor --fix clears it away.",
+        subject=entry.prefix,
     )
 
 

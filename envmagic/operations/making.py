@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from envmagic.backends import Wanted, installers
 from envmagic.backends.conda import discovery
 from envmagic.errors import EnvmagicError
 from envmagic.model import BackendName, Environment, EnvSpec, Kernel, Progress
-from envmagic.operations import conda
+from envmagic.operations import clearing, conda
 from envmagic.shapes import Change
 
 __all__ = [
@@ -53,22 +52,27 @@ def make(
         version = f" {python.version}" if python.version else ""
         progress.step(f"Creating {spec.name} with Python{version} ({backend.name.value})")
         backend.create(spec, python.executable, _joined(wanted, _RUNTIME), progress)
-        ownership.mark(
-            spec.prefix,
-            name=spec.name,
-            backend=backend.name.value,
-            version=envmagic.__version__,
-        )
         environment = probe.inspect(spec.prefix, owned=True)
         _refuse_old(environment.version, home.user_path(spec.prefix))
         with ThreadPoolExecutor(1) as meanwhile:  # the installer is a process of its own
             copied = meanwhile.submit(payload.ensure, environment)
-            notes += install_checked(environment, _with_runtime(environment, wanted), progress)
+            notes += _filled(environment, _with_runtime(environment, wanted), progress)
         copied.result()
+        # from here on it is ready, whatever comes
+        ownership.mark(
+            spec.prefix,
+            token=entry.token,
+            name=spec.name,
+            backend=backend.name.value,
+            version=envmagic.__version__,
+        )
         kernel = _register(environment, spec.name)
-    except BaseException:
-        kernels.restore(spec.name, before)
-        journal.undo(entry)
+    except BaseException as error:
+        with contextlib.suppress(EnvmagicError, OSError):  # the first error is the one to tell
+            kernels.restore(spec.name, before)
+        kept = clearing.clear(entry)
+        if kept and isinstance(error, EnvmagicError):
+            raise error.saying(kept.message) from error
         raise
     journal.finish(entry)
     if backend.name is BackendName.CONDA:
@@ -116,14 +120,30 @@ def install_checked(environment: Environment, wanted: Wanted, progress: Progress
         if by_pip and not wanted.pip_only:
             notes += conda.settle(by_pip, environment, progress)
         environment = probe.inspect(environment.prefix, owned=environment.owned)
-        broken = _broken_since(environment, before)
-        if broken:
-            progress.step(f"Mending {', '.join(broken)}")
-            backend.install(environment, again(broken), progress)
-            broken = _broken_since(environment, before)
+        _mend(environment, before, progress)
     except BaseException:
         put_back(environment, before, progress)
         raise
+    return notes
+
+
+def _filled(environment: Environment, wanted: Wanted, progress: Progress) -> list[str]:
+    """Install `wanted` into the new `environment`; what fails leaves it to be cleared away."""
+    progress.step(f"Installing {_named(wanted)}")
+    notes = backends.for_environment(environment).fill(environment, wanted, progress)
+    environment = probe.inspect(environment.prefix, owned=environment.owned)
+    _mend(environment, {}, progress)
+    return notes
+
+
+def _mend(environment: Environment, before: dict[str, str], progress: Progress) -> None:
+    """Install again what lacks files since the environment held `before`."""
+    broken = _broken_since(environment, before)
+    if not broken:
+        return
+    progress.step(f"Mending {', '.join(broken)}")
+    backends.for_environment(environment).install(environment, again(environment, broken), progress)
+    broken = _broken_since(environment, before)
     if broken:
         raise EnvmagicError(
             "broken-distribution",
@@ -131,7 +151,6 @@ def install_checked(environment: Environment, wanted: Wanted, progress: Progress
             "%env doctor says more.",
             subject=str(environment.prefix),
         )
-    return notes
 
 
 def put_back(environment: Environment, before: dict[str, str], progress: Progress) -> None:
@@ -139,19 +158,32 @@ def put_back(environment: Environment, before: dict[str, str], progress: Progres
 
     Called while another error is on its way, so it raises none of its own.
     """
-    backend = backends.for_environment(environment)
-    after = versions(environment)
-    added = sorted(set(after) - set(before))
-    lost = [f"{name}=={version}" for name, version in before.items() if after.get(name) != version]
-    hurt = [f"{name}=={before[name]}" for name in _broken_since(environment, after)]
-    with contextlib.suppress(EnvmagicError, OSError, KeyError):
+    with contextlib.suppress(EnvmagicError, OSError, LookupError, ValueError):
+        backend = backends.for_environment(environment)
+        after = versions(environment)
+        added = sorted(set(after) - set(before))
+        lost = [name for name, version in before.items() if after.get(name) != version]
+        hurt = [n for n in _broken_since(environment, after) if n in before and n not in lost]
         if added:
-            backend.uninstall(environment, added, progress)
+            take_out(environment, added, progress)
         if lost or hurt:
-            names = tuple(_bare(line) for line in (*lost, *hurt))
-            backend.install(
-                environment, Wanted(requirements=(*lost, *hurt), reinstall=names), progress
-            )
+            names = (*lost, *hurt)
+            lines = tuple(f"{name}=={before[name]}" for name in names)
+            backend.install(environment, Wanted(requirements=lines, reinstall=names), progress)
+
+
+def take_out(environment: Environment, names: Sequence[str], progress: Progress) -> None:
+    """Uninstall distributions `names`, also those that an installer was cut off over.
+
+    It takes out only what has its RECORD, so such ones are made whole before, if they can be.
+    """
+    backend = backends.for_environment(environment)
+    cut_off = probe.broken_distributions(environment, set(names))
+    cut_off += probe.unlisted_distributions(environment, set(names) - set(cut_off))
+    if cut_off:
+        with contextlib.suppress(EnvmagicError):
+            backend.install(environment, again(environment, cut_off), progress)
+    backend.uninstall(environment, names, progress)
 
 
 def _broken_since(environment: Environment, before: dict[str, str]) -> list[str]:
@@ -161,10 +193,12 @@ def _broken_since(environment: Environment, before: dict[str, str]) -> list[str]
     return probe.broken_distributions(environment, changed)
 
 
-def again(names: Iterable[str]) -> Wanted:
-    """Installing distributions `names` once more, although they look installed."""
+def again(environment: Environment, names: Iterable[str]) -> Wanted:
+    """Installing distributions `names` once more in the versions that they look installed in."""
+    there = probe.distributions(environment)
     held = tuple(names)
-    return Wanted(requirements=held, reinstall=held)
+    lines = tuple(f"{n}=={there[n][0]}" if n in there and there[n][0] else n for n in held)
+    return Wanted(requirements=lines, reinstall=held)
 
 
 def changes(
@@ -195,9 +229,14 @@ def versions(environment: Environment) -> dict[str, str]:
     return {**conda.packages(environment), **found}
 
 
-def locked(prefix: Path) -> AbstractContextManager[None]:
-    """The lock under which the environment at `prefix` is made, changed or removed."""
-    return locks.lock(prefix)
+@contextlib.contextmanager
+def locked(prefix: Path) -> Iterator[clearing.Kept | None]:
+    """The lock under which the environment at `prefix` is made, changed or removed.
+
+    What was cut off there is settled first; gives what that had to leave.
+    """
+    with locks.lock(prefix):
+        yield clearing.settle(prefix)
 
 
 def _fill(environment: Environment, wanted: Wanted, progress: Progress, notes: list[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from envmagic import journal, kernels, names, probe
+from envmagic import kernels, names, probe
 from envmagic.errors import EnvmagicError, Problem, Severity, WordsError
 from envmagic.model import Door, Kernel, Place, Progress, Report
 from envmagic.operations import lookup, sizes
@@ -25,7 +25,6 @@ def list_all(request: ListRequest, place: Place, progress: Progress) -> Report:
     environments = [
         environment_data(prefix, registered, place, size=request.size)
         for prefix in lookup.known_prefixes(place)
-        if journal.unfinished_at(prefix) is None
     ]
     environments.sort(key=lambda e: (not e["current"], e["name"]))
     shown = {e["kernel"] for e in environments}

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from pathlib import Path
 
 from envmagic import home, journal, kernels, ownership, probe
 from envmagic.errors import EnvmagicError, Problem, Severity
 from envmagic.model import Door, Kernel, Place, Progress, Report, Switch
-from envmagic.operations import lookup, making
+from envmagic.operations import clearing, lookup, making
+from envmagic.operations.running import pids_in
 from envmagic.requests import RemoveRequest
 from envmagic.shapes import RemoveData
 
@@ -26,7 +25,6 @@ def remove(request: RemoveRequest, place: Place, progress: Progress) -> Report:
         kernel = kernels.of_prefix(at.prefix)
         if kernel is None and not at.prefix.exists():
             raise lookup.no_such(request.target)
-        cut_off = journal.unfinished_at(at.prefix)
         deletes = ownership.is_owned(at.prefix) and not at.prefix.is_symlink()
         problems = _plan_problems(at.prefix, kernel, deletes=deletes)
         data = RemoveData(
@@ -48,33 +46,30 @@ def remove(request: RemoveRequest, place: Place, progress: Progress) -> Report:
             )
             return Report("remove", data, problems=(*problems, again), failed=True)
         _carry_out(at.prefix, kernel, deletes=deletes)
-        if cut_off is not None:
-            journal.finish(cut_off)
     data["done"] = True
     return Report("remove", data, changed=True, problems=problems)
 
 
 def _carry_out(prefix: Path, kernel: Kernel | None, *, deletes: bool) -> None:
-    """The environment first: a kernelspec without one can be mended, one without a spec is lost."""
-    progress_reason = ownership.refusal(prefix) if deletes else ""
-    if progress_reason:
-        raise EnvmagicError(
-            "not-deleted",
-            f"{home.user_path(prefix)} is not deleted: {progress_reason}.",
-            "Move that elsewhere and try again.",
-            subject=str(prefix),
-        )
-    aside = ownership.set_aside(prefix) if deletes else None
+    """The kernel first: one without its environment could not start. What a kill leaves undone is
+    done by the next call, which finds it in the journal."""
+    if not deletes:
+        if kernel is not None:
+            kernels.unregister(kernel)
+        return
+    written = clearing.written_in(prefix)
+    ownership.check(prefix, written)
+    entry, before = journal.removing(prefix), kernels.snapshot(kernel.name) if kernel else None
     try:
         if kernel is not None:
             kernels.unregister(kernel)
+        ownership.delete(prefix, written)
     except BaseException:
-        if aside is not None:
-            (aside / prefix.name).rename(prefix)
-            aside.rmdir()
+        if kernel is not None and prefix.exists():
+            kernels.restore(kernel.name, before)
         raise
-    if aside is not None:
-        shutil.rmtree(aside, ignore_errors=True)
+    finally:
+        journal.finish(entry)
 
 
 def _plan_problems(prefix: Path, kernel: Kernel | None, *, deletes: bool) -> tuple[Problem, ...]:
@@ -113,11 +108,11 @@ def _refuse_running(prefix: Path, kernel: Kernel | None, place: Place, *, delete
             "Move it away first: %env use python3",
             subject=str(prefix),
         )
-    pids = _pids_of(prefix, kernels_only=not deletes)
+    pids = pids_in(prefix, kernels_only=not deletes)
     end = time.monotonic() + _LEAVING
     while pids and time.monotonic() < end:
         time.sleep(0.05)
-        pids = _pids_of(prefix, kernels_only=not deletes)
+        pids = pids_in(prefix, kernels_only=not deletes)
     if pids and kernel is not None and place.switch is not None:
         _refuse_asleep(prefix, kernel, place.switch)
     if pids:
@@ -140,17 +135,3 @@ def _refuse_asleep(prefix: Path, kernel: Kernel, switch: Switch) -> None:
                 f"To end it: %env use {kernel.name}, then leave with %env use python3 --drop",
                 subject=str(prefix),
             )
-
-
-def _pids_of(prefix: Path, *, kernels_only: bool) -> list[int]:
-    import psutil  # comes with ipykernel
-
-    inside = (str(prefix) + os.sep, os.path.realpath(prefix) + os.sep)
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info.get("cmdline") or [""]
-        is_kernel = any("ipykernel" in word or "envmagic" in word for word in words[1:4])
-        counts = process.pid != os.getpid() and (is_kernel or not kernels_only)
-        if counts and words[0].startswith(inside):
-            found.append(process.pid)
-    return found

@@ -159,7 +159,11 @@ class Child:
 
     def _stages(self, context: Any) -> Iterator[None]:
         """Ends when the kernel answers; yields as long as there is nothing to do but to wait."""
-        connection = json.loads((self.directory / "kernel.json").read_text("utf-8"))
+        try:
+            connection = json.loads((self.directory / "kernel.json").read_text("utf-8"))
+        except FileNotFoundError:
+            while True:  # it has ended and took its directory along: that is seen in a moment
+                yield
         if connection["transport"] == "ipc":
             paths = [Path(_path(connection, name)) for name in _CHANNELS]
             while not all(path.exists() for path in paths):

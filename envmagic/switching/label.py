@@ -9,7 +9,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import server_api
+from envmagic import files, server_api
+from envmagic.errors import EnvmagicError
 from envmagic.model import Kernel
 
 __all__ = ["Label", "restart_in", "take_back"]
@@ -80,13 +81,10 @@ def _tell(front: server_api.Front, body: dict[str, object]) -> bool:
 def _by_note(front: server_api.Front, body: dict[str, object]) -> bool:
     """Leave a note for a server that lets us not ask; whether it was followed."""
     note = front.connection_file.parent / f"envmagic-restart-{front.kernel_id}.json"
-    temporary = note.with_suffix(f".{os.getpid()}")
+    content = json.dumps({"kernel_id": front.kernel_id, **body}).encode()
     try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            json.dump({"kernel_id": front.kernel_id, **body}, file)
-        temporary.replace(note)
-    except OSError:
+        files.write_atomic(note, content, mode=0o600)
+    except EnvmagicError:
         return False
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:

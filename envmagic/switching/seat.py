@@ -317,6 +317,8 @@ class BehindSeat:
         if wire.OURS in kind:
             if b'"envmagic_left"' in kind:
                 run_on(self.relay.loops["control"], self._left.set)
+            elif b'"envmagic_leaving"' in kind:
+                self.relay.hold_control()
             return
         if b'"iopub_welcome"' in kind:  # greets the relay's own subscription
             return

@@ -40,6 +40,9 @@ class CondaBackend:
         )
         self._unknown[spec.prefix] = _apply(change, progress)
 
+    def fill(self, environment: Environment, wanted: Wanted, progress: Progress) -> list[str]:
+        return self.install(environment, wanted, progress)  # conda's own part is there already
+
     def install(self, environment: Environment, wanted: Wanted, progress: Progress) -> list[str]:
         parts = asked.split(wanted)
         for_pip, notes = list(parts.pip), list(parts.notes)

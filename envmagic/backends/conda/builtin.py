@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import queue
 import re
 import threading
@@ -88,7 +87,7 @@ async def _apply(change: Change, settings: condarc.Condarc, said: Say) -> None:
         urls = _urls(change, settings)
         action = "force-cache-only" if settings.offline else "cache-or-fetch"
         gateway = rattler.Gateway(
-            cache_dir=str(_cache() / "repodata"),
+            cache_dir=str(metadata.rattler_cache() / "repodata"),
             default_config=rattler.SourceConfig(cache_action=action),
         )
         said.put(("step", f"Solving with {', '.join(_short(url) for url in urls)}"))
@@ -102,7 +101,7 @@ async def _apply(change: Change, settings: condarc.Condarc, said: Say) -> None:
         await rattler.install(
             records,
             target_prefix=str(change.prefix),
-            cache_dir=str(_cache() / "pkgs"),
+            cache_dir=str(metadata.rattler_cache() / "pkgs"),
             installed_packages=installed,
             reinstall_packages=set(change.reinstall) or None,
             show_progress=False,
@@ -250,17 +249,6 @@ def _explained(error: Exception, change: Change, settings: condarc.Condarc) -> E
 def _cause(text: str) -> str:
     """The innermost reason, which rattler puts last."""
     return text.splitlines()[-1].removeprefix("Caused by: ").rstrip(".")
-
-
-def _cache() -> Path:
-    """Where rattler and pixi keep packages too, so that they are downloaded once."""
-    named = os.environ.get("RATTLER_CACHE_DIR")
-    if named:
-        return Path(named)
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    if os.name == "nt":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    return base / "rattler" / "cache"
 
 
 def _name(spec: str) -> str:

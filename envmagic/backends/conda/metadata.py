@@ -28,8 +28,10 @@ __all__ = [
     "owner",
     "packages",
     "pinned",
+    "rattler_cache",
     "records",
     "requested",
+    "written",
 ]
 
 
@@ -88,6 +90,106 @@ def is_whole(package: Package) -> bool:
     prefix = str(package.record.parent.parent)
     kept = (str(path) for path in held if not str(path).endswith(".pyc"))
     return all(os.path.lexists(os.path.join(prefix, path)) for path in kept)
+
+
+def written(prefix: Path, *, cut_off: bool = False) -> dict[str, str | None]:
+    """Path from `prefix` -> SHA-256 of each file that conda wrote there, in hexadecimal.
+
+    None where conda changed a file as it linked it and did not note down what it is now. With
+    `cut_off` also the files of packages that it may have been at work on, which its caches know.
+    """
+    found: dict[str, str | None] = {"conda-meta/history": None}
+    for record in sorted((prefix / "conda-meta").glob("*.json")):
+        found[f"conda-meta/{record.name}"] = None
+        content = _mapping(record)
+        found |= dict.fromkeys(map(str, content.get("files") or ()))
+        found |= _digests(content.get("paths_data"))
+    if cut_off:
+        sites = [f"lib/{site.parent.name}/" for site in prefix.glob("lib/python*/site-packages")]
+        for info in (info for cache in _caches() for info in sorted(cache.glob("*/info"))):
+            found = {**_linked(info, sites or ["Lib/"], prefix), **found}
+        for record in prefix.glob("conda-meta/prefix_record_*"):  # rattler's, before the rename
+            found[f"conda-meta/{record.name}"] = None
+    return found
+
+
+def _linked(info: Path, sites: Iterable[str], prefix: Path) -> dict[str, str | None]:
+    """The files of the unpacked package with this `info`, where they are linked to.
+
+    Those of packages for every Python move to one of `sites`, and their commands are made there
+    (https://docs.conda.io/projects/conda/en/stable/dev-guide/deep-dives/install.html).
+    """
+    found: dict[str, str | None] = {}
+    for path, digest in _digests(_mapping(info / "paths.json")).items():
+        moved = [re.sub("^python-scripts/", "bin/", path)]
+        if path.startswith("site-packages/"):
+            moved = [site + path for site in sites]
+        for target in moved:
+            # of several versions of a package the one that is there counts
+            if _is_copy(prefix / target, info.parent / path) or (
+                digest is None and _is_made_for(prefix, prefix / target)
+            ):
+                found[target] = None
+    noarch = _mapping(info / "link.json").get("noarch")
+    points = noarch.get("entry_points") if isinstance(noarch, dict) else None
+    for point in points or ():
+        command = f"bin/{str(point).partition('=')[0].strip()}"
+        if _is_made_for(prefix, prefix / command):
+            found[command] = None
+    return found
+
+
+def _is_copy(target: Path, source: Path) -> bool:
+    """Whether `target` is a copy of `source`, or the beginning of one."""
+    try:
+        return target.is_file() and source.read_bytes().startswith(target.read_bytes())
+    except OSError:
+        return False
+
+
+def _is_made_for(prefix: Path, target: Path) -> bool:
+    """Whether `target` is a link, or holds the path of its environment, as conda writes it in."""
+    try:
+        return target.is_symlink() or os.fsencode(prefix) in target.read_bytes()
+    except OSError:
+        return False
+
+
+def _digests(data: object) -> dict[str, str | None]:
+    """What a `paths.json`, or the part of a record that is like it, says of the files."""
+    rows = data.get("paths") if isinstance(data, dict) else None
+    found: dict[str, str | None] = {}
+    for row in rows if isinstance(rows, list) else ():
+        changed = row.get("prefix_placeholder") or row.get("path_type") != "hardlink"
+        digest = row.get("sha256_in_prefix") or (None if changed else row.get("sha256"))
+        found[str(row.get("_path"))] = digest
+    return found
+
+
+def _mapping(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _caches() -> list[Path]:
+    """Where conda and rattler keep the packages that they link, as far as that is usual."""
+    named = [os.environ.get("CONDA_PKGS_DIRS", ""), os.environ.get("MAMBA_PKGS_DIRS", "")]
+    places = [Path(p) for text in named for p in text.split(os.pathsep) if p]
+    return [*places, rattler_cache() / "pkgs", Path.home() / ".conda" / "pkgs"]
+
+
+def rattler_cache() -> Path:
+    """Where rattler and pixi keep packages too, so that they are downloaded once."""
+    named = os.environ.get("RATTLER_CACHE_DIR")
+    if named:
+        return Path(named)
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    if os.name == "nt":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    return base / "rattler" / "cache"
 
 
 def is_json(file: Path) -> bool:

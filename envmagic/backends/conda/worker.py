@@ -102,8 +102,11 @@ def _carried_out(request: Mapping[str, Any]) -> dict[str, Any]:
         change = Change(**{**held, **lists, "prefix": Path(held["prefix"])})
         RattlerEngine().apply(change, _Spoken(lambda text: print(text, file=sys.stderr)))
         return {}
-    from envmagic.backends.conda import environment_file
+    from envmagic.backends.conda import edits, environment_file
 
+    if "texts" in request:
+        read = [edits.meaning_of(text.encode("latin-1")) for text in request["texts"]]
+        return {"meanings": [asdict(meaning) for meaning in read]}
     file = environment_file.read(Path(request["file"]))
     return {**asdict(file), "path": str(file.path)}
 

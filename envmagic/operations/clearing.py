@@ -1,0 +1,114 @@
+"""Settling what was cut off: an environment that was being made, or being removed.
+
+An environment that was never finished is cleared away file by file. Only what its tools wrote goes,
+which they tell themselves; what a person has put there meanwhile stays, and is named.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from envmagic import home, journal, kernels, ownership, scratch
+from envmagic.backends.conda import metadata
+from envmagic.contents import DIRECTORIES, MARK, NOBODYS, Written
+from envmagic.errors import EnvmagicError
+from envmagic.operations.running import pids_in
+
+__all__ = ["Kept", "clear", "settle", "written_in"]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was left in a directory that was cleared, because no tool of ours wrote it."""
+
+    prefix: Path
+    files: tuple[Path, ...] = ()
+    why: str = "envmagic did not write that"
+
+    def __bool__(self) -> bool:
+        return bool(self.files)
+
+    @property
+    def message(self) -> str:
+        """One sentence for a person."""
+        tops = sorted({path.relative_to(self.prefix).parts[0] for path in self.files})
+        more = f" and {len(tops) - 3} more" if len(tops) > 3 else ""
+        names = ", ".join(tops[:3])
+        return f"{home.user_path(self.prefix)} keeps {names}{more}: {self.why}."
+
+
+def settle(prefix: Path) -> Kept | None:
+    """Bring to an end what was cut off at `prefix`; None when nothing was.
+
+    The caller holds the lock of `prefix`. What was complete and only not noted down stays.
+    """
+    entry = journal.unfinished_at(prefix)
+    if entry is None:
+        return None
+    scratch.sweep()
+    if entry.removing:
+        return _remove(prefix, entry)
+    if ownership.is_owned(prefix):
+        journal.finish(entry)
+        return Kept(prefix)
+    return clear(entry)
+
+
+def clear(entry: journal.Entry) -> Kept:
+    """Take away what was made so far for `entry`, and nothing else.
+
+    Nothing goes where the directory is not the one that the entry knows.
+    """
+    prefix = Path(entry.prefix)
+    kept: tuple[Path, ...] = ()
+    if journal.is_of(prefix, entry):
+        written = written_in(prefix, cut_off=True)
+        _unlink([path for path in written.own() if path.name != MARK], prefix)
+        kept = tuple(path for path in written.foreign() if path.name not in NOBODYS)
+        # last: without it nothing more could be taken away
+        with contextlib.suppress(OSError):
+            (prefix / MARK).unlink()
+    for directory in entry.made:  # only what is empty goes
+        with contextlib.suppress(OSError):
+            os.rmdir(directory)
+    journal.finish(entry)
+    return Kept(prefix, kept)
+
+
+def written_in(prefix: Path, *, cut_off: bool = False) -> Written:
+    """The files below `prefix` that conda, an installer or we wrote; see `metadata.written`."""
+    is_conda = (prefix / "conda-meta").is_dir()
+    return Written(prefix, metadata.written(prefix, cut_off=cut_off) if is_conda else {})
+
+
+def _remove(prefix: Path, entry: journal.Entry) -> Kept:
+    """Go on with a removal that somebody had asked for, where nothing speaks against it by now.
+
+    While the kernel is there nothing was done yet, and it may have been used again since.
+    """
+    kept = Kept(prefix)
+    begun = kernels.of_prefix(prefix) is None and not pids_in(prefix)
+    if begun and journal.is_of(prefix, entry):
+        try:
+            ownership.delete(prefix, written_in(prefix))
+        except EnvmagicError as error:
+            kept = Kept(prefix, (prefix / MARK,), error.problem.message.rstrip("."))
+    journal.finish(entry)
+    return kept
+
+
+def _unlink(paths: Iterable[Path], prefix: Path) -> None:
+    """Remove files, and of an environment's own directories those that are empty then."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink()
+    for top in (prefix / name for name in DIRECTORIES):
+        if top.is_symlink():
+            continue  # what it leads to is none of ours
+        for directory, _, _ in os.walk(top, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(directory)

@@ -1,0 +1,23 @@
+"""Which processes run in an environment: it must not be taken away from under them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["pids_in"]
+
+
+def pids_in(prefix: Path, *, kernels_only: bool = False) -> list[int]:
+    """The ids of processes that the environment at `prefix` started, this one not among them."""
+    import psutil  # comes with ipykernel
+
+    inside = (str(prefix) + os.sep, os.path.realpath(prefix) + os.sep)
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info.get("cmdline") or [""]
+        is_kernel = any("ipykernel" in word or "envmagic" in word for word in words[1:4])
+        counts = process.pid != os.getpid() and (is_kernel or not kernels_only)
+        if counts and words[0].startswith(inside):
+            found.append(process.pid)
+    return found
