@@ -1,4 +1,7 @@
-"""Notebook files as cells: nbformat 3 and 4, Jupytext scripts and Markdown, without outputs."""
+"""Notebook files as cells: nbformat 3 and 4, Jupytext scripts and Markdown.
+
+Of the outputs only what says that an installation failed is looked at.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,17 @@ _STRIP_FROM = 1024 * 1024  # bytes; below it, parsing the outputs is cheaper tha
 _DEPTH = 128  # levels of brackets; notebooks have about ten
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 _OUTPUTS = re.compile(rb'(?<!\\)"(?:outputs|attachments|widgets)"\s*:\s*(?=[\[{])')
+# What pip, uv and our own verbs say when they could not install.
+_FAILURES = (
+    "No matching distribution found for",
+    "Could not find a version that satisfies",
+    "not found in the package registry",
+    "No solution found when resolving",
+    "UsageError: ",
+)
+_FAILURE_BYTES = tuple(said.encode() for said in _FAILURES)
+# The line that says so; uv gives its reasons on indented lines below.
+_COMPLAINT = re.compile(rf"^.*(?:{'|'.join(_FAILURES)}).*(?:\n[ \t]+.*)*", re.MULTILINE)
 _TRAILING = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")|,(?=\s*[\]}])', re.DOTALL)
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET = re.compile(rb'["\[\]{}]')
@@ -74,6 +88,8 @@ class Cell:
 
     number: int
     source: str
+    complaint: str = ""
+    """What its saved output says of an installation that failed."""
 
 
 @dataclass(frozen=True)
@@ -183,14 +199,17 @@ def _decode(raw: bytes) -> str:
 def _without_outputs(raw: bytes) -> bytes:
     """`raw` with the values of "outputs" and the like empty: they are most of a large notebook.
 
-    Such a key cannot occur inside a JSON string, where its quotes would carry a backslash.
+    Such a key cannot occur inside a JSON string, where its quotes would carry a backslash. Outputs
+    that say that an installation failed are kept.
     """
     kept: list[bytes] = []
     position = 0
+    failures = [said for said in _FAILURE_BYTES if said in raw]
     while match := _OUTPUTS.search(raw, position):
         end = _value_end(raw, match.end())
-        kept.append(raw[position : match.end()])
-        kept.append(b"[]" if raw[match.end()] == ord("[") else b"{}")
+        told = any(raw.find(said, match.end(), end) >= 0 for said in failures)
+        empty = b"[]" if raw[match.end()] == ord("[") else b"{}"
+        kept += raw[position : match.end()], raw[match.end() : end] if told else empty
         position = end
     return b"".join([*kept, raw[position:]])
 
@@ -250,7 +269,26 @@ def _code(cells: list[dict[str, Any]], joint: str) -> Iterator[Cell]:
             except TypeError:
                 source = joint.join(part for part in source if isinstance(part, str))
         if isinstance(source, str) and source and not source.isspace():
-            yield Cell(number, source)
+            yield Cell(number, source, _complaint(cell, source))
+
+
+def _complaint(cell: Mapping[str, Any], source: str) -> str:
+    outputs = cell.get("outputs")
+    if not outputs or not ("install" in source or "%env" in source or " add " in source):
+        return ""
+    said = "".join(_texts(outputs))
+    if not any(failure in said for failure in _FAILURES):
+        return ""
+    return "\n".join(match[0] for match in _COMPLAINT.finditer(said))
+
+
+def _texts(outputs: Any) -> Iterator[str]:
+    """What was printed in a cell; an exception's words are no installer's."""
+    for output in outputs if isinstance(outputs, list) else ():
+        text = output.get("text") if isinstance(output, dict) else None
+        for part in text if isinstance(text, list) else [text]:
+            if isinstance(part, str):
+                yield part
 
 
 def _is_python_cell(cell: Mapping[str, Any]) -> bool:

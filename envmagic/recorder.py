@@ -33,7 +33,7 @@ _LINES = re.compile(r"^.*(?:import|install|%).*$", re.M)
 _DOES = re.compile(
     r"^[ \t]*(?:[%!][^\n]*\binstall\b|%(?:run|load_ext|pylab)\b)(?:[^\n]*\\\n)*[^\n]*", re.M
 )
-_STATE = re.compile(rb"^# >>> envmagic \d+ >>>.*recording on\s*$", re.M)
+_STATE = re.compile(rb"(?:^|[\r\n]|\xef\xbb\xbf)[ \t]*# >>> envmagic \d+ >>>([^\r\n]*)")
 _FIND_AGAIN = 10.0  # seconds between two tries to find out which notebook this is
 _PATIENCE = 2.0  # seconds that a cell of a subshell waits for another one's recording
 _LAG = 0.02  # seconds that a file's time may lag behind the clock
@@ -243,7 +243,8 @@ def _says_on(file: Path) -> bool:
         return False
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raw = raw.decode("utf-16", "replace").encode()
-    return _STATE.search(raw) is not None
+    first = _STATE.search(raw)  # of two the first one counts, as where the file is written
+    return first is not None and b"recording off" not in first[1]
 
 
 def _missing(error: ImportError) -> str:

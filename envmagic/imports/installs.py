@@ -32,6 +32,8 @@ _VALUED = frozenset(
 )
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _REDIRECTION = re.compile(r"(?:\d|&)?>{1,2}(?:&\d|\s*(?:/dev/null|[\w./-]+\.(?:txt|log|out)))")
+# An operator that a version stands behind, and a redirection with a file: `>=`, `pandas>=`, `2>`.
+_OPEN = re.compile(r"[^:/]*[<>=!~]")
 _URL = re.compile(r"^(?:[a-z+]+://|git\+|git@)", re.IGNORECASE)
 _SEPARATOR = re.compile(r"&&|\|\||[;|\n()]")
 # What may stand before a command.
@@ -60,7 +62,8 @@ class Install:
     def name(self) -> str | None:
         """The normalised name of the distribution, as far as the words tell.
 
-        The last part of a repository's URL is a guess, to be used only where an import agrees.
+        The last part of a repository's URL is a guess, to be used only where an import agrees. What
+        has no letter is no name: `4`, which stands behind `>=`.
         """
         if self.requirement is not None:
             name = self.requirement.name
@@ -75,7 +78,9 @@ class Install:
                 last = last.removesuffix(".whl").partition("-")[0]
             archive = re.fullmatch(r"(.+?)(?:-\d[^-]*)?\.(?:tar\.gz|zip|tgz)", last)
             name = egg[1] if egg else archive[1] if archive else last
-        return re.sub(r"[-_.]+", "-", name).lower() if _NAME.fullmatch(name) else None
+        if not _NAME.fullmatch(name) or not re.search("[A-Za-z]", name):
+            return None
+        return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def installs_of(line: Line, where: Where) -> Iterator[Install]:
@@ -133,7 +138,7 @@ def _command(words: list[str], where: Where) -> Iterator[Install]:
 def _pip(words: list[str], verb: str, where: Where) -> Iterator[Install]:
     if verb not in words or "uninstall" in words[: words.index(verb)] or "--dry-run" in words:
         return
-    rest = iter(words[words.index(verb) + 1 :])
+    rest = _without_versions(words[words.index(verb) + 1 :])
     for word in rest:
         if _OF_FILE.match(word):
             file = _OF_FILE.sub("", word) or next(rest, "")
@@ -145,14 +150,14 @@ def _pip(words: list[str], verb: str, where: Where) -> Iterator[Install]:
                 yield Install(path, where, editable=True)
         elif word in ("-c", "--constraint") or word in _VALUED:
             next(rest, None)
-        elif not word.startswith(("-", "<", ">", "&")):
+        elif not word.startswith("-"):
             yield from _word(word, where)
 
 
 def _conda(words: list[str], where: Where) -> Iterator[Install]:
     if "install" not in words:
         return
-    rest = iter(words[words.index("install") + 1 :])
+    rest = _without_versions(words[words.index("install") + 1 :])
     for word in rest:
         if word in ("-c", "--file") or word in _VALUED:
             next(rest, None)
@@ -161,6 +166,16 @@ def _conda(words: list[str], where: Where) -> Iterator[Install]:
             if bare and "{" not in word and "$" not in word and bare[1] != "python":
                 for install in _word(bare[1], where):
                     yield replace(install, text=word, conda=True)
+
+
+def _without_versions(words: list[str]) -> Iterator[str]:
+    """`words` without what is none: redirections, the `>=` and the `2` of `pandas >= 2`."""
+    rest = iter(words)
+    for word in rest:
+        if _OPEN.fullmatch(word):
+            next(rest, None)
+        elif not word.startswith(("<", ">", "&")):
+            yield word
 
 
 def _word(word: str, where: Where) -> Iterator[Install]:

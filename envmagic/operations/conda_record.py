@@ -14,12 +14,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from envmagic import files, home, locks, names, probe, requirements
-from envmagic.backends.conda import condarc, environment_file, metadata, specs
+from envmagic.backends.conda import condarc, edits, environment_file, metadata, specs
 from envmagic.distributions import known
 from envmagic.errors import EnvmagicError, Problem, Severity
 from envmagic.operations.entries import Held
+from envmagic.operations.succession import Succession, stem
 from envmagic.requirements import Block, Entry, Kind, Pin, condafile
 from envmagic.requirements.condafile import CondaFile
+from envmagic.requirements.lines import encode
 
 __all__ = ["Owners", "Part", "as_pip", "beside", "owners_of", "split", "update"]
 
@@ -189,13 +191,13 @@ def _as_listed(
     names = {entry: metadata.normalized(entry.key.partition(";")[0]) for entry in entries}
     found = {entry: listed[name] for entry, name in names.items() if name in listed}
     left = {e.text: e for e in listed.values() if e not in found.values()}
-    stems = {_stem(name): e for name, e in listed.items() if e.text in left}
+    stems = {stem(name): e for name, e in listed.items() if e.text in left}
     pinned = {e.key.partition(";")[0] for e in held.of(notebook)}
     for entry, name in names.items():
         if entry in found or entry.kind is not Kind.REQUIREMENT or name in pinned:
             continue
-        if _stem(name) in stems:
-            found[entry] = stems[_stem(name)]
+        if stem(name) in stems:
+            found[entry] = stems[stem(name)]
             left.pop(found[entry].text, None)
     kept: list[Entry] = []
     theirs: dict[str, Entry] = {}
@@ -203,15 +205,10 @@ def _as_listed(
         if entry.kind is Kind.REQUIREMENT and entry in found:
             theirs[names[entry]] = replace(found[entry], mentions=entry.mentions)
         elif entry.kind is not Kind.UNRESOLVED or not (
-            entry in found or (left and not held.lists(entry.text))
+            entry in found or (left and not held.lists(entry.text, notebook))
         ):
             kept.append(entry)
     return kept, theirs
-
-
-def _stem(name: str) -> str:
-    """What py-opencv and opencv-python have in common, or pytables and tables."""
-    return re.sub(r"^(?:python-|py-?)(?=[a-z]{3})|-(?:python|py)(?:-headless)?$", "", name)
 
 
 def as_pip(
@@ -257,7 +254,7 @@ def update(
     block: Block,
     same_environment: Callable[[str, str], bool],
     *,
-    exists: Callable[[str], bool],
+    succession: Succession,
     check: bool,
 ) -> tuple[Path | None, str, list[Problem]]:
     """Bring `environment.yml` in `directory` up to date with `parts`; `block` is the one in
@@ -268,7 +265,7 @@ def update(
     path = environment_file.beside(directory) or directory / environment_file.NAMES[0]
     try:
         with locks.lock(path):
-            return _updated(path, parts, block, same_environment, exists=exists, check=check)
+            return _updated(path, parts, block, same_environment, succession, check=check)
     except EnvmagicError as error:
         return None, "", [replace(error.problem, severity=Severity.WARNING)]
 
@@ -278,8 +275,8 @@ def _updated(
     parts: Sequence[Part],
     block: Block,
     same_environment: Callable[[str, str], bool],
+    succession: Succession,
     *,
-    exists: Callable[[str], bool],
     check: bool,
 ) -> tuple[Path | None, str, list[Problem]]:
     present = condafile.read(path)
@@ -288,26 +285,48 @@ def _updated(
         return None, "", []
     file = present or _fresh(path, parts)
     python = old.python if check and old is not None else block.python  # as in requirements.txt
-    merged = replace(old or Block(), pin=block.pin, recording=block.recording, python=python)
-    merged = merged.without_missing(exists)
-    problems: list[Problem] = []
-    for part in parts:
-        mine = [e for e in part.entries if specs.conda_name(e.text) not in file.names]
-        settled = [_settled(e, merged, part, same_environment, problems) for e in mine]
-        settled += _staying(settled, merged, part)
-        merged = merged.replaced({part.notebook: settled})
+    base = succession.of(old or Block()).restyled(block.pin, exact="=")
+    base = replace(base, pin=block.pin, recording=block.recording, python=python)
+    while True:
+        merged, problems = _merged(file, parts, base, same_environment, succession)
+        settled = file.settled(merged)
+        if settled is file:
+            break
+        file = settled
     include = (path.parent / "requirements.txt").is_file() or bool(block.entries)
     content = file.with_block(merged, include=include)
     if include and file.pip_section is not None and condafile.INCLUDE not in file.pip_section:
         problems.append(_own_section(path))
-    current = path.read_bytes() if present is not None else b""
-    if content == current:
+    current = file.raw
+    if file.is_current(merged, include=include):
         return None, "", problems
+    _verify(file, current, content, merged)
     if check:
         return path, _diff(path, current, content), problems
-    _verify(path, content, merged)
-    files.write_atomic(path, content)
+    if not files.write_over(path, current, content):  # somebody has saved it meanwhile
+        return _updated(path, parts, block, same_environment, succession, check=check)
     return path, "", problems
+
+
+def _merged(
+    file: CondaFile,
+    parts: Sequence[Part],
+    merged: Block,
+    same_environment: Callable[[str, str], bool],
+    succession: Succession,
+) -> tuple[Block, list[Problem]]:
+    """The block with `parts`, where `file` is what the user has; and what is to be said."""
+    problems: list[Problem] = []
+    found: list[Entry] = []
+    for part in parts:
+        mine = [e for e in part.entries if specs.conda_name(e.text) not in file.names]
+        settled = [_settled(e, merged, part, same_environment, problems) for e in mine]
+        settled += _staying(settled, file.proven(merged, ()), part)
+        merged = merged.replaced({part.notebook: settled})
+        found += settled
+    merged = file.proven(merged, found)
+    listed = {e.name for e in merged.entries if specs.conda_name(e.text) in file.names}
+    return merged.without(succession.lost).without_names(listed), problems
 
 
 def _fresh(path: Path, parts: Sequence[Part]) -> CondaFile:
@@ -389,24 +408,23 @@ def _specifier(pin: Pin, version: str) -> str:
     return pin.specifier(version)
 
 
-def _verify(path: Path, content: bytes, block: Block) -> None:
-    """Refuse to write what conda would read otherwise; possible only with a YAML reader."""
-    if not condarc.has_reader():
-        return
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="envmagic-") as directory:
-        trial = Path(directory, path.name)
-        trial.write_bytes(content)
-        read = environment_file.read(trial)
-    wanted = {e.text for e in block.entries if e.kind is Kind.REQUIREMENT}
-    if not wanted <= set(read.dependencies):
-        raise EnvmagicError(
-            "record-place",
-            f"There is no place for the record in {home.user_path(path)}.",
-            "Write `dependencies:` with one package a line, each behind '- '.",
-            subject=str(path),
+def _verify(file: CondaFile, current: bytes, content: bytes, block: Block) -> None:
+    """Refuse to write what conda would read otherwise, or what nobody here can tell."""
+    edits.prove(
+        edits.Edit(
+            file.path,
+            current,
+            content,
+            file.mark + encode(file.before + file.after, file.encoding),
+            _requirements(file.block or Block()),
+            _requirements(block),
+            condafile.INCLUDE,
         )
+    )
+
+
+def _requirements(block: Block) -> tuple[str, ...]:
+    return tuple(entry.text for entry in block.entries if entry.kind is Kind.REQUIREMENT)
 
 
 def _diff(path: Path, old: bytes, content: bytes) -> str:

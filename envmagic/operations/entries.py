@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,9 +21,11 @@ from envmagic.operations.supplied import quoted_key
 from envmagic.requirements import Block, Entry, Kind, Mention, Pin, RequirementLine
 
 if TYPE_CHECKING:
-    from packaging.requirements import Requirement
+    pass
 
 __all__ = ["Context", "Held", "entries_of", "lines_of", "site_name", "text_of"]
+
+_EXTRAS = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\s*\[[^\]]*\])?")
 
 
 @dataclass(frozen=True)
@@ -49,20 +50,30 @@ class Context:
     """Where another runs."""
     keep: bool = False
     """Nothing that the notebook has in the block leaves it."""
-    repin: bool = False
-    """The style changes, so nothing that is written keeps its version."""
 
 
 class Held:
     """The entries of a block by name, notebook and module; new ones are added as they come."""
 
-    def __init__(self, block: Block, directory: Path) -> None:
+    def __init__(
+        self,
+        block: Block,
+        directory: Path,
+        gone: Collection[str] = (),
+        doubtful: Collection[tuple[Kind, str]] = (),
+    ) -> None:
+        """The pins of notebooks that are `gone` are there for others; nobody has to agree with
+        them. What is `doubtful` (kinds and keys) may be no entry at all."""
+        self._doubtful = doubtful
         self._by_name: dict[str, Entry] = {}
         self._by_notebook: dict[str, list[Entry]] = {}
-        self._unresolved: set[str] = set()
+        self._unresolved: set[tuple[str, str]] = set()
         for entry in block.entries:
+            if gone:
+                mentions = tuple(m for m in entry.mentions if m.notebook not in gone)
+                entry = replace(entry, mentions=mentions)
             if entry.kind is Kind.UNRESOLVED:
-                self._unresolved.add(entry.text)
+                self._unresolved.update((entry.text, m.notebook) for m in entry.mentions)
             if entry.kind is Kind.REQUIREMENT:
                 self._by_name.setdefault(_name(entry, directory), entry)
                 for mention in entry.mentions:
@@ -76,9 +87,13 @@ class Held:
         """The requirements that the file has for `notebook`."""
         return self._by_notebook.get(notebook, [])
 
-    def lists(self, module: str) -> bool:
-        """Whether the file has `module` as unresolved."""
-        return module in self._unresolved
+    def is_sure(self, entry: Entry) -> bool:
+        """Whether `entry` is one, and no line of the user's."""
+        return (entry.kind, entry.key) not in self._doubtful
+
+    def lists(self, module: str, notebook: str) -> bool:
+        """Whether the file has `module` as unresolved for `notebook`."""
+        return (module, notebook) in self._unresolved
 
     def add(self, entries: Iterable[Entry], editable: Mapping[str, str]) -> None:
         """`entries` are in the block now; the next notebook has to agree with them. `editable` are
@@ -116,7 +131,7 @@ def entries_of(needs: Needs, context: Context) -> tuple[list[Entry], dict[str, s
     entries += kept
     for module, where in needs.unresolved:
         # without the environment, one of the entries that stay may hold it
-        if kept and context.index is None and not context.held.lists(module):
+        if kept and context.index is None and not context.held.lists(module, context.notebook):
             continue
         entries.append(Entry(Kind.UNRESOLVED, module, (Mention(context.notebook),)))
         problems.append(_unresolved(module, context.notebook, where))
@@ -153,7 +168,7 @@ def _entry(need: Need, context: Context, problems: list[Problem]) -> Entry:
     if need.name in context.users:  # only a constraint is left: it says the version
         return Entry(Kind.REQUIREMENT, text_of(need, None, Pin.NONE), (mention,))
     text = text_of(need, context.index, context.pin, context.directory)
-    if held is not None and not context.repin:
+    if held is not None:
         text = _kept(text, held, need, context, problems)
     return Entry(Kind.REQUIREMENT, text, (mention,))
 
@@ -166,17 +181,22 @@ def _kept(text: str, held: Entry, need: Need, context: Context, problems: list[P
     if held.is_bare:
         return text
     old = held.requirement
-    if old is None or (not old.specifier and not old.url):
+    if old is None:
         return text
-    if installed is None:
-        return _with_extras(old, need)
     others = {m.notebook: None for m in held.mentions if m.notebook != context.notebook}
+    if not old.specifier and not old.url:
+        if installed is None and not need.specifier and not need.url:
+            return _with_extras(held.text, old.extras, need.extras)
+        # without a version too, the extras are those of all
+        return _with_extras(text, need.extras, old.extras) if others else text
+    if installed is None:
+        return _with_extras(held.text, old.extras, need.extras)
     if not others:
         return text
     if text.startswith("-e "):
         pass  # a pin that others hold is not what is here
     elif old.url is None and old.specifier.contains(installed.version, prereleases=True):
-        return _with_extras(old, need)
+        return _with_extras(held.text, old.extras, need.extras)
     if all(context.same_environment(other) for other in others):
         return text
     problems.append(
@@ -206,12 +226,12 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if re.search(r"[\s<>]", text) else text
 
 
-def _with_extras(old: Requirement, need: Need) -> str:
-    if need.extras <= old.extras:
-        return str(old)
-    new = copy.copy(old)
-    new.extras = set(old.extras | need.extras)
-    return str(new)
+def _with_extras(text: str, has: Collection[str], more: Collection[str]) -> str:
+    """The requirement `text`, which has the extras `has`, with `more`; otherwise as it is."""
+    if set(more) <= set(has):
+        return text
+    extras = ",".join(sorted({*has, *more}))
+    return _EXTRAS.sub(rf"\1[{extras}]", text, count=1)
 
 
 def _staying(
@@ -226,7 +246,7 @@ def _staying(
     stay: list[Entry] = []
     for entry in context.held.of(context.notebook):
         name = _name(entry, context.directory)
-        if name in found or name in context.users:
+        if name in found or name in context.users or not context.held.is_sure(entry):
             continue
         for mention in entry.mentions:
             there = context.index is None or name in context.index.distributions

@@ -100,6 +100,12 @@ class Installations:
         declared = self._declared(notebook)
         return declared.prefix if declared is not None else None
 
+    def kernel_prefix(self, notebook: Path, place: Place) -> Path | None:
+        """Where `notebook` runs, if it is its own kernel that asks and no other environment was
+        named."""
+        asks_itself = self._live and place.door is Door.NOTEBOOK and notebook == place.notebook
+        return self.prefix_of(notebook) if asks_itself else None
+
     def _declared(self, notebook: Path) -> Installed | None:
         if notebook not in self._known and self._search:
             named = _named_in(notebook)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,11 @@ from envmagic.operations.alternatives import agreed
 from envmagic.operations.entries import Context, Held, entries_of, lines_of
 from envmagic.operations.installation import Installations
 from envmagic.operations.needs import Needs
-from envmagic.operations.own import own_lines
+from envmagic.operations.own import OwnLines, own_lines
 from envmagic.operations.reporting import notebook_data
+from envmagic.operations.succession import Succession, succession
 from envmagic.requirements import Block, Entry, Kind, Pin, RequirementsFile
+from envmagic.requirements.pieces import lines_of as lines_of_text
 from envmagic.shapes import RecordedNotebook
 
 if TYPE_CHECKING:
@@ -65,6 +67,8 @@ class Outcome:
     """The `environment.yml` that changed, or would."""
     differs: bool = False
     """The requirements file itself changed, or would."""
+    succession: Succession = field(default_factory=Succession)
+    """What became of notebooks that are gone."""
     written: bool = True
     """False: there is nothing to write, or nothing could be written."""
 
@@ -99,10 +103,13 @@ def recorded(
         problem = _hash_checked(file, outcome.block)
     else:
         with locks.lock(path):
-            outcome, file = _merged(path, group, found, asked, place, installations)
-            problem = _hash_checked(file, outcome.block)
-            if outcome.changed and problem is None:
-                files.write_atomic(path, file.with_block(outcome.block))
+            while True:
+                outcome, file = _merged(path, group, found, asked, place, installations)
+                problem = _hash_checked(file, outcome.block)
+                if not outcome.changed or problem is not None:
+                    break
+                if files.write_over(path, file.raw, file.with_block(outcome.block)):
+                    break  # else somebody has saved it meanwhile
     if problem is not None:
         problems = [*outcome.problems, problem]
         return replace(outcome, changed=False, diff="", problems=problems, written=False)
@@ -119,21 +126,33 @@ def _merged(
 ) -> tuple[Outcome, RequirementsFile]:
     """The block as it should be, and the file as it is now."""
     file = read(path)
-    block = file.block or Block(recording=False)
+    while True:
+        outcome = _merged_into(file, path, group, found, asked, place, installations)
+        settled = file.settled(outcome.block)
+        if settled is file:
+            return outcome, file
+        file = settled  # lines that turned out to be the user's win over what was to be written
+
+
+def _merged_into(
+    file: RequirementsFile,
+    path: Path | None,
+    group: Sequence[Path],
+    found: Mapping[Path, Needs | Problem],
+    asked: Asked,
+    place: Place,
+    installations: Installations,
+) -> Outcome:
     directory = path.parent if path is not None else place.directory
-    pin = asked.pin or block.pin
     users = own_lines(file)
     problems: list[Problem] = []
     data: list[RecordedNotebook] = []
-    live = {_relative(place.notebook, directory)} if place.notebook is not None else set()
-    beside = _beside(directory) if asked.beside else None
+    base = _base(file, group, found, asked, place, directory, users)
+    beside = base.conda
     parts: list[conda_record.Part] = []
-    merged = block.without_missing(
-        lambda name: name in live or os.path.exists(os.path.join(directory, name))
-    )
     pythons: list[str] = []
     editable: dict[str, str] = {}
-    held, new = Held(merged, directory), dict[str, list[Entry]]()
+    held, new = base.held, dict[str, list[Entry]]()
     for notebook in group:
         needs = found[notebook]
         if isinstance(needs, Problem):
@@ -146,14 +165,13 @@ def _merged(
             name,
             directory,
             held,
-            pin,
+            base.block.pin,
             installed.index if installed else None,
             own,
             lambda other, here=notebook: installations.share(here, directory / other),  # type: ignore[misc]
             installed.prefix if installed else None,
             lambda other: installations.prefix_of(directory / other),
             keep=notebook == place.notebook and not place.saved_since_start,
-            repin=pin is not block.pin,
         )
         needs = agreed(needs, context)
         entries, lines, warnings = entries_of(needs, context)
@@ -167,11 +185,52 @@ def _merged(
         lines |= part.lines if part is not None else {}
         shown = _relative(notebook, place.directory)
         data.append(notebook_data(needs, for_pip, lines, own, shown))
-    recording = {"on": True, "off": False, None: block.recording}[asked.state]
-    merged = merged.replaced(new).with_lines(editable)
-    merged = replace(merged, python=_python(block, pythons), pin=pin, recording=recording)
+    merged = base.block.replaced({**dict.fromkeys(base.succession.lost, ()), **new})
+    merged = file.proven(merged, [entry for entries in new.values() for entry in entries])
+    merged = merged.with_lines(editable).without_names(users.installing)
+    merged = replace(merged, python=_python(base.block, pythons))
     outcome = _outcome(file, path, merged, asked, data, problems)
-    return replace(outcome, parts=tuple(parts)), file
+    return replace(outcome, parts=tuple(parts), succession=base.succession)
+
+
+@dataclass(frozen=True)
+class _Base:
+    """What the notebooks of a group are recorded on top of."""
+
+    block: Block
+    """With the state that is asked for, and without the old names of notebooks."""
+    held: Held
+    succession: Succession
+    conda: CondaFile | None
+    """`environment.yml` beside, its block like `block`."""
+
+
+def _base(
+    file: RequirementsFile,
+    group: Sequence[Path],
+    found: Mapping[Path, Needs | Problem],
+    asked: Asked,
+    place: Place,
+    directory: Path,
+    users: OwnLines,
+) -> _Base:
+    block = file.block or Block(recording=False)
+    pin = asked.pin or block.pin
+    recording = {"on": True, "off": False, None: block.recording}[asked.state]
+    beside = _beside(directory) if asked.beside else None
+    live = {_relative(place.notebook, directory)} if place.notebook is not None else set()
+    became = succession(
+        [block, *([beside.block] if beside is not None and beside.block is not None else [])],
+        {_relative(notebook, directory): found[notebook] for notebook in group},
+        directory,
+        live,
+        users.installing,
+    )
+    if beside is not None and beside.block is not None:
+        beside = replace(beside, block=became.of(beside.block).restyled(pin, exact="="))
+    block = replace(became.of(block).restyled(pin), recording=recording)
+    held = Held(block, directory, became.waiting | became.lost, file.doubtful)
+    return _Base(block, held, became, beside)
 
 
 def _parted(
@@ -221,7 +280,7 @@ def _outcome(
         # notebooks of several Pythons may share a file, and the check runs on yet another one
         block = replace(block, python=file.block.python)
     idle = file.block is None and not block.entries and asked.state is None
-    changed = path is not None and not idle and file.block != block
+    changed = path is not None and not idle and not file.is_current(block)
     diff = _diff(file, block) if changed and asked.check else ""
     lines = list(lines_of(list(block.entries)))
     written = not idle or (path is not None and path.exists())
@@ -237,7 +296,6 @@ def _with_conda(
     directory = path.parent
     if not outcome.parts and (outcome.notebooks or not asked.beside or not _beside(directory)):
         return outcome
-    live = _relative(place.notebook, directory) if place.notebook is not None else ""
 
     def same(one: str, other: str) -> bool:
         return installations.share(directory / one, directory / other)
@@ -249,7 +307,7 @@ def _with_conda(
         outcome.parts,
         outcome.block,
         same,
-        exists=lambda name: name == live or os.path.exists(os.path.join(directory, name)),
+        succession=outcome.succession,
         check=asked.check,
     )
     return replace(
@@ -286,16 +344,15 @@ def _hash_checked(file: RequirementsFile, block: Block) -> Problem | None:
 
 
 def _diff(file: RequirementsFile, block: Block) -> str:
+    """What would change; where only line ends do, the lines are there twice."""
     import difflib
 
-    def lines(text: str) -> list[str]:
-        return [f"{line}\n" for line in text.splitlines()]
-
-    old = [] if file.block is None else file.block.render()
     name = user_path(file.path)
-    before = lines(file.before) + lines("\n".join(old)) + lines(file.after.lstrip("\r\n"))
-    after = lines(file.before) + lines("\n".join(block.render())) + lines(file.after.lstrip("\r\n"))
-    return "".join(difflib.unified_diff(before, after, name, f"{name} (as it should be)"))
+    before, after = (
+        lines_of_text(requirements.decode(raw)[0]) for raw in (file.raw, file.with_block(block))
+    )
+    told = difflib.unified_diff(before, after, name, f"{name} (as it should be)")
+    return "".join(line.rstrip("\r\n") + "\n" for line in told)
 
 
 def _relative(path: Path, directory: Path) -> str:

@@ -22,6 +22,8 @@ from envmagic.distributions import (
 from envmagic.errors import EnvmagicError
 from envmagic.imports import Followed, ImportSite, Install, Scan, Where, follow, scan_cell
 from envmagic.imports.follow import tree_of
+from envmagic.notebookfile import NotebookFile
+from envmagic.operations import evidence
 from envmagic.operations.supplied import supplied_for
 
 __all__ = ["Need", "Needs", "Sources", "needs_of"]
@@ -73,6 +75,8 @@ class Needs:
     kernel: str | None = None
     removed: frozenset[str] = frozenset()
     """Distributions that were taken out again; only an import brings them back."""
+    unconfirmed: tuple[tuple[str, Where], ...] = ()
+    """Names that it installs and of which nothing says that there are such distributions."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,9 @@ class Sources:
     """Every cell is parsed, so that each that cannot be is reported."""
     target: Path | None = None
     """The requirements file that is written: `-r` of it is no evidence."""
+    live: Path | None = None
+    """The environment of the kernel that asks for its own notebook: what its lines installed is
+    there. None: the notebook's file is all there is to tell."""
 
 
 _COMMAND_END = re.compile(r"\n|;|&&|\|\|")
@@ -115,11 +122,12 @@ class _Taken:
     provided: set[str] = field(default_factory=set)
     unresolved: dict[str, Where] = field(default_factory=dict)
     local: set[str] = field(default_factory=set)
+    unconfirmed: dict[str, Where] = field(default_factory=dict)
 
 
 def needs_of(path: Path, sources: Sources) -> Needs:
     """What the notebook `path` needs. Raises `EnvmagicError` when it cannot be read."""
-    notebook = notebookfile.read(path) if sources.saved else notebookfile.NotebookFile("python")
+    notebook = notebookfile.read(path) if sources.saved else NotebookFile("python")
     if not notebook.is_python:
         return Needs(path, notebook.language, kernel=notebook.kernel)
     directory = path.parent
@@ -130,16 +138,20 @@ def needs_of(path: Path, sources: Sources) -> Needs:
     removed = sources.removed | _taken_out([*(c.source for c in notebook.cells), *sources.cells])
     index = sources.index_for(notebook.kernel)
     scan.installs += followed.installs
-    installs = _worked(_installs(scan, directory, sources), removed, index)
-    installs += _told(sources.installed)
+    named: set[str] = set()  # in files, and by our own verbs
+    installs = [i for i in _installs(scan, directory, sources, named) if i.name not in removed]
+    installs = _that_worked(installs, notebook, sources, index)
+    told = _told(sources.installed)
+    installs += told
     resolver = _resolver(installs, directory, sources, index)
     taken = _Taken(local=set(followed.local))
     for site in followed.imports:
         _take(site, resolver, followed.unsure, taken, sources)
     for name, sites in taken.sites.items():
         taken.needs[name] = replace(taken.needs[name], sites=tuple(sites))
+    named.update(i.name for i in told if i.name is not None)
     for install in installs:
-        _take_install(install, taken)
+        _take_install(install, taken, lambda name: name in named or _is_there(name, sources, index))
     return Needs(
         path,
         notebook.language,
@@ -150,27 +162,23 @@ def needs_of(path: Path, sources: Sources) -> Needs:
         tuple(sorted(set(followed.unparsed))),
         notebook.kernel,
         removed,
+        tuple(sorted(taken.unconfirmed.items())),
     )
 
 
-def _worked(
-    installs: Iterable[Install], removed: frozenset[str], index: Index | None
+def _that_worked(
+    installs: Iterable[Install], notebook: NotebookFile, sources: Sources, index: Index | None
 ) -> list[Install]:
-    """Those that were not taken out again and, of the cells run in this session, did install."""
-    return [
-        i
-        for i in installs
-        if i.name not in removed
-        and (
-            index is None
-            or i.conda
-            or i.where.cell
-            or i.where.file
-            or i.name is None
-            or i.requirement is None
-            or i.name in index.distributions
-        )
-    ]
+    """Those that nothing says of that they failed."""
+    if index is not None and sources.live is not None:
+        return evidence.there(installs, index, sources.live)
+    complaints = {c.number: c.complaint for c in notebook.cells if c.complaint}
+    return evidence.unfailed(list(installs), complaints)
+
+
+def _is_there(name: str, sources: Sources, index: Index | None) -> bool:
+    """Whether there is a distribution `name`, by more than a line that installs it."""
+    return name in sources.listed or bool(index and name in index.distributions) or _is_python(name)
 
 
 def _taken_out(cells: Iterable[str]) -> frozenset[str]:
@@ -222,8 +230,11 @@ def _tree(directory: Path) -> Path:
     return tree_of(directory)
 
 
-def _installs(scan: Scan, directory: Path, sources: Sources) -> list[Install]:
-    """Install lines, files they name and `%%env` bodies, as one list."""
+def _installs(scan: Scan, directory: Path, sources: Sources, files: set[str]) -> list[Install]:
+    """Install lines, files they name and `%%env` bodies, as one list.
+
+    What is named in files that somebody wrote is added to `files`.
+    """
     found: list[Install] = []
     for install in scan.installs:
         if install.file is None:
@@ -231,7 +242,9 @@ def _installs(scan: Scan, directory: Path, sources: Sources) -> list[Install]:
         elif install.file in scan.written:
             found += _of_text(scan.written[install.file], install.where)
         else:
-            found += _of_file(directory / install.file, install.where, sources.target)
+            listed = _of_file(directory / install.file, install.where, sources.target)
+            files.update(i.name for i in listed if i.name is not None)
+            found += listed
     for where, body in scan.requirements:
         found += _of_text(body, where)
     return found
@@ -354,8 +367,9 @@ def _add(taken: _Taken, resolution: Resolution, site: ImportSite, dotted: str) -
     taken.sites.setdefault(name, []).append((module, site.where))
 
 
-def _take_install(install: Install, taken: _Taken) -> None:
-    """An install line says extras and versions of what is imported, and names more."""
+def _take_install(install: Install, taken: _Taken, confirmed: Callable[[str], bool]) -> None:
+    """An install line says extras and versions of what is imported, and names more, where it is
+    `confirmed` that there is such a distribution."""
     name = install.name
     if name is None:
         return
@@ -372,6 +386,9 @@ def _take_install(install: Install, taken: _Taken) -> None:
         if mistaken or name in _INSTALLERS or (install.conda and not _is_python(name)):
             return
         if name in sys.stdlib_module_names:  # `pip install json`
+            return
+        if not url and not confirmed(name):
+            taken.unconfirmed.setdefault(name, install.where)
             return
         held = Need(name, Evidence.INSTALL_LINE.value, imported=False)
     if install.requirement is not None and not install.conda:

@@ -36,6 +36,11 @@ class OwnLines:
     directory: Path
     """Relative paths count from here."""
 
+    @property
+    def installing(self) -> frozenset[str]:
+        """The distributions that they install, as far as the lines say it alone."""
+        return frozenset(name for name, line in self.of(None).items() if not line.constraint)
+
     def of(self, index: Index | None) -> Mapping[str, RequirementLine]:
         """The lines by normalised name; `index` is that of the notebook's environment."""
         if not self.unnamed:

@@ -11,7 +11,7 @@ from envmagic import requirements
 from envmagic.errors import EnvmagicError, Problem, Severity, WordsError
 from envmagic.home import display, typed, user_path
 from envmagic.model import Environment, Place, Progress, Report
-from envmagic.operations import notebooks, supplied
+from envmagic.operations import notebooks, supplied, unconfirmed
 from envmagic.operations.entries import lines_of
 from envmagic.operations.installation import Installations, Installed
 from envmagic.operations.merging import FILE, Asked, Outcome, read, recorded, refused
@@ -60,6 +60,7 @@ def record(request: RecordRequest, place: Place, progress: Progress) -> Report:
     paths = [path for path in chosen.notebooks if _target(path, asked) in kept]
     found = _scanned(paths, kept, asked, place, installations)
     problems = _ask_online(found) if request.online else []
+    problems += unconfirmed.said_of(found, lambda path: _target(path, asked), place.directory)
     for file in kept:
         try:
             outcomes.append(recorded(file, groups[file], found, asked, place, installations))
@@ -274,6 +275,7 @@ def _sources(
         listed=_listed(file) if listed is None else listed,
         unknown=_unknown(file) if live else frozenset(),
         target=file.path,
+        live=installations.kernel_prefix(path, place),
     )
 
 

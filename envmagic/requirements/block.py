@@ -1,41 +1,28 @@
-"""The block of a requirements file that envmagic keeps: its lines as values, and back."""
+"""The block of a requirements file that envmagic keeps, as values: entries and who needs them."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from envmagic.errors import EnvmagicError
 from envmagic.requirements.lines import normalized
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
+    from packaging.version import Version
 
-__all__ = [
-    "FOOTER",
-    "HEADER",
-    "Block",
-    "Entry",
-    "Kind",
-    "Mention",
-    "Pin",
-    "parse_block",
-    "refuse_conflict",
-]
+__all__ = ["Block", "Entry", "Kind", "Mention", "Pin", "joined"]
 
-HEADER = re.compile(r"# >>> envmagic (?P<schema>\d+) >>>(?P<state>.*)")
-FOOTER = re.compile(r"# <<< envmagic <<<\s*")
-_SCHEMA = 1
-_INSTALLED = " (installed)"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_COMMENTED = re.compile(r"# (unresolved|optional): (\S.*)")
-# What git leaves where two sides changed the same lines; `=======` stands between two of these.
-_CONFLICT = re.compile(r"\s*(?:<{7}|>{7}|\|{7})(?:\s|$)")
+# One version behind a name and its extras, perhaps a marker behind that: what a pin looks like.
+_PINNED = re.compile(
+    r"(?P<name>(?:[^\s:]+::)?[A-Za-z0-9_][\w.-]*(?:\[[^\]]*\])?)(?P<operator>==?|~=|>=)"
+    r"(?P<version>\d[^\s,;*=]*)(?P<marker>\s*(?:;.*)?)"
+)
 
 
 class Pin(str, Enum):
@@ -56,6 +43,31 @@ class Pin(str, Enum):
             return f"~={public}" if re.match(r"(\d+!)?\d+\.\d", public) else f">={public}"
         return f"=={public}" if self is Pin.EXACT else f">={public}"
 
+    def wrote(self, text: str) -> bool:
+        """Whether the version in `text` is written like this; True where there is none."""
+        pinned = _PINNED.fullmatch(text)
+        if pinned is not None:
+            return pinned["operator"] in _OPERATORS[self]
+        return not re.search(r"[<>=!~]=|[<>]", text.partition(";")[0].partition(" @ ")[0])
+
+    def rewritten(self, text: str, old: Pin, exact: str = "==") -> str:
+        """`text` with the version that `old` wrote there written like this; `exact` is what stands
+        before an exact one. Without such a version, as it is."""
+        pinned = _PINNED.fullmatch(text)
+        if pinned is None or pinned["operator"] not in _OPERATORS[old]:
+            return text
+        version = pinned["version"]
+        specifier = exact + version if self is Pin.EXACT else self.specifier(version)
+        return pinned["name"] + specifier + pinned["marker"]
+
+
+_OPERATORS = {
+    Pin.EXACT: ("==", "="),
+    Pin.COMPATIBLE: ("~=", ">="),
+    Pin.MINIMUM: (">=",),
+    Pin.NONE: (),
+}
+
 
 class Kind(str, Enum):
     """What an entry of the block is."""
@@ -65,8 +77,6 @@ class Kind(str, Enum):
     """Imported only where it is there (`try`), and not installed: a comment."""
     UNRESOLVED = "unresolved"
     """An import that no distribution is known for: a comment."""
-    NOTE = "note"
-    """A line that somebody else wrote into the block: kept as it is."""
 
 
 @dataclass(frozen=True, order=True)
@@ -117,6 +127,19 @@ class Entry:
                 return normalized(match[0]) + (f";{marker}" if marker else "")
         return self.text
 
+    @property
+    def name(self) -> str:
+        """`key` without a marker."""
+        return self.key.partition(";")[0]
+
+    @property
+    def order(self) -> tuple[int, str, str]:
+        """Where it stands in the block."""
+        return (_RANKS[self.kind], self.key, self.text)
+
+
+_RANKS = {kind: rank for rank, kind in enumerate(Kind)}
+
 
 @dataclass(frozen=True)
 class Block:
@@ -127,11 +150,15 @@ class Block:
     recording: bool = True
     entries: tuple[Entry, ...] = ()
 
+    @property
+    def notebooks(self) -> frozenset[str]:
+        """All that are mentioned."""
+        return frozenset(m.notebook for entry in self.entries for m in entry.mentions)
+
     def replaced(self, new: Mapping[str, Iterable[Entry]]) -> Block:
         """The block with what each notebook in `new` needs being exactly those entries.
 
-        They carry its mention. An entry that no notebook needs any more goes; one that no notebook
-        ever was under (written by hand) stays.
+        They carry its mention. An entry that no notebook needs any more goes.
         """
         kept: list[Entry] = []
         for entry in self.entries:
@@ -139,12 +166,44 @@ class Block:
             if others or not entry.mentions:
                 kept.append(replace(entry, mentions=others))
         added = [entry for entries in new.values() for entry in entries]
-        return replace(self, entries=_joined([*kept, *added]))
+        return replace(self, entries=joined([*kept, *added]))
 
-    def without_missing(self, exists: Callable[[str], bool]) -> Block:
-        """The block without the notebooks for which `exists` is false."""
-        gone = {m.notebook for e in self.entries for m in e.mentions if not exists(m.notebook)}
+    def without(self, notebooks: Iterable[str]) -> Block:
+        """The block without `notebooks`, and what nobody else needs."""
+        gone = self.notebooks.intersection(notebooks)
         return self.replaced(dict.fromkeys(gone, ())) if gone else self
+
+    def renamed(self, names: Mapping[str, str]) -> Block:
+        """The block with the notebooks in `names` called what they are called there."""
+        if self.notebooks.isdisjoint(names):
+            return self
+        entries = (
+            replace(
+                e,
+                mentions=tuple(
+                    Mention(names.get(m.notebook, m.notebook), m.installed) for m in e.mentions
+                ),
+            )
+            for e in self.entries
+        )
+        return replace(self, entries=joined(entries))
+
+    def restyled(self, pin: Pin, exact: str = "==") -> Block:
+        """The block with its versions written as `pin` says, as far as its own style wrote them."""
+        if pin is self.pin:
+            return self
+        entries = (
+            replace(e, text=pin.rewritten(e.text, self.pin, exact))
+            if e.kind is Kind.REQUIREMENT
+            else e
+            for e in self.entries
+        )
+        return replace(self, pin=pin, entries=joined(entries))
+
+    def without_names(self, names: Collection[str]) -> Block:
+        """The block without the distributions `names` (normalised): other lines ask for them."""
+        entries = tuple(e for e in self.entries if e.kind is Kind.UNRESOLVED or e.name not in names)
+        return self if len(entries) == len(self.entries) else replace(self, entries=entries)
 
     def with_lines(self, texts: Mapping[str, str]) -> Block:
         """The block with the line in `texts` for each distribution (normalised name) in it."""
@@ -154,130 +213,62 @@ class Block:
         entries = zip(self.entries, told, strict=True)
         return replace(
             self,
-            entries=_joined(
+            entries=joined(
                 replace(e, text=texts[e.key]) if is_told else e for e, is_told in entries
             ),
         )
 
-    def render(self) -> list[str]:
-        """Its lines, markers included, without line ends."""
-        python = f"python {self.python}, " if self.python else ""
-        state = "on" if self.recording else "off"
-        lines = [f"# >>> envmagic {_SCHEMA} >>> {python}pin {self.pin.value}, recording {state}"]
-        for entry in sorted(self.entries, key=_order):
-            comment = entry.kind in (Kind.OPTIONAL, Kind.UNRESOLVED)
-            lines.append(f"# {entry.kind.value}: {entry.text}" if comment else entry.text)
-            lines += [f"    # {_encoded(m)}" for m in sorted(entry.mentions)]
-        return [*lines, "# <<< envmagic <<<"]
 
+def joined(entries: Iterable[Entry], pin: Pin | None = None) -> tuple[Entry, ...]:
+    """Entries of the same kind and key as one; mentions add up.
 
-def parse_block(lines: list[str], first: int, source: str) -> Block:
-    """The block whose header is `lines[0]` and whose footer is the last of `lines`.
-
-    `first` is the header's line number. Raises `EnvmagicError` for a newer format.
+    The text of the last wins; with the `pin` of a block that lists one thing twice, the higher
+    version does, and extras add up.
     """
-    header = HEADER.match(lines[0])
-    assert header is not None
-    if int(header["schema"]) > _SCHEMA:
-        raise EnvmagicError(
-            "newer-format",
-            f"Line {first} of {source} was written by a newer envmagic.",
-            "Upgrade envmagic: pip install -U envmagic",
-            subject=source,
-        )
-    entries: list[Entry] = []
-    for line in lines[1:-1]:
-        mention = re.match(r"[ \t]+# (.+)", line)
-        if mention and entries and entries[-1].kind is not Kind.NOTE:
-            added = (*entries[-1].mentions, _decoded(mention[1].rstrip()))
-            entries[-1] = replace(entries[-1], mentions=added)
-        elif line.strip():
-            entries.append(_entry(line))
-    return _state(header["state"], _joined(entries))
-
-
-def refuse_conflict(lines: Iterable[str], source: str, subject: str) -> None:
-    """Raise `EnvmagicError` (`bad-block`) where a merge left both sides in `lines` of `source`.
-
-    Anywhere in the file: pip reads none of it, and what is recorded is not settled.
-    """
-    for number, line in enumerate(lines, 1):
-        if _CONFLICT.match(line):
-            raise EnvmagicError(
-                "bad-block",
-                f"Line {number} of {source} is a conflict marker: a merge left both sides there.",
-                "Keep one side and delete the marker lines; then: %env record",
-                subject=subject,
-            )
-
-
-def _entry(line: str) -> Entry:
-    commented = _COMMENTED.fullmatch(line.rstrip())
-    if commented:
-        return Entry(Kind(commented[1]), commented[2])
-    if line.lstrip().startswith(("#", "-")) and not line.startswith("-e "):
-        return Entry(Kind.NOTE, line)
-    return Entry(Kind.REQUIREMENT, line.strip())
-
-
-def _state(text: str, entries: tuple[Entry, ...]) -> Block:
-    python = re.search(r"python ([\d.]+)", text)
-    pin = re.search(r"pin (\w+)", text)
-    known = pin is not None and pin[1] in {p.value for p in Pin}
-    return Block(
-        python=python[1] if python else None,
-        pin=Pin(pin[1]) if pin and known else Pin.EXACT,
-        recording="recording off" not in text,
-        entries=entries,
-    )
-
-
-def _joined(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """Entries of the same kind and key as one; the text of the last wins, mentions add up."""
-    texts: dict[tuple[Kind, str], str] = {}
+    texts: dict[tuple[Kind, str], list[str]] = {}
     mentions: dict[tuple[Kind, str], dict[str, Mention]] = {}
     for entry in entries:
         same = (entry.kind, entry.key)
-        texts[same] = entry.text
-        mentions.setdefault(same, {}).update((m.notebook, m) for m in entry.mentions)
-    joined = (
-        Entry(same[0], text, tuple(m for _, m in sorted(mentions[same].items())))
-        for same, text in texts.items()
+        texts.setdefault(same, []).append(entry.text)
+        held = mentions.setdefault(same, {})
+        for mention in entry.mentions:
+            # an import says more than an install line
+            if mention.notebook not in held or not mention.installed:
+                held[mention.notebook] = mention
+    found = (
+        Entry(
+            same[0],
+            _highest(told, pin) if pin is not None and len(set(told)) > 1 else told[-1],
+            tuple(mention for _, mention in sorted(mentions[same].items())),
+        )
+        for same, told in texts.items()
     )
-    return tuple(sorted(joined, key=_order))
+    return tuple(sorted(found, key=lambda entry: entry.order))
 
 
-def _order(entry: Entry) -> tuple[int, str, str]:
-    rank = {Kind.REQUIREMENT: 0, Kind.OPTIONAL: 1, Kind.UNRESOLVED: 2, Kind.NOTE: 3}[entry.kind]
-    # notes keep their order: nothing is known about them
-    return (rank, "", "") if entry.kind is Kind.NOTE else (rank, entry.key, entry.text)
+def _highest(texts: list[str], pin: Pin) -> str:
+    """Of lines for one distribution: a URL, else the higher version, with the extras of all."""
+
+    def rank(text: str) -> tuple[bool, Version, bool, str]:
+        from packaging.version import InvalidVersion, Version
+
+        pinned = _PINNED.fullmatch(text)
+        try:
+            version = Version(pinned["version"] if pinned else "0")
+        except InvalidVersion:
+            version = Version("0")
+        return ("@" in text, version, pin.wrote(text), text)
+
+    best = max(texts, key=rank)
+    extras = {x.strip() for text in texts for x in _extras(text).split(",")} - {""}
+    match = _NAME.match(best)
+    if match is None or not extras:
+        return best
+    rest = best[match.end() :].removeprefix(f"[{_extras(best)}]")
+    return f"{match[0]}[{','.join(sorted(extras))}]{rest}"
 
 
-def _encoded(mention: Mention) -> str:
-    name = mention.notebook
-    encoded = "".join(c if _plain(c) else _percent(c) for c in name)
-    if encoded != encoded.strip():  # spaces at the ends would be cut by editors
-        inner = encoded.strip()
-        start = encoded.index(inner) if inner else 0
-        encoded = "%20" * start + inner + "%20" * (len(encoded) - start - len(inner))
-    if encoded.endswith(_INSTALLED):
-        encoded = encoded[: -len("(installed)")] + "%28installed)"
-    return encoded + (_INSTALLED if mention.installed else "")
-
-
-def _plain(character: str) -> bool:
-    return character != "%" and (character == " " or character.isprintable())
-
-
-def _percent(character: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in os.fsencode(character))
-
-
-def _decoded(text: str) -> Mention:
-    installed = text.endswith(_INSTALLED)
-    name = text.removesuffix(_INSTALLED) if installed else text
-    if "%" in name:
-        from urllib.parse import unquote_to_bytes
-
-        name = os.fsdecode(unquote_to_bytes(name))
-    return Mention(name, installed)
+def _extras(text: str) -> str:
+    match = _NAME.match(text)
+    found = re.match(r"\[([^\]]*)\]", text[match.end() :]) if match else None
+    return found[1] if found else ""

@@ -7,39 +7,73 @@ a YAML reader that the result means what it should.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from envmagic.errors import EnvmagicError
 from envmagic.home import user_path
-from envmagic.requirements.block import FOOTER, HEADER, Block, parse_block, refuse_conflict
-from envmagic.requirements.lines import decode, encode
+from envmagic.requirements import signs
+from envmagic.requirements.block import Block
+from envmagic.requirements.lines import decode
+from envmagic.requirements.marked import MarkedFile, rendered
+from envmagic.requirements.pieces import Piece, Role, between, lines_of
+from envmagic.requirements.reading import bad_block, has_block, loaded, with_block_of
 
 __all__ = ["INCLUDE", "CondaFile", "new", "read"]
 
 INCLUDE = "-r requirements.txt"
 """In the `pip:` section: what pip installs is listed there and nowhere else."""
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
 _ITEM = re.compile(r"(?P<indent> *)-\s+(?P<text>\S.*)")
 _KEY = re.compile(r"dependencies[ \t]*:[ \t]*(?P<rest>[^#\r\n]*)")
+_FIXED = re.compile(r"python(?:=[\d.]+)?|pip:?|" + re.escape(INCLUDE))
 _NAME = re.compile(r"[\"']?(?:[^\s:\"']+::)?([A-Za-z0-9_][A-Za-z0-9_.-]*)")
 
 
 @dataclass(frozen=True)
-class CondaFile:
+class _Listed:
+    """How a line of the block looks here: an item of the list `dependencies`."""
+
+    indent: str
+
+    def item(self, text: str) -> str | None:
+        return text[2:].strip().strip("\"'") if text.startswith("- ") else None
+
+    def shown(self, item: str) -> str:
+        return f"- {_quoted(item)}"
+
+    def is_fixed(self, item: str) -> bool:
+        return _FIXED.fullmatch(item) is not None
+
+    def check(self, path: Path, pieces: Sequence[Piece]) -> None:
+        """Raise `EnvmagicError` (`bad-block`) where a line of the user's cannot go above the block:
+        it would mean something else there."""
+        holder: tuple[Piece, bool] | None = None
+        for piece, inside in zip(pieces, between(pieces), strict=True):
+            if piece.role is Role.OWN:
+                depth, ours = _depth(piece), holder is not None and holder[0].is_ours
+                nested = holder is not None and depth > _depth(holder[0])
+                stray = holder is not None and ours and nested and not holder[1]
+                item = depth == len(self.indent) and piece.text.lstrip().startswith("- ")
+                if stray or (inside and not item and (ours or not nested)):
+                    what = "this line stands between envmagic's, and is not envmagic's"
+                    raise bad_block(path, piece, what, "Move it above the block.")
+            if piece.role in (Role.OWN, Role.ENTRY, Role.FIXED):
+                holder = piece, inside
+
+
+def _depth(piece: Piece) -> int:
+    return len(piece.text) - len(piece.text.lstrip(" "))
+
+
+@dataclass(frozen=True)
+class CondaFile(MarkedFile):
     """What an `environment.yml` holds; `with_block` gives the bytes of a changed one."""
 
-    path: Path
-    block: Block | None = None
-    before: str = ""
-    """The user's text before the block, or before the place where it goes."""
-    after: str = ""
     indent: str = "  "
     """What the items of `dependencies` are indented by."""
-    encoding: str = "utf-8"
-    mark: bytes = field(default=b"", repr=False)
-    newline: str = "\n"
+    fixed: tuple[str, ...] = ()
+    """The items of the block that are no entries."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -60,22 +94,29 @@ class CondaFile:
     def with_block(self, block: Block, *, include: bool) -> bytes:
         """The file's bytes with `block` in its place; `include`: with `-r requirements.txt`, unless
         the user has a `pip:` section."""
-        lines = self._lines(block, include and self.pip_section is None)
-        text = "".join(f"{line}{self.newline}" for line in lines)
-        before = self.before
-        if before and not before.endswith(("\n", "\r")):
-            before += self.newline
-        return self.mark + encode(before + text + self.after, self.encoding)
+        first, last = self._fixed(block, include)
+        header, lines, footer = rendered(self, block, _Listed(self.indent))
+        above, below = ([self._shown(item) for item in items] for items in (first, last))
+        file = self if self.block is not None else replace(self, after=self.newline + self.after)
+        return file.assembled(block, [header, *above, *lines, *below, footer])
 
-    def _lines(self, block: Block, include: bool) -> list[str]:
-        header, *middle, footer = block.render()
-        items = [line if line.lstrip().startswith("#") else f"- {_quoted(line)}" for line in middle]
-        if block.python and "python" not in self.names:
-            items.insert(0, f"- python={block.python}")
-        if include:
-            items += [] if "pip" in self.names else ["- pip"]
-            items += ["- pip:", f"    - {INCLUDE}"]
-        return [f"{self.indent}{line}" for line in (header, *items, footer)]
+    def is_current(self, block: Block, *, include: bool) -> bool:
+        """Whether the file on disk is what `with_block` gives; in format 1 it need only say it."""
+        if self.is_old and block == self.block:
+            return self.fixed == sum(self._fixed(block, include), ())
+        return self.raw == self.with_block(block, include=include)
+
+    def _fixed(self, block: Block, include: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The items before and behind the entries."""
+        python = block.python and "python" not in self.names
+        pip = () if "pip" in self.names else ("pip",)
+        include = include and self.pip_section is None
+        first = (f"python={block.python}",) if python else ()
+        return first, (*pip, "pip:", INCLUDE) if include else ()
+
+    def _shown(self, item: str) -> str:
+        deeper = "    " if item == INCLUDE else ""
+        return f"{self.indent}{deeper}- {item} #{signs.fixed(item)}"
 
 
 def new(path: Path, name: str, channels: Iterable[str]) -> CondaFile:
@@ -87,56 +128,32 @@ def new(path: Path, name: str, channels: Iterable[str]) -> CondaFile:
 def read(path: Path) -> CondaFile | None:
     """What `path` holds; None where there is none.
 
-    Raises `EnvmagicError` when it cannot be read (`unreadable`), its block has no end, there are
-    two or a merge left its conflict there (`bad-block`), or its dependencies are no list of lines
-    (`record-place`).
+    Raises `EnvmagicError` when it cannot be read (`unreadable`), a newer envmagic wrote its block
+    (`newer-format`), the block cannot be put right (`bad-block`, naming the line), or its
+    dependencies are no list of lines (`record-place`).
     """
     try:
-        text, encoding, mark = decode(path.read_bytes())
+        raw = path.read_bytes()
+        text, _, _ = decode(raw)
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise EnvmagicError(
             "unreadable", f"{user_path(path)} cannot be read: {error}.", subject=str(path)
         ) from error
-    newline = (re.search(r"\r\n|\r|\n", text) or ["\n"])[0]
-    shell = CondaFile(path, encoding=encoding, mark=mark, newline=newline)
-    lines = [line for line in _LINE.findall(text) if line]
-    refuse_conflict(lines, user_path(path), str(path))
-    marks = [i for i, line in enumerate(lines) if HEADER.match(line.strip())]
-    ends = [i for i, line in enumerate(lines) if FOOTER.fullmatch(line.strip())]
-    if not marks and not ends:
-        return _vacant(shell, lines)
-    if len(marks) != 1 or len(ends) != 1 or ends[0] < marks[0]:
-        raise EnvmagicError(
-            "bad-block",
-            f"{user_path(path)} has a block without its beginning or end, or two.",
-            "Keep one '# >>> envmagic' line and one '# <<< envmagic <<<' line after it.",
-            subject=str(path),
-        )
-    return _with(shell, lines, marks[0], ends[0])
+    match = re.search(r"^( *)# >>> envmagic \d+ >>>", text.replace("\r", "\n"), re.MULTILINE)
+    indent = match[1] if match else "  "
+    file, pieces = loaded(CondaFile(path, indent=indent), raw, _Listed(indent))
+    if not has_block(path, pieces):
+        return _vacant(file, lines_of(text))
+    found, pieces = with_block_of(file, pieces, _Listed(indent))
+    items = (_Listed(indent).item(_bare(piece)) for piece in pieces if piece.role is Role.FIXED)
+    return replace(found, fixed=tuple(item for item in items if item))
 
 
-def _with(shell: CondaFile, lines: list[str], start: int, end: int) -> CondaFile:
-    content = [line.rstrip("\r\n") for line in lines[start : end + 1]]
-    indent = content[0][: len(content[0]) - len(content[0].lstrip())]
-    plain: list[str] = []
-    for line in content:
-        bare = line[len(indent) :] if line.startswith(indent) else line.lstrip()
-        item = bare[2:].strip().strip("\"'") if bare.startswith("- ") else None
-        if item is None and not bare.lstrip().startswith("#"):
-            continue  # below `- pip:`
-        if item is not None and re.match(r"python(?:=[\d.]+)?$|pip:?$", item):
-            continue
-        plain.append(bare if item is None else item)
-    block = parse_block(plain, start + 1, user_path(shell.path))
-    return replace(
-        shell,
-        block=block,
-        before="".join(lines[:start]),
-        after="".join(lines[end + 1 :]),
-        indent=indent,
-    )
+def _bare(piece: Piece) -> str:
+    told = signs.split(piece.text)
+    return told[0].strip() if told else piece.text.strip()
 
 
 def _vacant(shell: CondaFile, lines: list[str]) -> CondaFile:

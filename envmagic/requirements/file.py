@@ -3,54 +3,68 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from envmagic.errors import EnvmagicError
 from envmagic.home import user_path
-from envmagic.requirements.block import FOOTER, HEADER, Block, parse_block, refuse_conflict
-from envmagic.requirements.lines import RequirementLine, decode, encode, parse_lines
+from envmagic.requirements.block import Block
+from envmagic.requirements.lines import RequirementLine, decode, parse_lines
+from envmagic.requirements.marked import MarkedFile, rendered
+from envmagic.requirements.pieces import Piece
+from envmagic.requirements.reading import has_block, loaded, with_block_of
 
 __all__ = ["RequirementsFile", "read", "user_lines"]
 
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
+
+class _Plain:
+    """How a line of the block looks here: as pip reads it."""
+
+    indent = ""
+
+    def item(self, text: str) -> str | None:
+        return text
+
+    def shown(self, item: str) -> str:
+        return item
+
+    def is_fixed(self, item: str) -> bool:
+        return False
+
+    def check(self, path: Path, pieces: list[Piece]) -> None:
+        pass  # any line can move
+
+
+_PLAIN = _Plain()
 
 
 @dataclass(frozen=True)
-class RequirementsFile:
+class RequirementsFile(MarkedFile):
     """What a requirements file holds; `with_block` gives the bytes of a changed one."""
-
-    path: Path
-    block: Block | None = None
-    before: str = ""
-    """The user's text before the block; all of it where there is none."""
-    after: str = ""
-    encoding: str = "utf-8"
-    mark: bytes = field(default=b"", repr=False)
-    newline: str = "\n"
-
-    @property
-    def user_text(self) -> str:
-        """All that is not the block."""
-        return self.before + self.after
 
     def with_block(self, block: Block) -> bytes:
         """The file's bytes with `block` in the place of the old one, or at the end."""
-        text = self.newline.join(block.render())
-        before, after = self.before, self.after
-        if self.block is None:
-            if before and not before.endswith(("\n", "\r")):
-                before += self.newline
-            before += self.newline if before.strip() else ""
-            after = self.newline
-        return self.mark + encode(before + text + after, self.encoding)
+        header, lines, footer = rendered(self, block, _PLAIN)
+        file = self if self.block is not None else self._extended()
+        return file.assembled(block, [header, *lines, footer])
+
+    def is_current(self, block: Block) -> bool:
+        """Whether the file on disk is what `with_block` gives; in format 1 it need only say it."""
+        return (self.is_old and block == self.block) or self.raw == self.with_block(block)
+
+    def _extended(self) -> RequirementsFile:
+        before = self.ended(self.before)
+        before += self.newline if before.strip() else ""
+        return replace(self, before=before, after=self.newline)
 
 
 def read(path: Path) -> RequirementsFile:
     """What `path` holds; an empty file where there is none.
 
-    Raises `EnvmagicError` when it cannot be read (`unreadable`), or its block has no end, there are
-    two, or a merge left its conflict in the file (`bad-block`), naming the line.
+    Raises `EnvmagicError` when it cannot be read (`unreadable`), a newer envmagic wrote its block
+    (`newer-format`), or the block cannot be put right (`bad-block`, naming the line): a merge left
+    its conflict in the file, or the block's lines are there without its first one.
     """
     try:
         raw = path.read_bytes()
@@ -64,17 +78,11 @@ def read(path: Path) -> RequirementsFile:
     return _parsed(path, raw)
 
 
-def user_lines(file: RequirementsFile) -> tuple[RequirementLine, ...]:
-    """The user's own requirement lines, those of files included by `-r` and `-c` too.
-
-    A line that pip would refuse is left out: it is the user's, and not the record's to judge.
-    """
-    return _lines_of(file.user_text, file.path, {file.path.resolve()})
-
-
+@lru_cache(maxsize=256)
 def _parsed(path: Path, raw: bytes) -> RequirementsFile:
+    """A record is looked at first without its lock, and mostly nothing changes meanwhile."""
     try:
-        text, encoding, mark = decode(raw)
+        file, pieces = loaded(RequirementsFile(path), raw, _PLAIN)
     except UnicodeDecodeError as error:
         raise EnvmagicError(
             "unreadable",
@@ -82,55 +90,15 @@ def _parsed(path: Path, raw: bytes) -> RequirementsFile:
             "Save it as UTF-8.",
             subject=str(path),
         ) from error
-    newline = _newline(text)
-    lines = [m for m in _LINE.findall(text) if m]
-    refuse_conflict(lines, user_path(path), str(path))
-    start, end = _markers(path, lines)
-    if start is None:
-        return RequirementsFile(path, None, text, "", encoding, mark, newline)
-    content = [line.rstrip("\r\n") for line in lines[start : end + 1]]
-    # the line end after the footer is the user's
-    tail = lines[end][len(content[-1]) :]
-    return RequirementsFile(
-        path,
-        parse_block(content, start + 1, user_path(path)),
-        "".join(lines[:start]),
-        tail + "".join(lines[end + 1 :]),
-        encoding,
-        mark,
-        newline,
-    )
+    return with_block_of(file, pieces, _PLAIN)[0] if has_block(path, pieces) else file
 
 
-def _newline(text: str) -> str:
-    match = re.search(r"\r\n|\r|\n", text)
-    return match[0] if match else "\n"
+def user_lines(file: RequirementsFile) -> tuple[RequirementLine, ...]:
+    """The user's own requirement lines, those of files included by `-r` and `-c` too.
 
-
-def _markers(path: Path, lines: list[str]) -> tuple[int | None, int]:
-    start: int | None = None
-    end: int | None = None
-    for number, line in enumerate(lines):
-        if HEADER.match(line):
-            if start is not None:
-                raise _bad_block(path, number, "a second block begins")
-            start = number
-        elif FOOTER.fullmatch(line):
-            if start is None or end is not None:
-                raise _bad_block(path, number, "a block ends that did not begin")
-            end = number
-    if start is not None and end is None:
-        raise _bad_block(path, start, "the block that begins here has no end")
-    return start, end if end is not None else 0
-
-
-def _bad_block(path: Path, index: int, what: str) -> EnvmagicError:
-    return EnvmagicError(
-        "bad-block",
-        f"Line {index + 1} of {user_path(path)}: {what}.",
-        "Keep one '# >>> envmagic' line and one '# <<< envmagic <<<' line after it.",
-        subject=str(path),
-    )
+    A line that pip would refuse is left out: it is the user's, and not the record's to judge.
+    """
+    return _lines_of(file.user_text, file.path, {file.path.resolve()})
 
 
 def _lines_of(text: str, path: Path, seen: set[Path]) -> tuple[RequirementLine, ...]:
