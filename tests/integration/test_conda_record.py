@@ -11,6 +11,7 @@ import pytest
 from support.condachannel import Channel
 from support.lab import write_notebook
 from support.operate import Operator, prefix_of
+from support.signs import unsigned
 
 from envmagic import operations, probe
 from envmagic.backends.conda import environment_file
@@ -37,7 +38,7 @@ def record(operate: Operator, *paths: str, **more: Any) -> Any:
 def test_what_conda_installed_is_in_the_environment_file(operate: Operator, bio: Path) -> None:
     """Under conda's name, with a word where that is another; pip's part stays in its own file."""
     report = record(operate, state="on")
-    text = (operate.work / "environment.yml").read_text()
+    text = unsigned((operate.work / "environment.yml").read_text())
     file = environment_file.read(operate.work / "environment.yml")
     assert file.name == "bio" and len(file.channels) == 1
     short = ".".join(probe.inspect(bio).version.split(".")[:2])
@@ -91,7 +92,7 @@ def test_installed_by_name_is_recorded_though_no_notebook_imports_it(
     place = replace(operate.place(bio), notebook=notebook)
     record(operate, state="on")
     operations.run(InstallRequest(("needs-old=1.0",)), place, operate.heard)
-    text = (operate.work / "environment.yml").read_text()
+    text = unsigned((operate.work / "environment.yml").read_text())
     assert "- needs-old=1.0\n      # maps.ipynb (installed)\n" in text.replace(
         "        #", "      #"
     )

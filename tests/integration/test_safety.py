@@ -14,13 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import wheels
 from support.operate import Operator, prefix_of
 
-from envmagic import journal, kernels, ownership, probe
+from envmagic import journal, kernels, locks, ownership, probe
+from envmagic.backends import installers
 from envmagic.errors import EnvmagicError, WordsError
-from envmagic.requests import AttachRequest, DoctorRequest, RemoveRequest
+from envmagic.operations import clearing
+from envmagic.requests import (
+    AttachRequest,
+    DoctorRequest,
+    InstallRequest,
+    RemoveRequest,
+    UninstallRequest,
+)
 
 REMOVE = RemoveRequest
+PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def test_an_environment_of_ours_goes_with_its_kernel_once_confirmed(operate: Operator) -> None:
@@ -71,7 +81,7 @@ def test_a_copied_environment_is_not_ours(operate: Operator) -> None:
     shutil.copytree(prefix, copy, symlinks=True)
     assert not ownership.is_owned(copy)
     with pytest.raises(EnvmagicError, match="envmagic did not make it"):
-        ownership.delete(copy)
+        ownership.delete(copy, clearing.written_in(copy))
     with pytest.raises(EnvmagicError, match="not made by envmagic"):
         operate(REMOVE("./copy", yes=True))
     assert copy.exists()
@@ -82,16 +92,22 @@ def test_a_link_to_an_environment_deletes_nothing(operate: Operator) -> None:
     link = operate.work / "link"
     link.symlink_to(prefix)
     with pytest.raises(EnvmagicError, match="it is a link"):
-        ownership.delete(link)
+        ownership.delete(link, clearing.written_in(link))
     operate(REMOVE("./link", yes=True))
     assert prefix.exists() and link.is_symlink()
 
 
-@pytest.mark.parametrize("held", ["work/analysis.ipynb", "src/.git/HEAD"])
-def test_a_notebook_or_repository_inside_keeps_it(operate: Operator, held: str) -> None:
+@pytest.mark.parametrize(
+    "held",
+    [
+        *("work/analysis.ipynb", "src/.git/HEAD", "data.csv", "mine/notes.txt", "bin/mine.sh"),
+        f"lib/{PYTHON}/site-packages/mine.py",
+    ],
+)
+def test_what_a_person_put_inside_keeps_it(operate: Operator, held: str) -> None:
     prefix = prefix_of(operate.create("churn"))
     mine = prefix / held
-    mine.parent.mkdir(parents=True)
+    mine.parent.mkdir(parents=True, exist_ok=True)
     mine.write_text("mine")
     with pytest.raises(EnvmagicError, match="is not deleted: it holds"):
         operate(REMOVE("churn", yes=True))
@@ -103,8 +119,9 @@ def test_links_inside_are_not_followed(operate: Operator) -> None:
     outside = operate.work / "data"
     outside.mkdir()
     (outside / "mine.csv").write_text("1")
-    (prefix / "data").symlink_to(outside)
+    (prefix / "lib" / "data").symlink_to(outside)
     operate(REMOVE("churn", yes=True))
+    assert not prefix.exists()
     assert (outside / "mine.csv").read_text() == "1"
 
 
@@ -124,7 +141,7 @@ def test_an_environment_with_the_mark_but_no_configuration_stays(operate: Operat
     prefix = prefix_of(operate.create("churn"))
     (prefix / "pyvenv.cfg").unlink()
     with pytest.raises(EnvmagicError, match="no environment any more"):
-        ownership.delete(prefix)
+        ownership.delete(prefix, clearing.written_in(prefix))
     assert prefix.exists()
 
 
@@ -179,6 +196,7 @@ def test_what_was_killed_in_the_middle_is_finished_by_the_next_call(
     _wait_for(reached[moment])
     process.kill()
     process.wait(30)
+    _wait_for(lambda: locks.is_free(prefix))  # the installer goes on for a while
     left = list(journal.unfinished())
     if left:  # on a quick machine it may have been ready already
         assert kernels.find("churn") is None or moment == "late"
@@ -210,6 +228,68 @@ def test_a_distribution_that_lost_files_is_mended(operate: Operator) -> None:
     fixed = operate(DoctorRequest(fix=True))
     assert fixed.data["fixed"] and fixed.ok
     assert probe.broken_distributions(environment) == []
+
+
+def test_what_is_mended_keeps_its_version(operate: Operator, isolated: Any) -> None:
+    """A newer one that needs something more is there for the taking."""
+    wheels.build(isolated.wheels, "mended", "1.0")
+    prefix = prefix_of(operate.create("churn", "mended"))
+    wheels.build(isolated.wheels, "mended", "2.0", requires=["six"])
+    before = probe.distributions(probe.inspect(prefix))
+    (site,) = prefix.glob("lib/python*/site-packages")
+    (site / "mended.py").unlink()
+    assert operate(DoctorRequest(fix=True)).ok and (site / "mended.py").exists()
+    assert probe.distributions(probe.inspect(prefix)) == before
+    (site / "mended.py").unlink()
+    operate(UninstallRequest(("mended",)), prefix)
+    del before["mended"]
+    assert probe.distributions(probe.inspect(prefix)) == before
+
+
+LEFT = {
+    "files missing": "six.py",
+    "no list of files": "six-*.dist-info/RECORD",
+    "nothing of who installed it": "six-*.dist-info/RECORD {0}/six-*.dist-info/INSTALLER",
+    "an empty directory": "six.py {0}/six-*.dist-info/*",
+}
+
+
+@pytest.mark.parametrize("lost", LEFT.values(), ids=LEFT)
+def test_what_is_left_of_a_distribution_is_uninstalled(operate: Operator, lost: str) -> None:
+    """By an installer that was killed while it took it out."""
+    prefix = prefix_of(operate.create("churn", "six"))
+    (site,) = prefix.glob("lib/python*/site-packages")
+    before = probe.distributions(probe.inspect(prefix))
+    subprocess.run(["sh", "-c", f"rm -rf {site}/{lost.format(site)}"], check=True)
+    assert list(site.glob("six-*.dist-info"))
+    report = operate(UninstallRequest(("six",)), prefix)
+    assert report.ok and not list(site.glob("six*"))
+    assert {*before} - {*probe.distributions(probe.inspect(prefix))} == {"six"}
+
+
+@pytest.mark.parametrize("lost", LEFT.values(), ids=LEFT)
+def test_what_an_installer_left_that_was_killed_is_taken_out_again(
+    operate: Operator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lost: str
+) -> None:
+    """It ends by a signal with its new distribution half there: only its own error is told."""
+    prefix = prefix_of(operate.create("churn"))
+    (site,) = prefix.glob("lib/python*/site-packages")
+    real, once = installers.find_uv(), tmp_path / "once"
+    assert real is not None
+    killed = tmp_path / "uv"
+    killed.write_text(
+        f'#!/bin/sh\n"{real}" "$@" || exit\n[ -e "{once}" ] && exit\ntouch "{once}"\n'
+        f"rm {site}/{lost.format(site)} && kill -9 $$\n"
+    )
+    killed.chmod(0o755)
+    monkeypatch.setenv("ENVMAGIC_UV", str(killed))
+    before = probe.distributions(probe.inspect(prefix))
+    with pytest.raises(EnvmagicError) as error:
+        operate(InstallRequest(("six",)), prefix)
+    assert error.value.problem.code == "install-failed" and once.exists()
+    assert probe.distributions(probe.inspect(prefix)) == before
+    assert not list(site.glob("six*"))
+    assert probe.broken_distributions(probe.inspect(prefix)) == []
 
 
 def test_the_doctor_names_every_broken_kernel_and_mends_ours_alone(

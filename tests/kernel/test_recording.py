@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from conftest import Isolated
 from support.kernels import RunningKernel
 from support.notebooks import execute
+from support.signs import unsigned
+from support.terminal import Said
 
 
 class Session:
@@ -35,7 +38,7 @@ class Session:
         self.notebook.write_text(json.dumps(document))
 
     def recorded(self) -> set[str]:
-        lines = self.file.read_text().splitlines()
+        lines = unsigned(self.file.read_text()).splitlines()
         return {line for line in lines if line and not line.lstrip().startswith("#")}
 
 
@@ -117,7 +120,7 @@ def test_two_kernels_record_into_one_file_and_lose_no_line(isolated: Isolated) -
             other.kernel.stop()
     finally:
         session.kernel.stop()
-    text = session.file.read_text()
+    text = unsigned(session.file.read_text())
     missing = [m for names in modules.values() for m in names if f"unresolved: {m}\n" not in text]
     assert missing == []
 
@@ -178,3 +181,46 @@ def test_what_cells_installed_and_ran_before_the_extension_counts(session: Sessi
     session.run("%load_ext envmagic")
     session.run("import packaging\n1 / 0", check=False)
     assert session.recorded() == {"jinja2", "jsonschema", "packaging"}
+
+
+def test_what_failed_to_install_is_not_recorded_and_sync_works_afterwards(
+    isolated: Isolated, terminal: Callable[..., Said], make_wheel: Callable[..., Path]
+) -> None:
+    """Before the save and after it, by pip, by our own verb, and refused for its spaces."""
+    make_wheel("cowsay", "6.1")
+    terminal("create", "one", "--with", "pip", "tabulate")
+    session = Session.__new__(Session)
+    session.notebook = isolated.work / "a.ipynb"
+    session.file = isolated.work / "requirements.txt"
+    failing = (
+        "%env install nosuchpackage-zzz",
+        "%env install humanize >= 4",
+        "!pip install tabuulate-nope",
+        "%pip install cowsay pyjokes-nope-x",
+    )
+    worked = ("%env install six", "import tabulate")
+    session.save("x = 1")
+    kernel = RunningKernel("one", isolated.work)
+    try:
+        kernel.run(f"__vsc_ipynb_file__ = {str(session.notebook)!r}\n%load_ext envmagic")
+        kernel.run("%env record on")
+        said = [kernel.run(cell, check=False).text for cell in failing]
+        assert "nosuchpackage-zzz" in said[0] and "spaces" not in said[0]
+        assert "No matching distribution found" in said[2] and "ERROR" in said[3]
+        for cell in worked:
+            kernel.run(cell)
+        unsaved = session.recorded()
+        session.save(*failing, *worked)
+        kernel.run("import tabulate as again")
+        kernel.run("%env record")
+        names = {re.split("[=@ ]", line)[0] for line in session.recorded()}
+        assert session.recorded() == unsaved and names == {"six", "tabulate"}
+        assert "✗" not in kernel.run("%env sync").text
+        assert kernel.run("%env record --check").status == "ok"
+    finally:
+        kernel.stop()
+    # from the file alone, without outputs: humanize and cowsay are known, the others are said
+    report = terminal("record", "a.ipynb", "--env", "none", code=0)
+    assert "nope" not in session.file.read_text() and "zzz" not in session.file.read_text()
+    for name in ("nosuchpackage-zzz", "pyjokes-nope-x", "tabuulate-nope"):
+        assert name in report.out + report.err

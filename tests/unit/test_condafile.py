@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.signs import unsigned
 
 from envmagic.backends.conda import environment_file
 from envmagic.errors import EnvmagicError
@@ -13,16 +14,16 @@ from envmagic.requirements import Block, Entry, Kind, Mention, Pin, condafile
 ENTRY = Entry(Kind.REQUIREMENT, "gdal=3.9.1", (Mention("a b.ipynb", True), Mention("maps.ipynb")))
 BLOCK = Block("3.12", Pin.EXACT, True, (ENTRY, Entry(Kind.UNRESOLVED, "corp", ENTRY.mentions[1:])))
 RENDERED = """\
-{0}# >>> envmagic 1 >>> python 3.12, pin exact, recording on
-{0}- python=3.12
-{0}- gdal=3.9.1
-{0}    # a b.ipynb (installed)
-{0}    # maps.ipynb
-{0}# unresolved: corp
-{0}    # maps.ipynb
-{0}- pip
-{0}- pip:
-{0}    - -r requirements.txt
+{0}# >>> envmagic 2 >>> python 3.12, pin exact, recording on
+{0}- python=3.12 #67a8
+{0}- gdal=3.9.1 #7635
+{0}    # a b.ipynb (installed) #6a8d
+{0}    # maps.ipynb #9b0b
+{0}# unresolved: corp #2eb0
+{0}    # maps.ipynb #7f1b
+{0}- pip #6daf
+{0}- pip: #7493
+{0}    - -r requirements.txt #3ac2
 {0}# <<< envmagic <<<
 """
 USERS = {
@@ -86,7 +87,7 @@ def test_the_user_s_own_lines_win(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("dependencies: [numpy, scipy]\n", "Line 1 .* in one line"),
-        ("dependencies:\n  # >>> envmagic 1 >>> pin exact\n", "without its beginning or end"),
+        ("dependencies:\n  # >>> envmagic 1 >>> pin exact\n", "Line 2 .* has no end"),
         ("dependencies:\n  # >>> envmagic 9 >>> x\n  # <<< envmagic <<<\n", "newer envmagic"),
     ],
 )
@@ -95,3 +96,91 @@ def test_where_there_is_no_place_it_says_so(text: str, said: str, tmp_path: Path
     path.write_text(text)
     with pytest.raises(EnvmagicError, match=said):
         condafile.read(path)
+
+
+def put(tmp_path: Path, *middle: str) -> condafile.CondaFile:
+    path = tmp_path / "environment.yml"
+    path.write_text("name: x\ndependencies:\n" + "".join(f"{line}\n" for line in middle))
+    file = condafile.read(path)
+    assert file is not None
+    return file
+
+
+SIGNED = RENDERED.format("  ").splitlines()
+
+
+def test_the_users_items_between_the_markers_go_above_and_comments_stay(tmp_path: Path) -> None:
+    head, python, gdal, *rest = SIGNED
+    users = ["  - numpy  # mine", "  - pip:", "    # of six", "    - six"]
+    first = [head, "  # of nobody", python, users[0], "  # why gdal", gdal, "      # keep"]
+    file = put(tmp_path, *first, *users[1:], *rest)
+    assert file.block == BLOCK and file.names == {"numpy"} and "six" in (file.pip_section or "")
+    written = file.with_block(BLOCK, include=False)
+    file.path.write_bytes(written)
+    ours = [head, python, "  # why gdal", gdal, "      # keep", *rest[:4], SIGNED[-1]]
+    assert written.decode().splitlines()[2:] == ["  # of nobody", *users, *ours]
+    again = condafile.read(file.path)
+    assert again is not None and again.with_block(BLOCK, include=False) == written
+    assert "numpy" in environment_file.read(file.path).dependencies
+
+
+@pytest.mark.parametrize(
+    ("place", "line"), [(9, "      - six"), (10, "      - six"), (3, "name: y"), (3, "      - six")]
+)
+def test_a_line_that_cannot_move_is_refused_by_its_number(
+    place: int, line: str, tmp_path: Path
+) -> None:
+    """Below our `- pip:` it would mean something else above the block."""
+    old = [unsigned(x).replace("magic 2", "magic 1") for x in SIGNED]
+    for lines in (SIGNED, old) if place != 3 else (SIGNED,):
+        with pytest.raises(EnvmagicError, match=f"Line {place + 3} ") as caught:
+            put(tmp_path, *lines[:place], line, *lines[place:])
+        assert caught.value.problem.code == "bad-block"
+        assert "above the block" in caught.value.problem.hint
+        assert line in (tmp_path / "environment.yml").read_text()
+
+
+def test_an_item_that_somebody_edited_is_theirs(tmp_path: Path) -> None:
+    changed = {"gdal=3.9.1": "gdal=3.10", "python=3.12": "python=3.13"}
+    lines = list(SIGNED)
+    for one, two in changed.items():
+        lines = [line.replace(one, two) for line in lines]
+    file = put(tmp_path, *lines)
+    assert file.block is not None and [e.text for e in file.block.entries] == ["corp"]
+    assert file.names == {"gdal", "python"}
+    written = file.with_block(file.block, include=True).decode()
+    assert "- gdal=3.10 #7635\n" in written and "a b.ipynb" not in written
+    assert "python=3.12" not in written
+
+
+def test_signed_items_are_ours_wherever_they_stand_and_two_blocks_are_one(tmp_path: Path) -> None:
+    head, python, gdal, one, two, corp, corp_two, *pip, footer = SIGNED
+    file = put(tmp_path, two, gdal, head, corp, "  - numpy", footer, one, python, corp_two, *pip)
+    assert file.block == BLOCK
+    expected = ["name: x", "dependencies:", "  - numpy", *SIGNED]
+    assert file.with_block(BLOCK, include=True).decode().splitlines() == expected
+    file = put(tmp_path, *SIGNED, *SIGNED)
+    assert file.with_block(BLOCK, include=True).decode().splitlines()[2:] == SIGNED
+    with pytest.raises(EnvmagicError, match=r"Line 3 .* is gone"):
+        put(tmp_path, gdal, *SIGNED[3:])
+
+
+def test_a_formatter_of_yaml_changes_nothing_of_whose_a_line_is(tmp_path: Path) -> None:
+    """Other quotes and another indent are put right, and taken for nobody's work."""
+    lines = [f"  {line}" for line in SIGNED]
+    file = put(tmp_path, *(x.replace("gdal=3.9.1", '"gdal=3.9.1"') for x in lines))
+    assert file.block == BLOCK
+    assert file.with_block(BLOCK, include=True).decode().splitlines()[2:] == lines
+
+
+def test_an_old_block_as_it_was_written_is_current_and_changes_with_the_first_change(
+    tmp_path: Path,
+) -> None:
+    lines = [unsigned(line).replace("magic 2", "magic 1") for line in SIGNED]
+    file = put(tmp_path, *lines)
+    assert file.block == BLOCK
+    assert file.is_current(BLOCK, include=True) and not file.is_current(BLOCK, include=False)
+    file = put(tmp_path, *lines[:2], "  - numpy", *lines[2:])
+    assert not file.is_current(BLOCK, include=True)
+    assert "numpy" in file.settled(Block()).names | file.names
+    assert file.with_block(BLOCK, include=True).decode().splitlines()[2:] == ["  - numpy", *SIGNED]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 
-from envmagic import journal, kernels, ownership, payload, probe, pythons
+from envmagic import kernels, ownership, payload, probe, pythons
+from envmagic.contents import MARK, Written
 from envmagic.errors import EnvmagicError, WordsError
 from envmagic.model import BackendName
 from envmagic.satisfaction import closure, missing
@@ -132,21 +132,11 @@ def test_the_mark_names_the_very_directory(tmp_path: Path) -> None:
     _venv(prefix)
     assert not ownership.is_owned(prefix)
     ownership.mark(prefix, name="e")
-    assert ownership.is_owned(prefix) and ownership.refusal(prefix) == ""
+    assert ownership.is_owned(prefix) and ownership.refusal(prefix, Written(prefix)) == ""
     prefix.rename(tmp_path / "f")
     assert not ownership.is_owned(tmp_path / "f")
-    (tmp_path / "f" / ownership.MARK).write_text("[]")
+    (tmp_path / "f" / MARK).write_text("[]")
     assert not ownership.is_owned(tmp_path / "f")
-
-
-def test_the_journal_takes_away_only_the_directory_it_made(tmp_path: Path, isolated: Any) -> None:
-    prefix = tmp_path / "e"
-    entry = journal.begin(prefix)
-    (prefix / "mine.txt").write_text("mine")
-    journal.undo(replace(entry, inode=entry.inode + 1))
-    assert (prefix / "mine.txt").exists() and list(journal.unfinished()) == []
-    journal.undo(entry)
-    assert not prefix.exists()
 
 
 def test_specs_that_cannot_be_read_are_passed_over(isolated: Any) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
-import psutil
 import pytest
+from conftest import Isolated
+from support.processes import eventually, runs
 
-from envmagic import files, home, locks, names, process
+from envmagic import files, home, locks, names, process, scratch
 from envmagic.errors import EnvmagicError, WordsError
 
 
@@ -79,12 +81,77 @@ def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         files.write_atomic(tmp_path / "d", b"")
 
 
-def test_a_directory_is_replaced_whole(tmp_path: Path) -> None:
-    place = tmp_path / "spec"
-    files.write_atomic_directory(place, {"a": b"1", "b": b"2"})
-    files.write_atomic_directory(place, {"a": b"3"})
-    assert {p.name: p.read_bytes() for p in place.iterdir()} == {"a": b"3"}
-    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+def test_a_file_that_was_saved_meanwhile_is_not_written_over(
+    tmp_path: Path, isolated: Isolated
+) -> None:
+    file = tmp_path / "f"
+    assert files.write_over(file, b"", b"1") and file.read_bytes() == b"1"
+    assert files.write_over(file, b"1", b"2") and file.read_bytes() == b"2"
+    file.write_bytes(b"mine")
+    for before in (b"2", b""):
+        assert not files.write_over(file, before, b"3")
+    assert file.read_bytes() == b"mine"
+
+
+def test_a_device_is_not_replaced_by_a_file(tmp_path: Path, isolated: Isolated) -> None:
+    (tmp_path / "link").symlink_to(os.devnull)
+    with pytest.raises(EnvmagicError, match="no regular file"):
+        files.write_atomic(tmp_path / "link", b"1")
+    assert not os.path.isfile(os.devnull)
+
+
+def test_what_is_written_for_a_moment_is_gone_afterwards(
+    tmp_path: Path, isolated: Isolated
+) -> None:
+    with scratch.beside(tmp_path) as file, scratch.beside(tmp_path) as directory:
+        file.write_text("half")
+        (directory / "in").mkdir(parents=True)
+        scratch.sweep()
+        assert file.exists() and directory.exists(), "somebody holds them"
+    assert not file.exists() and not directory.exists()
+    assert list((isolated.envmagic / "scratch").iterdir()) == []
+
+
+def test_what_a_killed_process_wrote_for_a_moment_is_swept_away(
+    tmp_path: Path, isolated: Isolated
+) -> None:
+    killed = (
+        "import os, sys; from pathlib import Path; from envmagic import scratch\n"
+        "with scratch.beside(Path(sys.argv[1])) as file, scratch.beside(Path(sys.argv[1])) as d:\n"
+        "    file.write_text('half'); d.mkdir(); (d / 'in').write_text('')\n"
+        "    os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", killed, str(tmp_path)])
+    mine = tmp_path / ".envmagic-0123456789abcdef"  # a name like ours that no note knows
+    mine.write_text("mine")
+    assert len(list(tmp_path.glob(".envmagic-*"))) == 3
+    scratch.sweep()
+    assert list(tmp_path.glob(".envmagic-*")) == [mine]
+    assert list((isolated.envmagic / "scratch").iterdir()) == []
+
+
+@pytest.mark.parametrize("note", ["", "{", "[]", '{"path": 3}', '{"path": "MINE"}'])
+def test_a_note_that_was_cut_off_or_is_not_ours_clears_nothing(
+    note: str, tmp_path: Path, isolated: Isolated
+) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    (isolated.envmagic / "scratch").mkdir()
+    file = isolated.envmagic / "scratch" / "0123456789abcdef.json"
+    file.write_text(note.replace("MINE", str(mine)))
+    other = file.with_name("mine.json")
+    other.write_text("mine")
+    scratch.sweep()
+    assert mine.read_text() == other.read_text() == "mine" and not file.exists()
+
+
+def test_without_a_place_for_notes_files_are_written_all_the_same(
+    tmp_path: Path, isolated: Isolated
+) -> None:
+    isolated.envmagic.rmdir()
+    isolated.envmagic.write_text("a file where a directory should be")
+    assert files.write_atomic(tmp_path / "f", b"1")
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith((".envmagic", "f"))] == ["f"]
 
 
 def test_one_lock_for_two_ways_to_a_path(tmp_path: Path, isolated: object) -> None:
@@ -162,10 +229,10 @@ def test_credentials_are_taken_out(said: str, shown: str) -> None:
 @pytest.mark.parametrize("part", ["y", "y://", "a.b+", "://y"])
 def test_taking_credentials_out_of_a_long_word_takes_no_time(part: str) -> None:
     """A kernel may say anything."""
-    start = time.monotonic()
+    start = time.process_time()
     for text in (part * 300_000, f"x://{part * 300_000}", f"{part * 300_000}://x"):
         assert process.redact(text) == text
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 5  # minutes, were it the square of the length
 
 
 def test_a_command_takes_input_and_its_lines_come_while_it_runs() -> None:
@@ -178,11 +245,53 @@ def test_a_timeout_ends_the_whole_group(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     script = f"sleep 60 & echo $! > {pid}; wait"
     with pytest.raises(process.CommandFailed, match="no end"):
-        process.run(["sh", "-c", script], timeout=0.5)
-    time.sleep(0.1)
+        process.run(["sh", "-c", script], timeout=5)
     child = int(pid.read_text())
-    # an orphan may stay a zombie where nobody reaps; it runs no more
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    eventually(lambda: not runs(child))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals go to a thread on POSIX only")
+def test_an_interrupt_that_does_not_end_the_wait_ends_the_command(tmp_path: Path) -> None:
+    """It is noted in another thread while the main one waits, as when it comes just before that."""
+    script = (
+        "import os, signal, threading\n"
+        "from envmagic import process\n"
+        "def interrupt(line):\n"
+        "    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\n"
+        "try:\n"
+        "    process.run(['sh', '-c', 'echo go >&2; sleep 60; touch ended'], on_line=interrupt)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.stdout == "interrupted\n", done.stderr
+    assert not (tmp_path / "ended").exists()
+
+
+def test_an_interrupt_while_a_command_is_started_ends_it(tmp_path: Path) -> None:
+    """It comes when there is a child already and nobody yet who would end it."""
+    script = (
+        "import os, signal, subprocess, sys\n"
+        "from envmagic import process\n"
+        "started = subprocess.Popen\n"
+        "def interrupted(*words, **more):\n"
+        "    child = started(*words, **more)\n"
+        "    print(child.pid, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return child\n"
+        "subprocess.Popen = interrupted\n"
+        "try:\n"
+        "    process.run(['sleep', '600'])\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    pid, said = done.stdout.split()
+    assert said == "interrupted", done.stderr
+    eventually(lambda: not runs(int(pid)))
 
 
 def test_children_do_not_see_the_environment_around_us(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,7 +153,7 @@ _PIECES = (
     *("print 'two'", "import é", "from . import near", "import a; import b", "s = 'import quoted'"),
     *('"""', "'''", "import a as b\\", "%matplotlib inline", "!pip install z", "run other.py"),
     *("f(", ")", "important()", "%%time", "__import__('z')", "from a import (b,", "c)"),
-    *("import a,b", "import  a", "import a\r"),
+    *("import a,b", "import  a", "import a\r", "!uv add z", "x.add (1)  # uv add y"),
 )
 
 
@@ -192,6 +192,11 @@ def test_lines_that_do_not_parse_are_told() -> None:
         ("!sudo pip3 install a && pip install b; echo pip install c", ["a", "b"]),
         ("!pip install a > /dev/null 2>&1", ["a"]),
         ("!pip install a | tail -1", ["a"]),
+        # what is no requirement by itself
+        ("!pip install a >= 4 b == 1.2rc1 c", ["a", "b", "c"]),
+        ("%pip install a>= 4.1b2 b~=2.0 > log 2> err", ["b~=2.0"]),
+        ("%conda install -y a = 1.2b1 b >=2", ["a", "b"]),
+        ("!pip install a --opt 2>&1 >log &> log2 < in", ["a"]),
         ("!X=1 pip install a", ["a"]),
         ("!pip install a \\\n  b", ["a", "b"]),
         ("!pip install {name} $other a", ["a"]),

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.sites import install
 
-from envmagic.distributions import Index, index_of
+from envmagic.distributions import Index
 from envmagic.operations.entries import text_of
 from envmagic.operations.needs import Need, Sources, needs_of
 from envmagic.requirements import Pin
@@ -31,10 +30,10 @@ def lines(place: Path, *cells: str) -> list[str]:
     "cells, expected",
     [
         # a command after the other, on one line too
-        (["!pip uninstall -y a && pip install a==1 b"], ["a==1", "b"]),
-        (["!pip uninstall -y a; pip install a"], ["a"]),
-        (["!pip install a b && pip uninstall -y b"], ["a"]),
-        (["%pip install a", "%pip uninstall -y a"], []),
+        (["!pip uninstall -y six && pip install six==1 toolz"], ["six==1", "toolz"]),
+        (["!pip uninstall -y six; pip install six"], ["six"]),
+        (["!pip install six toolz && pip uninstall -y toolz"], ["six"]),
+        (["%pip install six", "%pip uninstall -y six"], []),
         # conda's names count where pip has the same
         (["%conda install -y pyarrow openpyxl nodejs-x pytorch"], ["openpyxl", "pyarrow"]),
         # paths are no names of an index
@@ -75,12 +74,3 @@ def test_an_unresolved_import_that_fails_stays_only_where_it_was_listed(
     unknown = frozenset({"corp_utils"} if listed else ())
     told = Sources(failed=frozenset({"corp_utils"}), unknown=unknown)
     assert [module for module, _ in needs_of(path, told).unresolved] == ["corp_utils"] * listed
-
-
-def test_what_a_cell_of_this_session_failed_to_install_is_not_needed(tmp_path: Path) -> None:
-    site = tmp_path / "site-packages"
-    site.mkdir()
-    install(site, "there", "there.py")
-    cell = "!pip install there nowhere"
-    assert list(needs(tmp_path, index=index_of([site]), cells=(cell,))) == ["there"]
-    assert list(needs(tmp_path, cell, index=index_of([site]))) == ["nowhere", "there"]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import Isolated
+from support.signs import unsigned
 from support.sites import install
 
 from envmagic import render
@@ -53,8 +54,9 @@ def said(work: Path, *paths: str, **more: Any) -> Report:
     return record(RecordRequest(paths=paths, **more), place, Silent())
 
 
-def text(work: Path) -> str:
-    return (work / "requirements.txt").read_text()
+def text(work: Path, name: str = "requirements.txt") -> str:
+    """What the file says, without the signs."""
+    return unsigned((work / name).read_text())
 
 
 def codes(report: Report) -> list[str]:
@@ -75,7 +77,7 @@ def test_versions_come_from_the_environment_and_its_python_is_named(isolated: Is
     report = said(isolated.work, env=str(env.prefix))
     assert report.changed
     assert text(isolated.work) == (
-        "# >>> envmagic 1 >>> python 3.12, pin exact, recording off\n"
+        "# >>> envmagic 2 >>> python 3.12, pin exact, recording off\n"
         "pandas==2.3.3\n    # a.ipynb\n# <<< envmagic <<<\n"
     )
     assert not said(isolated.work, env=str(env.prefix)).changed
@@ -243,7 +245,7 @@ def test_check_shows_what_differs_and_writes_nothing(isolated: Isolated) -> None
     before = text(isolated.work)
     report = said(isolated.work, check=True)
     assert report.exit_code == 1 and not report.changed and text(isolated.work) == before
-    assert "\n-pandas\n" in report.data["diff"] and "\n+numpy\n" in report.data["diff"]
+    assert {"-pandas", "+numpy"} <= set(unsigned(report.data["diff"]).splitlines())
 
 
 def test_check_needs_no_environment(isolated: Isolated) -> None:
@@ -314,7 +316,7 @@ def test_a_file_for_all(isolated: Isolated) -> None:
     save(isolated.work / "x" / "a.ipynb", "import pandas")
     save(isolated.work / "y" / "b.ipynb", "import pandas")
     said(isolated.work, to="all.txt")
-    assert "pandas\n    # x/a.ipynb\n    # y/b.ipynb" in (isolated.work / "all.txt").read_text()
+    assert "pandas\n    # x/a.ipynb\n    # y/b.ipynb" in text(isolated.work, "all.txt")
 
 
 def kernel(isolated: Isolated, name: str, prefix: Path) -> None:
@@ -925,3 +927,41 @@ def test_a_file_that_cannot_be_written_stops_no_other(
     ]
     assert ran.json["data"]["files"] == [str(isolated.work / "2" / "requirements.txt")]
     assert "numpy" in text(isolated.work / "2") and file.read_text() == "six\n"
+
+
+def test_a_renamed_notebook_and_another_style_keep_condas_part_too(isolated: Isolated) -> None:
+    env = conda_environment(isolated.work / "cv")
+    save(isolated.work / "a.ipynb", "import cv2, weirdmod, six")
+    said(isolated.work, env=str(env.prefix))
+    (isolated.work / "a.ipynb").rename(isolated.work / "b.ipynb")
+    assert said(isolated.work, check=True).failed
+    said(isolated.work)
+    conda = text(isolated.work, "environment.yml")
+    for line in ("- py-opencv=4.9.0", "- weird=4.9.0"):
+        assert f"{line}\n      # b.ipynb\n" in conda
+    assert "a.ipynb" not in conda + text(isolated.work)
+    assert "\nsix==1.17\n    # b.ipynb\n" in text(isolated.work)
+    for pin, lines in (("minimum", ("py-opencv>=4.9.0", "weird>=4.9.0")), ("exact", ())):
+        said(isolated.work, pin=pin)
+        assert not said(isolated.work, check=True).failed
+        assert all(line in text(isolated.work, "environment.yml") for line in lines)
+    assert text(isolated.work, "environment.yml") == conda
+
+
+def test_in_conda_files_the_users_edit_wins_and_bytes_are_compared(isolated: Isolated) -> None:
+    env = conda_environment(isolated.work / "cv")
+    save(isolated.work / "a.ipynb", "import cv2, six")
+    said(isolated.work, env=str(env.prefix))
+    file = isolated.work / "environment.yml"
+    right = file.read_text()
+    file.write_text(right.replace("- py-opencv=4.9.0", "- py-opencv=4.10.0  # mine", 1))
+    said(isolated.work, env=str(env.prefix))
+    assert file.read_text().count("py-opencv") == 1
+    above = file.read_text().partition("# >>> envmagic")[0]
+    assert "- py-opencv=4.10.0  # mine" in above
+    assert not said(isolated.work, env=str(env.prefix), check=True).failed
+    line = next(x for x in right.splitlines(keepends=True) if "py-opencv" in x)
+    file.write_text(right.replace(line, line * 2))
+    assert said(isolated.work, env=str(env.prefix), check=True).failed
+    said(isolated.work, env=str(env.prefix))
+    assert file.read_text() == right
