@@ -25,6 +25,8 @@ REAL_CONDA = (
 )
 # New environments start slowly when their bytecode is not kept; the variable is the machine's.
 VARIABLES = {"PYTHONDONTWRITEBYTECODE": None}
+# Starting kernels and environments waits as much as it computes, so two at a time everywhere.
+TWO_AT_A_TIME = ("-n", "2", "--dist", "worksteal")
 
 
 @nox.session
@@ -37,8 +39,7 @@ def tests(session: nox.Session) -> None:
         return
     _check(session)
     _on_other_pythons(session)
-    # Starting kernels and environments waits as much as it computes, so two at a time everywhere.
-    session.run("pytest", "-n", "2", "--dist", "worksteal", env=VARIABLES)
+    session.run("pytest", *TWO_AT_A_TIME, env=VARIABLES)
 
 
 @nox.session
@@ -120,6 +121,22 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def busy(session: nox.Session) -> None:
+    """`-- TESTS` ten times beside two busy loops per core: which verdicts depend on speed."""
+    session.install("-e", ".[test]", "pip")
+    _download_wheelhouse(session)
+    session.run("python", "tests/support/busy.py", *session.posargs, env=VARIABLES)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Every verb killed before each change to the disk; `-- SCENARIO` or `-- ID` does less."""
+    session.install("-e", ".[test]", "pip")
+    _download_wheelhouse(session)
+    session.run("python", "tests/support/faults/run.py", *session.posargs, env=VARIABLES)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Every benchmark, or those named (`-- create switch`); each prints a table."""
     session.install("-e", ".[test]", "pip")
@@ -172,7 +189,8 @@ def _subset(session: nox.Session, version: str, python: Path, *, lowest: bool) -
     inside = place / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     wanted = ["-e", ".[test]", "pip", *(_floors() if lowest else ())]
     session.run("uv", "pip", "install", "--quiet", "-p", str(inside), *wanted)
-    session.run(str(inside), "-m", "pytest", "-q", "--every-python", external=True, env=VARIABLES)
+    words = ("-m", "pytest", "-q", "--every-python", *TWO_AT_A_TIME)
+    session.run(str(inside), *words, external=True, env=VARIABLES)
 
 
 def _floors() -> list[str]:

@@ -83,7 +83,7 @@ def test_there_and_back_with_variables_and_questions(
     for index in (0, 1):
         page.run(index)
     page.start(2)
-    page.page.wait_for_selector(".jp-Stdin-input", timeout=20000)
+    page.page.wait_for_selector(".jp-Stdin-input", timeout=60000)
     page.page.fill(".jp-Stdin-input", "Ada")
     page.page.keyboard.press("Enter")
     page.wait(lambda s: "got Ada" in s.cells[2].output, "the question is answered")
@@ -112,4 +112,4 @@ def test_what_the_page_has_yet_to_show_is_shown_after_a_move(
         request.continue_()
     page.done(3)
     sliders = page.page.locator(".jp-Notebook .widget-slider")
-    page.wait(lambda _: sliders.count() == 6, "all six are shown", 10)
+    page.wait(lambda _: sliders.count() == 6, "all six are shown", 60)

@@ -27,13 +27,13 @@ HOME, CHURN = "Python 3 (ipykernel)", "churn (Python 3."
 
 
 def shows(page: Page, name: str) -> None:
-    page.wait(lambda state: state.kernel.startswith(name), f"the toolbar says {name}", 20)
+    page.wait(lambda state: state.kernel.startswith(name), f"the toolbar says {name}", 60)
 
 
 def names(page: Page, kernel: str) -> None:
     """What the next save writes."""
     what = f"the notebook is on {kernel}"
-    page.wait(lambda _: page.metadata()["kernelspec"]["name"] == kernel, what, 20)
+    page.wait(lambda _: page.metadata()["kernelspec"]["name"] == kernel, what, 60)
 
 
 def saved(isolated: Any) -> dict[str, str]:

@@ -71,10 +71,7 @@ def _turns(kernel: Any) -> None:
 
 def _interrupts(kernel: Any) -> None:
     time.sleep(0.1)
-    code = "import time; print('go', flush=True); time.sleep(30)"
-    request = kernel.client.execute(code, stop_on_error=False)
-    while "go" not in kernel.client.get_iopub_msg(timeout=20)["content"].get("text", ""):
-        pass
+    request = kernel.begin_and_hear("import time; print('go', flush=True); time.sleep(300)", "go")
     time.sleep(0.1)
     kernel.interrupt()
-    assert kernel._reply(request, 20)["ename"] == "KeyboardInterrupt"
+    assert kernel._reply(request)["ename"] == "KeyboardInterrupt"

@@ -64,7 +64,7 @@ def models(kernel: Any) -> tuple[str, ...]:
 def known(kernel: Any) -> set[str]:
     """The widgets of the kernel that runs, as a page asks for them when it is loaded."""
     request = _sent(kernel, "comm_info_request", {"target_name": "jupyter.widget"})
-    return set(kernel._reply(request, 20)["comms"])
+    return set(kernel._reply(request)["comms"])
 
 
 def ignored(kernel: Any, kind: str, model: str, **more: Any) -> bool:
@@ -103,7 +103,7 @@ def test_widgets_sleep_and_wake_with_their_kernel(switching: Any) -> None:
     # not waited for: what is behind the switch is meant for home
     moved = kernel.client.execute("%env use python3")
     told = _sent(kernel, "comm_msg", update(slider, value=9))
-    assert kernel._reply(moved, 60)["status"] == "ok"
+    assert kernel._reply(moved)["status"] == "ok"
     assert "error" not in dict(_said(kernel, told))
     assert kernel.run("heard, slider.value").result == "([1, 9], 9)"
     assert slider in known(kernel) and there[0] not in known(kernel)

@@ -46,7 +46,7 @@ def control(kernel: Any, kind: str, content: dict[str, Any]) -> dict[str, Any]:
     message = kernel.client.session.msg(kind, content)
     kernel.client.control_channel.send(message)
     while True:
-        answer = kernel.client.get_control_msg(timeout=20)
+        answer = kernel.client.get_control_msg(timeout=60)
         if answer["parent_header"].get("msg_id") == message["header"]["msg_id"]:
             found: dict[str, Any] = answer["content"]
             return found
@@ -101,6 +101,23 @@ def test_the_debugger_attaches_before_and_after(switching: Any) -> None:
     assert kernel.run("y").result == "1"
 
 
+def test_what_is_asked_after_the_idle_of_a_cell_is_asked_of_the_next_kernel(switching: Any) -> None:
+    """Control is held before a front end can hear that the cell is over, however slow shell is."""
+    kernel = switching()
+    kernel.run(
+        "import time\n"
+        "from envmagic.switching.relay import Relay\n"
+        "def slow(self, leaves=Relay.leaves):\n"
+        "    time.sleep(1)\n"
+        "    leaves(self)\n"
+        "Relay.leaves = slow"
+    )
+    kernel.run("x = 1\n%env use alpha")
+    assert _attach(kernel)
+    kernel.run("y = 1\n%env use beta")
+    assert not _debug(kernel, "debugInfo")["body"]["isStarted"]
+
+
 @pytest.mark.skipif(not SEVEN, reason="subshells came with ipykernel 7")
 def test_subshells(switching: Any) -> None:
     """A switch from one is refused; what is addressed to one that stayed behind is answered."""
@@ -111,7 +128,7 @@ def test_subshells(switching: Any) -> None:
         message = kernel.client.session.msg("execute_request", content)
         message["header"]["subshell_id"] = subshell
         kernel.client.shell_channel.send(message)
-        found: dict[str, Any] = kernel._reply(message["header"]["msg_id"], 20)
+        found: dict[str, Any] = kernel._reply(message["header"]["msg_id"])
         return found
 
     first = control(kernel, "create_subshell_request", {})["subshell_id"]
@@ -140,7 +157,7 @@ def test_comms_of_a_sleeping_kernel_are_ignored_until_it_wakes(switching: Any) -
     send(2)
     assert kernel.run("6 * 7").result == "42"
     request = kernel.client.comm_info()
-    assert kernel._reply(request, 20)["comms"] == {}
+    assert kernel._reply(request)["comms"] == {}
     kernel.run("%env use python3")
     send(3)
     assert kernel.run("heard").result == "[{'value': 1}, {'value': 3}]"
@@ -153,12 +170,12 @@ def test_threads_of_a_sleeping_kernel_go_on_printing(switching: Any) -> None:
         "    print('tick', i, flush=True)\n    time.sleep(0.05)\n"
         "t = threading.Thread(target=tell, daemon=True); t.start()"
     )
-    kernel._reply(started, 20)
+    kernel._reply(started)
     moved = kernel.client.execute("%env use alpha")
-    kernel._reply(moved, 60)
-    end = time.monotonic() + 20
+    kernel._reply(moved)
+    end = time.monotonic() + 60
     while True:
-        message = kernel.client.get_iopub_msg(timeout=20)
+        message = kernel.client.get_iopub_msg(timeout=60)
         assert time.monotonic() < end
         if "tick 99" in message["content"].get("text", ""):
             break
@@ -188,12 +205,12 @@ def test_a_breakpoint_behind_the_relay(switching: Any) -> None:
     assert _debug(kernel, "configurationDone")["success"]
     request = kernel.client.execute(code)
     while True:
-        message = kernel.client.get_iopub_msg(timeout=20)
+        message = kernel.client.get_iopub_msg(timeout=60)
         if message["msg_type"] == "debug_event" and message["content"]["event"] == "stopped":
             break
     thread = message["content"]["body"]["threadId"]
     assert _debug(kernel, "continue", threadId=thread)["success"]
-    assert "end 2" in kernel._listen(request, time.monotonic() + 20).stdout
+    assert "end 2" in kernel._listen(request, time.monotonic() + 60).stdout
     kernel.run("%env use python3")
     assert kernel.run("x").result == "1"
 

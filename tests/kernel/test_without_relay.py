@@ -10,12 +10,24 @@ from typing import Any
 
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
-from support.kernels import wait_until_ready
+from support.kernels import wait_until_ready, wait_until_taken
 from support.lab import Server, write_notebook
 from support.processes import eventually
 
 REPOSITORY = Path(__file__).parents[2]
 WHICH = "import os; print('runs in', os.environ['WHICH'])"
+HELD = """
+import asyncio
+from pathlib import Path
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+
+class Held(AsyncMappingKernelManager):
+    # starts alpha when the file `go` is there
+    async def start_kernel(self, *, kernel_name=None, **kw):
+        while kernel_name == "alpha" and not Path({go!r}).exists():
+            await asyncio.sleep(0.05)
+        return await super().start_kernel(kernel_name=kernel_name, **kw)
+"""
 
 
 class Session:
@@ -59,6 +71,8 @@ class Session:
         while not replies.keys() >= said.keys():
             reply = client.get_shell_msg(timeout=30)
             replies[reply["parent_header"]["msg_id"]] = reply["content"]["status"]
+        if "error" in replies.values():
+            wait_until_taken(client)
         return [(replies[request], said[request]) for request in requests]
 
 
@@ -83,7 +97,11 @@ def opened(
 
 
 def test_the_server_starts_the_other_kernel(isolated: Any, opened: Any) -> None:
-    with Server(isolated.work / "root") as server:
+    go = isolated.work / "go"
+    (isolated.work / "held.py").write_text(HELD.format(go=str(go)))
+    held = "--ServerApp.kernel_manager_class=held.Held"
+    path = {"PYTHONPATH": str(isolated.work)}
+    with Server(isolated.work / "root", options=[held], env=path) as server:
         here = opened(server)
         ran = here.run("x = 1", f"%env use alpha\n{WHICH}", WHICH, WHICH)
         assert [status for status, _ in ran] == ["ok", "error", "aborted", "aborted"]
@@ -92,6 +110,7 @@ def test_the_server_starts_the_other_kernel(isolated: Any, opened: Any) -> None:
         ((status, said),) = here.run(WHICH)
         assert status == "error" and "Not run: the notebook moves to alpha." in said
         assert not any("runs in" in text for _, text in [*ran, (status, said)])
+        go.touch()
         eventually(lambda: here.kernel[1] != here.id)
         name, there = here.kernel
         assert name == "alpha"

@@ -69,7 +69,6 @@ class RunningKernel:
 
         With `check` an error in the cell is an AssertionError that shows it.
         """
-        # ipykernel 6 drops what arrives right after an error that stops the queue
         request = self.client.execute(code, allow_stdin=False, stop_on_error=check)
         ran = self._listen(request, time.monotonic() + timeout)
         reply = self._reply(request, timeout)
@@ -77,6 +76,22 @@ class RunningKernel:
         ran.count = reply.get("execution_count")
         assert not check or ran.status == "ok", f"{code}\n{ran.status}\n{ran.text}\n{ran.traceback}"
         return ran
+
+    def begin(self, code: str) -> str:
+        """Execute `code` without waiting; returns the request's id.
+
+        An error in it leaves what is sent behind it alone.
+        """
+        return self.client.execute(code, stop_on_error=False)
+
+    def begin_and_hear(self, code: str, word: str) -> str:
+        """Begin `code` and wait until it has printed `word`: from then on the cell itself runs."""
+        request, said = self.begin(code), ""
+        while word not in said:
+            message = self.client.get_iopub_msg(timeout=60)
+            if message["parent_header"].get("msg_id") == request:
+                said += message["content"].get("text", "")
+        return request
 
     def interrupt(self) -> None:
         self.manager.interrupt_kernel()
@@ -95,7 +110,7 @@ class RunningKernel:
         self.manager.shutdown_kernel(now=False)
         self.manager.cleanup_resources()
 
-    def _reply(self, request: str, timeout: float) -> dict[str, Any]:
+    def _reply(self, request: str, timeout: float = 60) -> dict[str, Any]:
         while True:
             message = self.client.get_shell_msg(timeout=timeout)
             if message["parent_header"].get("msg_id") == request:
@@ -113,6 +128,23 @@ class RunningKernel:
             if kind == "status" and content["execution_state"] == "idle":
                 return ran
             _take(ran, by_id, kind, content)
+
+
+def wait_until_taken(client: BlockingKernelClient, seconds: float = 60) -> None:
+    """Wait until the kernel runs cells again after an error that stopped its queue.
+
+    It drops for a moment what arrives right after its reply, on a busy machine for longer.
+    """
+    end = time.monotonic() + seconds
+    status = "aborted"
+    while status == "aborted" and time.monotonic() < end:
+        request = client.execute("", silent=True, stop_on_error=False)
+        parent = None
+        while parent != request:
+            message = client.get_shell_msg(timeout=max(0.1, end - time.monotonic()))
+            parent = message["parent_header"].get("msg_id")
+        status = message["content"]["status"]
+    assert status == "ok", status
 
 
 def wait_until_ready(client: BlockingKernelClient, seconds: float = 60) -> None:

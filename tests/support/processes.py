@@ -21,7 +21,7 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def eventually(condition: Callable[[], Any], seconds: float = 20) -> Any:
+def eventually(condition: Callable[[], Any], seconds: float = 60) -> Any:
     """What `condition` gives once it is true; AssertionError when it does not become true."""
     end = time.monotonic() + seconds
     while True:
