@@ -138,15 +138,14 @@ def test_the_directory_of_a_killed_relay_is_cleared_away(switching: Any, short_t
     kernel = switching()
     kernel.run("%env use alpha")
     alpha = int(kernel.run(WHO).stdout)
-    os.kill(alpha, signal.SIGSTOP)
-    try:
-        os.kill(kernel.pid, signal.SIGKILL)
-        kernel.manager.provisioner.process.wait()
-        assert list(short_tmp.glob("envmagic-relay-*"))
-        subprocess.run([sys.executable, "-c", SWEEP], check=True, timeout=60)
-        assert not list(short_tmp.glob("envmagic-relay-*"))
-    finally:
-        os.kill(alpha, signal.SIGKILL)
+    os.kill(kernel.pid, signal.SIGSTOP)  # nor the relay, on its kernel's end
+    eventually(lambda: psutil.Process(kernel.pid).status() == psutil.STATUS_STOPPED)
+    os.kill(alpha, signal.SIGKILL)
+    os.kill(kernel.pid, signal.SIGKILL)
+    kernel.manager.provisioner.process.wait()
+    assert list(short_tmp.glob("envmagic-relay-*"))
+    subprocess.run([sys.executable, "-c", SWEEP], check=True, timeout=60)
+    assert not list(short_tmp.glob("envmagic-relay-*"))
     eventually(lambda: not runs(alpha))
 
 
