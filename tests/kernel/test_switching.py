@@ -90,7 +90,7 @@ def test_what_is_left_without_variables_ends(switching: Any) -> None:
 def test_what_is_dropped_ends_while_the_next_cell_runs(switching: Any) -> None:
     """As `%env remove` right behind `%env use python3 --drop` wants it."""
     waits = (
-        "import psutil, time\nend = time.monotonic() + 4\n"
+        "import psutil, time\nend = time.monotonic() + 60\n"
         "while psutil.pid_exists(pid) and time.monotonic() < end: time.sleep(0.01)\n"
         "print('left' if time.monotonic() < end else 'runs')"
     )
@@ -199,7 +199,7 @@ def test_a_cell_that_fails_after_the_switch_was_agreed_stays(switching: Any, spe
     [
         ("import sys; sys.exit('no luck')", "exit code 1 (no luck)"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
-        ("import time; time.sleep(600)", "no answer within 2 s"),
+        ("import time; time.sleep(600)", "no answer within 5 s"),
         ("", "No module named ipykernel"),
         (None, "no such file"),
     ],
@@ -222,8 +222,11 @@ def test_a_kernel_that_does_not_come_up_changes_nothing(
         specs("broken", os.environ.get("PYTHON", "python3"), "-c", program, "{connection_file}")
     else:
         specs("broken", python=bare_venv(isolated.work / "bare"))
-    kernel = switching(env={"ENVMAGIC_KERNEL_TIMEOUT": "2"} if "2 s" in says else None)
-    if where != "python3":
+    kernel = switching()
+    kernel.run(f"%env use {where}")  # may take its time
+    if "5 s" in says:
+        kernel.run("keep = 1\n%env use python3")
+        kernel.run("import os\nos.environ['ENVMAGIC_KERNEL_TIMEOUT'] = '5'")
         kernel.run(f"%env use {where}")
     before = pid_of(kernel)
     kernel.run("x = 5")

@@ -34,7 +34,7 @@ FATES = {
     "hangs": ("time.sleep(600)", "does not answer"),
     "stopped": ("os.kill(os.getpid(), signal.SIGSTOP)", "does not answer"),
 }
-LIMIT = {"ENVMAGIC_KERNEL_TIMEOUT": "5"}
+LIMIT = {"ENVMAGIC_KERNEL_TIMEOUT": "12"}
 
 
 def sent_at_once(kernel: Any, cells: Sequence[str]) -> list[tuple[str, str]]:
