@@ -245,7 +245,9 @@ class _Notes:
         self._note("envmagic_leave", {"id": self.request})
         # the idle that follows may overtake the note, and a front end asks when it has heard that
         kernel = self.gate.kernel
-        kernel.session.send(kernel.iopub_socket, "envmagic_leaving", {"id": self.request})
+        kernel.session.send(
+            kernel.iopub_socket, "envmagic_leaving", {"id": self.request}, parent=self._cell()
+        )
 
     def stayed(self, stream: Any | None) -> None:
         self.stream = stream
@@ -282,8 +284,18 @@ class _Notes:
 
     def _note(self, kind: str, content: dict[str, Any], buffers: list[bytes] | None = None) -> None:
         self.gate.kernel.session.send(
-            self.stream, kind, content, ident=[wire.FRONT, wire.RELAY], buffers=buffers
+            self.stream,
+            kind,
+            content,
+            parent=self._cell(),
+            ident=[wire.FRONT, wire.RELAY],
+            buffers=buffers,
         )
+
+    def _cell(self) -> dict[str, Any]:
+        """The request whose cell asked."""
+        parent: dict[str, Any] = self.gate.kernel.get_parent("shell")
+        return parent
 
 
 @contextlib.contextmanager

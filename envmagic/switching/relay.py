@@ -41,6 +41,7 @@ __all__ = ["Relay"]
 _log = logging.getLogger(__name__)
 _ARRIVAL = 20.0  # seconds a kernel that was found answering may take to answer again
 _A_MOMENT = 0.05  # seconds until a kernel that says what it runs does run it
+_LAST_WORDS = 0.1  # seconds that what a kernel said before its end may be on its way
 _STEP = 5.0  # seconds for a step of the move that waits for the user's own code
 
 
@@ -375,10 +376,11 @@ class Relay:
             return
         if seat is not self.current or self._moving:
             self._forget(seat)
+            await asyncio.sleep(_LAST_WORDS)
             await seat.close()
             return
         self._closing = True
-        await asyncio.sleep(0.1)  # what it said last is on its way
+        await asyncio.sleep(_LAST_WORDS)
         self._leave_nothing()
         ending.end_with(code, self.loops["main"])
 

@@ -77,7 +77,8 @@ class Seat(Protocol):
         ...
 
     async def all_said(self) -> None:
-        """Until everything it said on iopub before it was left has gone out in front."""
+        """Until everything it said on iopub before it was left has gone out in front, at least that
+        the cell is over."""
         ...
 
     async def arrive(self, count: int) -> None:
@@ -186,6 +187,10 @@ class BehindSeat:
         self._subshells: set[str] = set()
         self._travels = b""
         self._runs: Callable[[], None] = lambda: None
+        self._ended: dict[str, Any] = {}
+        """The header of the request whose cell is over here, when the notebook goes elsewhere."""
+        self._awaited = self._idle = ""
+        """The id of that request: after its word on iopub that it leaves, and after its `idle`."""
 
     @property
     def alive(self) -> bool:
@@ -243,6 +248,18 @@ class BehindSeat:
     async def all_said(self) -> None:
         await self._left.wait()
         self._left.clear()
+        if self._closed is not None:
+            await self._closed
+            self._say_idle()
+
+    def _say_idle(self) -> None:
+        """In its place, when it ended before it had said that its cell is over: a front end waits
+        for that."""
+        ended, self._ended = self._ended, {}
+        if ended and ended["msg_id"] != self._idle:
+            kernel = self.relay.kernel
+            idle = {"execution_state": "idle"}
+            kernel.session.send(kernel.iopub_socket, "status", idle, parent={"header": ended})
 
     async def arrive(self, count: int) -> None:
         await self._connect()
@@ -318,6 +335,7 @@ class BehindSeat:
             if b'"envmagic_left"' in kind:
                 run_on(self.relay.loops["control"], self._left.set)
             elif b'"envmagic_leaving"' in kind:
+                self._awaited = json.loads(wire.header(frames, 1)).get("msg_id", "")
                 self.relay.hold_control()
             return
         if b'"iopub_welcome"' in kind:  # greets the relay's own subscription
@@ -329,7 +347,14 @@ class BehindSeat:
             self._runs()
             if b'"execute_input"' in kind:
                 return
+        if self._awaited and self._is_awaited(frames):
+            self._awaited, self._idle = "", self._awaited
         self.relay.kernel.iopub_thread.socket.send_multipart(frames, copy=False)
+
+    def _is_awaited(self, frames: Frames) -> bool:
+        """Whether that is the `idle` of the cell after which the notebook goes elsewhere."""
+        is_idle = wire.kind_is(frames, b"status") and b'"idle"' in wire.header(frames, 3)
+        return is_idle and self._awaited.encode() in wire.header(frames, 1)
 
     def _on_stdin(self, frames: Frames) -> None:
         if _is_for_relay(frames):
@@ -349,12 +374,15 @@ class BehindSeat:
         """On the shell loop: the kernel says that its cell ended, and what is to become of it."""
         kind = wire.header(frames)
         if b'"envmagic_leave"' in kind:
+            self._ended = wire.unpack(self.child.session, frames)["parent_header"]
             self.relay.leaves()
             self.take_shell(wire.pack(self.child.session, "envmagic_mark", {}, wire.RELAY))
         elif b'"envmagic_returned"' in kind:
             message = wire.unpack(self.child.session, frames)
             content = message["content"]
             taken = wire.unpacked(content["sizes"], message["buffers"])
+            if content["travels"]:
+                self._ended = {}  # the rest of its cell says `idle`
             self.relay.desk.returned(self, content, taken)
         elif b'"envmagic_stay"' in kind:
             self.relay.desk.stayed(wire.unpack(self.child.session, frames)["content"]["id"])

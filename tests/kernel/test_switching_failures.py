@@ -161,6 +161,24 @@ def test_a_kernel_that_dies_while_it_is_left(
         assert ran[1:] == [("ok", "1\n"), ("ok", "2\n")]
 
 
+def test_a_kernel_that_dies_before_it_has_said_that_its_cell_is_over(switching: Any) -> None:
+    """The relay says so in its place, once, and the queue goes on."""
+    kernel = switching()
+    kernel.run("%env use alpha")
+    kernel.run(
+        "import os, threading\nfrom envmagic.switching.moving import _Notes\nnote = _Notes._note\n"
+        "iopub = get_ipython().kernel.iopub_thread\n"
+        "def dying(self, kind, content, buffers=None):\n"
+        "  if kind == 'envmagic_leave': iopub.schedule(threading.Event().wait)\n"
+        "  note(self, kind, content, buffers)\n"
+        "  if kind == 'envmagic_returned':\n"
+        "    import time; time.sleep(3); os.kill(os.getpid(), 9)\n"
+        "_Notes._note = dying"
+    )
+    ran = sent_at_once(kernel, ["%env use beta", "print(1)", "print(2)"])
+    assert ran[1:] == [("ok", "1\n"), ("ok", "2\n")]
+
+
 def test_a_kernel_that_hangs_while_it_is_left_is_shut_down(switching: Any) -> None:
     """As one that hangs between two cells anywhere; what is queued waits for the restart."""
     kernel = switching()
