@@ -38,7 +38,8 @@ _HELPERS = re.compile(_SITE.pattern + r"/_virtualenv\.(?:py|pth)")
 _COMPILED = re.compile(
     r"(?P<directory>.*/)?__pycache__/(?P<stem>[^/]+?)\.[^./]+(?:\.opt-\d)?\.pyc(?:\.\d+)?"
 )
-# What is in them, whoever made the environment; a file of that name without it is somebody's.
+# What is in them, whoever made the environment; a file of that name without it is somebody's, but
+# for an empty one: the tool was cut off, and nobody loses anything.
 _SAYS = {
     "activate": b"VIRTUAL_ENV",
     "Activate": b"VIRTUAL_ENV",
@@ -138,7 +139,7 @@ def _is_as_made(path: Path) -> bool:
     if path.name == ".gitignore":
         return is_own_gitignore(path)
     told = next((words for name, words in _SAYS.items() if path.name.startswith(name)), b"")
-    return path.is_symlink() or told in _read(path)
+    return path.is_symlink() or (content := _read(path)) == b"" or told in content
 
 
 def is_own_gitignore(file: Path) -> bool:

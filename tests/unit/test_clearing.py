@@ -66,6 +66,7 @@ def test_what_no_tool_wrote_stays_where_an_environment_was(tmp_path: Path, isola
     prefix.mkdir()
     entry = journal.begin(prefix)
     _venv(prefix)
+    (prefix / "bin" / "activate.bat").touch()  # its tool was cut off before it wrote more
     site = prefix / "lib" / "python3.12" / "site-packages"
     wheel = wheels.build(tmp_path, "tidy", files={"tidy/__init__.py": "x = 1", "tidy/b.py": ""})
     zipfile.ZipFile(wheel).extractall(site)
