@@ -249,7 +249,7 @@ class BehindSeat:
         await self._left.wait()
         self._left.clear()
         if self._closed is not None:
-            await self._closed
+            await asyncio.shield(self._closed)  # who waits may give up
             self._say_idle()
 
     def _say_idle(self) -> None:
