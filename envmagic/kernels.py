@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import envmagic
 from envmagic import files, home, layout, names, scratch
+from envmagic._version import PACKAGE, __version__
 from envmagic.errors import EnvmagicError
 from envmagic.model import BackendName, Environment, Kernel
 
@@ -280,7 +280,7 @@ def _spec(
         "owned": environment.owned,
         "backend": environment.backend.value,
         "python": environment.version,
-        "version": envmagic.__version__,
+        "version": __version__,
     }
     return {
         "argv": [str(environment.python), *argv],
@@ -298,7 +298,7 @@ def _rattler() -> dict[str, str]:
 
     known = os.environ.get("ENVMAGIC_RATTLER", "")
     if importlib.util.find_spec("rattler") is not None:
-        known = f"{sys.executable}{os.pathsep}{Path(envmagic.__file__).parents[1]}"
+        known = f"{sys.executable}{os.pathsep}{PACKAGE.parent}"
     return {"ENVMAGIC_RATTLER": known.replace("$", "$$")} if known else {}
 
 

@@ -15,8 +15,8 @@ import sys
 from importlib.util import cache_from_source
 from pathlib import Path
 
-import envmagic
 from envmagic import layout, scratch
+from envmagic._version import PACKAGE, __version__
 from envmagic.contents import Written
 from envmagic.model import Environment
 
@@ -85,7 +85,7 @@ def is_stale(environment: Environment) -> bool:
 
 
 def _info_name() -> str:
-    return f"envmagic-{envmagic.__version__}.dist-info"
+    return f"envmagic-{__version__}.dist-info"
 
 
 def _is_here(site: Path) -> bool:
@@ -94,7 +94,7 @@ def _is_here(site: Path) -> bool:
 
 
 def _source() -> Path:
-    return Path(envmagic.__file__).parent
+    return PACKAGE
 
 
 def _is_current(site: Path) -> bool:
@@ -106,10 +106,10 @@ def _is_current(site: Path) -> bool:
         except InvalidVersion:
             continue
         editable = (info / "direct_url.json").exists() and not (site / "envmagic").is_dir()
-        if editable or installed > Version(envmagic.__version__):
+        if editable or installed > Version(__version__):
             return True
         ours = (info / "INSTALLER").read_bytes().strip() == b"envmagic"
-        if installed == Version(envmagic.__version__):
+        if installed == Version(__version__):
             whole = (site / "envmagic" / "__init__.py").exists()
             return whole and (not ours or (info / "FILES").read_text() == _digest())
     return False
@@ -170,7 +170,7 @@ def _metadata() -> str:
     lines = [
         "Metadata-Version: 2.1",
         "Name: envmagic",
-        f"Version: {envmagic.__version__}",
+        f"Version: {__version__}",
         "Summary: One cell gives the open notebook its own environment, kernel and record",
         "License: BSD-3-Clause",
         f"Requires-Python: >={'.'.join(map(str, MINIMUM_PYTHON))}",

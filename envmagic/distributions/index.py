@@ -88,9 +88,9 @@ def index_of(site_packages: Iterable[Path], prefix: Path | None = None) -> Index
     `home.cache()`, by the directories' modification times, which change with every installation,
     and by what lies in the directories that editable installations add.
     """
-    directories = [os.fspath(p) for p in site_packages]
+    places = [os.fspath(p) for p in site_packages]
     meta = os.path.join(prefix, "conda-meta") if prefix is not None else ""
-    key = (*directories, meta)
+    key = (*places, meta)
     now = " ".join(stamp(path) for path in key)
     held = _memory.get(key)
     if held is not None and held[0] == now and _is_current(held[1]):
@@ -100,7 +100,7 @@ def index_of(site_packages: Iterable[Path], prefix: Path | None = None) -> Index
     file = home.cache() / f"index-{zlib.crc32(os.fsencode(whose)):08x}"
     index = _load(file, f"{whose} {now}")
     if index is None or not _is_current(index):
-        index = _built(directories, meta)
+        index = _built(places, meta)
         _save(file, f"{whose} {now}", index)
     _memory[key] = (now, index)
     return index
@@ -110,9 +110,9 @@ def _is_current(index: Index) -> bool:
     return all(is_standing(path, before) for path, before in index.watched.items())
 
 
-def _built(directories: list[str], meta: str) -> Index:
+def _built(places: list[str], meta: str) -> Index:
     found: dict[str, Found] = {}
-    for directory in directories:
+    for directory in places:
         for item in found_in(directory):
             found.setdefault(item.name, item)
     for item in conda_packages(meta, set(found)):

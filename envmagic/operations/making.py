@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import envmagic
 from envmagic import backends, home, journal, kernels, locks, ownership, payload, probe, process
 from envmagic import pythons as interpreters
+from envmagic._version import __version__
 from envmagic.backends import Wanted, installers
 from envmagic.backends.conda import discovery
 from envmagic.errors import EnvmagicError
@@ -64,7 +64,7 @@ def make(
             token=entry.token,
             name=spec.name,
             backend=backend.name.value,
-            version=envmagic.__version__,
+            version=__version__,
         )
         kernel = _register(environment, spec.name)
     except BaseException as error:

@@ -90,11 +90,11 @@ def _candidates() -> Iterator[str]:
     for variable in ("CONDA_PREFIX", "CONDA_PREFIX_1", "CONDA_PREFIX_2"):
         if os.environ.get(variable):
             yield os.environ[variable]
-    directories = [user / ".conda" / "envs", *_envs_dirs()]
+    places = [user / ".conda" / "envs", *_envs_dirs()]
     for root in roots():
         yield str(root)
-        directories.append(root / "envs")
-    for directory in dict.fromkeys(directories):
+        places.append(root / "envs")
+    for directory in dict.fromkeys(places):
         yield from _below(directory)
 
 
@@ -122,14 +122,14 @@ def _envs_dirs() -> tuple[Path, ...]:
         if known["key"] == key:
             return tuple(Path(directory) for directory in known["directories"])
     try:
-        directories = condarc.load().envs_dirs
+        places = condarc.load().envs_dirs
     except EnvmagicError:  # said by `doctor` and by what needs the settings
         return ()
     with contextlib.suppress(OSError, EnvmagicError):
         remembered.parent.mkdir(parents=True, exist_ok=True)
-        content = {"key": key, "directories": [str(d) for d in directories]}
+        content = {"key": key, "directories": [str(d) for d in places]}
         files.write_atomic(remembered, json.dumps(content).encode())
-    return directories
+    return places
 
 
 def _mentions(file: Path) -> bool:
