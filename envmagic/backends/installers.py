@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from envmagic import home, process, scratch
-from envmagic.backends import Wanted, staged
+from envmagic.backends import staged
+from envmagic.backends.base import Wanted
 from envmagic.backends.verdict import verdict
 from envmagic.errors import EnvmagicError
 from envmagic.model import Environment, Progress

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from envmagic import process
-from envmagic.backends import Wanted, installers
+from envmagic.backends import installers
+from envmagic.backends.base import Wanted
 from envmagic.errors import EnvmagicError
 from envmagic.model import BackendName, EnvSpec, Progress
 

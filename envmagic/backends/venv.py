@@ -6,7 +6,8 @@ import importlib.util
 from pathlib import Path
 
 from envmagic import process
-from envmagic.backends import Wanted, installers
+from envmagic.backends import installers
+from envmagic.backends.base import Wanted
 from envmagic.model import BackendName, EnvSpec, Progress
 
 __all__ = ["VenvBackend"]

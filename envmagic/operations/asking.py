@@ -8,7 +8,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from envmagic import home, requirements
-from envmagic.backends import Wanted
+from envmagic.backends.base import Wanted
 from envmagic.backends.conda import environment_file, specs
 from envmagic.errors import EnvmagicError, WordsError
 from envmagic.model import Place

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from envmagic.backends import Wanted
+from envmagic.backends.base import Wanted
 from envmagic.model import Place, Progress, Report
 from envmagic.operations import lookup, making
 from envmagic.operations.moving import move, start_recording

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from envmagic import backends, home, probe, satisfaction
-from envmagic.backends import Wanted
+from envmagic.backends.base import Wanted
 from envmagic.backends.conda import environment_file, metadata, specs
 from envmagic.errors import EnvmagicError, Problem, Severity, WordsError
 from envmagic.model import BackendName, Environment, Place, Progress

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from envmagic import home
-from envmagic.backends import Wanted
+from envmagic.backends.base import Wanted
 from envmagic.backends.conda import condarc, metadata
 from envmagic.errors import EnvmagicError, Problem, Severity
 from envmagic.model import Environment, Kernel, Progress

@@ -10,7 +10,8 @@ from packaging.requirements import Requirement
 
 from envmagic import home, kernels, probe
 from envmagic import pythons as interpreters
-from envmagic.backends import Wanted, installers
+from envmagic.backends import installers
+from envmagic.backends.base import Wanted
 from envmagic.backends.conda import environment_file, specs
 from envmagic.errors import EnvmagicError, Problem, Severity
 from envmagic.model import BackendName, Door, Environment, EnvSpec, Kernel, Place, Progress, Report

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from envmagic import home, kernels, probe
-from envmagic.backends import Wanted
+from envmagic.backends.base import Wanted
 from envmagic.errors import EnvmagicError, WordsError
 from envmagic.model import BackendName, Environment, Place, Progress, Report
 from envmagic.operations import asking, conda, lookup, making

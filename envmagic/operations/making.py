@@ -12,7 +12,8 @@ from pathlib import Path
 from envmagic import backends, home, journal, kernels, locks, ownership, payload, probe, process
 from envmagic import pythons as interpreters
 from envmagic._version import __version__
-from envmagic.backends import Wanted, installers
+from envmagic.backends import installers
+from envmagic.backends.base import Wanted
 from envmagic.backends.conda import discovery
 from envmagic.errors import EnvmagicError
 from envmagic.model import BackendName, Environment, EnvSpec, Kernel, Progress

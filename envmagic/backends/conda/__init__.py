@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from envmagic import layout
-from envmagic.backends import Wanted, installers
+from envmagic.backends import installers
+from envmagic.backends.base import Wanted
 from envmagic.backends.conda import asked, engines, metadata, specs
 from envmagic.backends.conda.asked import Parts
 from envmagic.errors import EnvmagicError

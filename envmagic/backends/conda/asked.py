@@ -7,7 +7,7 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from envmagic.backends import Wanted
+from envmagic.backends.base import Wanted
 from envmagic.backends.conda import environment_file, specs
 
 __all__ = ["Parts", "split"]
