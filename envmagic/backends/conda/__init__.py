@@ -12,6 +12,7 @@ from envmagic.backends import installers
 from envmagic.backends.base import Wanted
 from envmagic.backends.conda import asked, engines, metadata, specs
 from envmagic.backends.conda.asked import Parts
+from envmagic.backends.conda.engine import Change, NotInChannels
 from envmagic.errors import EnvmagicError
 from envmagic.model import BackendName, Environment, EnvSpec, Progress
 
@@ -36,7 +37,7 @@ class CondaBackend:
         (spec.prefix / "conda-meta").mkdir(parents=True, exist_ok=True)
         (spec.prefix / "conda-meta" / "history").touch()
         channels = tuple(dict.fromkeys([*spec.channels, *parts.channels]))
-        change = engines.Change(
+        change = Change(
             spec.prefix, channels, specs=_without_doubles([*first, *rest]), held=wanted.held
         )
         self._unknown[spec.prefix] = _apply(change, progress)
@@ -79,7 +80,7 @@ class CondaBackend:
         of_conda = sorted({owner for owner in owners.values() if owner is not None})
         if of_conda:
             kept = metadata.requested(prefix) or {name: name for name in there}
-            change = engines.Change(
+            change = Change(
                 prefix,
                 tuple(metadata.channels(prefix)),
                 kept=tuple(s for n, s in kept.items() if n not in of_conda),
@@ -102,7 +103,7 @@ def missing(environment: Environment, wanted: Wanted) -> Wanted:
     return replace(wanted, requirements=tuple(lacking))
 
 
-def _apply(change: engines.Change, progress: Progress) -> list[str]:
+def _apply(change: Change, progress: Progress) -> list[str]:
     """Carry out `change` without what no channel has, even under its conda name; returns that."""
     engine = engines.choose()
     before = [p.dist for p in metadata.packages(change.prefix).values()]
@@ -112,7 +113,7 @@ def _apply(change: engines.Change, progress: Progress) -> list[str]:
             if change.specs or change.remove or change.reinstall:
                 engine.apply(change, progress)
             break
-        except engines.NotInChannels as error:
+        except NotInChannels as error:
             if "python" in error.names or attempt is None:
                 raise _not_there(error.names, change) from error
             change, left = attempt(change, error.names)
@@ -128,20 +129,20 @@ def _apply(change: engines.Change, progress: Progress) -> list[str]:
     return unknown
 
 
-def _renamed(change: engines.Change, names: Sequence[str]) -> tuple[engines.Change, list[str]]:
+def _renamed(change: Change, names: Sequence[str]) -> tuple[Change, list[str]]:
     """`change` with `names` as conda may call them: `torch` is `pytorch` there."""
     new = tuple(specs.renamed(s) if specs.conda_name(s) in names else s for s in change.specs)
     # asking again costs a look into the channels, and with conda itself seconds
     return _left_out(change, names) if new == change.specs else (replace(change, specs=new), [])
 
 
-def _left_out(change: engines.Change, names: Sequence[str]) -> tuple[engines.Change, list[str]]:
+def _left_out(change: Change, names: Sequence[str]) -> tuple[Change, list[str]]:
     left = [s for s in change.specs if specs.conda_name(s) in names]
     kept = tuple(s for s in change.specs if s not in left)
     return replace(change, specs=kept), [specs.python_name(s) for s in left]
 
 
-def _not_there(names: Iterable[str], change: engines.Change) -> EnvmagicError:
+def _not_there(names: Iterable[str], change: Change) -> EnvmagicError:
     channels = ", ".join(change.channels) or "the configured channels"
     return EnvmagicError(
         "no-package",
@@ -196,7 +197,7 @@ def _change(
     lacking: Sequence[str],
     wanted: Wanted,
     again: tuple[str, ...],
-) -> engines.Change:
+) -> Change:
     prefix = environment.prefix
     there = metadata.packages(prefix)
     # without a note of what was asked for, all that is there counts as asked for
@@ -204,7 +205,7 @@ def _change(
     held = [*metadata.pinned(prefix), *wanted.held]
     if not any(specs.conda_name(s) == "python" for s in lacking) and "python" in there:
         held.append(f"python {environment.short_version}.*")  # as conda itself does
-    return engines.Change(
+    return Change(
         prefix,
         tuple(dict.fromkeys([*parts.channels, *metadata.channels(prefix)])),
         specs=_without_doubles(lacking),

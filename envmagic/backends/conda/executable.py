@@ -15,7 +15,7 @@ from typing import Any
 
 from envmagic import home, process
 from envmagic.backends.conda import specs as words
-from envmagic.backends.conda.engines import Change, NotInChannels
+from envmagic.backends.conda.engine import Change, NotInChannels
 from envmagic.errors import EnvmagicError
 from envmagic.model import Progress
 

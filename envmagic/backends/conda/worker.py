@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from envmagic import process
-from envmagic.backends.conda.engines import Change, NotInChannels
+from envmagic.backends.conda.engine import Change, NotInChannels
 from envmagic.errors import EnvmagicError
 from envmagic.model import Progress, Silent
 
