@@ -11,7 +11,7 @@ from envmagic.model import Progress, Report, Silent
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from envmagic.grammar import Asked, Help
+    from envmagic.grammar.asked import Asked, Help
 
 __all__ = ["Json", "Shown", "error_json", "give", "show"]
 
@@ -44,9 +44,10 @@ class Json(str):
 
 def give(shell: InteractiveShell, asked: Asked | Help) -> object:
     """Do what was asked and return what the magic returns. Raises `EnvmagicError`."""
-    from envmagic import grammar, operations, place, render
+    from envmagic import operations, place, render
+    from envmagic.grammar.asked import Help
 
-    if isinstance(asked, grammar.Help):
+    if isinstance(asked, Help):
         from envmagic.grammar import help
 
         print(help.text(asked, terminal=False), end="")

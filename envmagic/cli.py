@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from envmagic.errors import EnvmagicError, Problem
-    from envmagic.grammar import Asked, Help
+    from envmagic.grammar.asked import Asked, Help
     from envmagic.model import Report
 
 __all__ = ["main", "run"]
@@ -57,7 +57,7 @@ def _about(words: Sequence[str]) -> int:
 
         print(f"envmagic {__version__}")
         return 0
-    from envmagic.grammar import Help
+    from envmagic.grammar.asked import Help
 
     print(_help(Help()), end="", file=sys.stdout if words else sys.stderr)
     return 0 if words else 2
@@ -66,11 +66,12 @@ def _about(words: Sequence[str]) -> int:
 def _verb(words: Sequence[str]) -> int:
     from envmagic import grammar
     from envmagic.errors import EnvmagicError
+    from envmagic.grammar.asked import Help
     from envmagic.model import Door
 
     try:
         asked = grammar.parse(words, Door.TERMINAL)
-        if isinstance(asked, grammar.Help):
+        if isinstance(asked, Help):
             print(_help(asked), end="")
             return 0
         report = _run(asked)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
-    from envmagic.grammar import Asked, Help
+    from envmagic.grammar.asked import Asked, Help
     from envmagic.model import Report
 
 __all__ = ["load", "unload"]
@@ -67,7 +67,8 @@ class Env:
 
     def getdoc(self) -> str:
         """What `%env?` shows; IPython asks for it by this name."""
-        from envmagic.grammar import Help, help
+        from envmagic.grammar import help
+        from envmagic.grammar.asked import Help
 
         text = help.text(Help(), terminal=False)
         own = getattr(self._builtin, "__doc__", None)
@@ -220,7 +221,7 @@ def _meant(word: str) -> str:
         return word.lower()
     if not (word.islower() or word.istitle()):
         return ""
-    from envmagic.grammar import meant
+    from envmagic.grammar.asked import meant
 
     near = meant(word, closeness=0.75)
     return near[0] if near else ""

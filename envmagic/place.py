@@ -20,7 +20,7 @@ from envmagic.requests import (
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from envmagic.grammar import Asked
+    from envmagic.grammar.asked import Asked
 
 __all__ = ["from_here", "of_notebook", "of_terminal"]
 

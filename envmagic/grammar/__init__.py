@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from envmagic.grammar.asked import Asked, Help
 
 if TYPE_CHECKING:
     from envmagic.model import Door
-    from envmagic.requests import Request
 
-__all__ = ["Asked", "Help", "meant", "nearest", "parse", "parse_cell", "prefix", "split"]
-
-
-class Asked(NamedTuple):
-    """What was asked, and how the answer is wanted."""
-
-    request: Request
-    json: bool = False
-    notebook: str | None = None
-    """`--notebook`, in a terminal only."""
-    env: str | None = None
-    """`--env`, in a terminal only (`record` has its own)."""
-
-
-class Help(NamedTuple):
-    """Help was asked for: of one verb, of `%%env`, or of everything."""
-
-    verb: str = ""
-    cell: bool = False
+__all__ = ["parse", "parse_cell", "split"]
 
 
 def parse(words: Sequence[str], door: Door) -> Asked | Help:
@@ -49,34 +32,3 @@ def split(line: str) -> tuple[str, ...]:
     from envmagic.grammar import words
 
     return words.split(line)
-
-
-def prefix(*, terminal: bool) -> str:
-    """What is typed before a verb."""
-    return "envmagic" if terminal else "%env"
-
-
-def nearest(word: str, among: Iterable[str], *, closeness: float = 0.6) -> tuple[str, ...]:
-    """Those of `among` that `word` may have been meant to be, the nearest first, two at most."""
-    from difflib import get_close_matches
-
-    return tuple(get_close_matches(word.lower(), list(among), 2, closeness))
-
-
-def meant(word: str, *, closeness: float = 0.6) -> tuple[str, ...]:
-    """The verbs that `word` may have been meant to be: mistyped, or what other tools call it."""
-    from envmagic.names import VERBS
-
-    other = _OTHER_WORDS.get(word.lower())
-    if other is not None:
-        return (other,)
-    return nearest(word, VERBS, closeness=closeness) if len(word) > 2 else ()
-
-
-_OTHER_WORDS = {
-    "rm": "remove",
-    "delete": "remove",
-    "activate": "use",
-    "switch": "use",
-    "deactivate": "use python3",
-}

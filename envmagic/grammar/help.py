@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from envmagic.grammar import Help, prefix
+from envmagic.grammar.asked import Help, prefix
 from envmagic.grammar.table import VERBS, Option, Verb, options_of
 
 __all__ = ["text"]

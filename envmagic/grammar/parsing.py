@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 
 from envmagic.errors import WordsError
-from envmagic.grammar import Asked, Help, meant, nearest, prefix
+from envmagic.grammar.asked import Asked, Help, meant, nearest, prefix
 from envmagic.grammar.meaning import Values, create, request
 from envmagic.grammar.table import TERMINAL, VERBS, Option, Positional, Verb, options_of
 from envmagic.model import Door

@@ -8,7 +8,8 @@ import pytest
 
 from envmagic import requests
 from envmagic.errors import WordsError
-from envmagic.grammar import Asked, Help, help, parse, parse_cell, split
+from envmagic.grammar import help, parse, parse_cell, split
+from envmagic.grammar.asked import Asked, Help
 from envmagic.grammar.table import VERBS, options_of
 from envmagic.model import BackendName, Door
 from envmagic.names import VERBS as NAMES
