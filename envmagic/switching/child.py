@@ -10,7 +10,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -20,13 +20,14 @@ from envmagic.errors import EnvmagicError
 from envmagic.switching import directory as directories
 from envmagic.switching import launch, wire
 from envmagic.switching.directory import sweep
+from envmagic.switching.setting import Setting
 
 if TYPE_CHECKING:
     from jupyter_client.session import Session
 
     from envmagic.model import Kernel, Progress
 
-__all__ = ["Child", "Setting", "limit", "sweep"]
+__all__ = ["Child", "limit", "sweep"]
 
 _LIMIT = 120.0  # seconds a kernel may take to answer; ENVMAGIC_KERNEL_TIMEOUT changes it
 _TICK = 0.005  # seconds between two looks
@@ -36,28 +37,6 @@ _CHUNK = 1 << 16  # bytes of error output that are passed on at once
 _KEPT = 1 << 14  # bytes of it that are kept
 _SHOWN = 400  # characters of its last line that are told
 _CHANNELS = ("shell", "iopub", "stdin", "control")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What all kernels behind one relay have in common."""
-
-    key: bytes
-    signature_scheme: str
-    session: str
-    """What the first kernel's messages say of their sender. JupyterLab passes over what it has not
-    yet handled as soon as a message says another."""
-    directory: Path
-    """Where they are started: where the first kernel was."""
-    environment: Mapping[str, str]
-    """The variables the first kernel was started with."""
-    first: Mapping[str, Any]
-    """Its kernelspec, as the file says it; empty when it is not known."""
-    relay: Mapping[str, Any]
-    """What `server_api.RELAY` says to the kernel: what is in front of it."""
-    context: Any
-    error_output: int | None
-    """Where their error output goes on to, once they run."""
 
 
 @dataclass

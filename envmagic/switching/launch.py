@@ -15,7 +15,7 @@ from envmagic.switching import named
 
 if TYPE_CHECKING:
     from envmagic.model import Kernel
-    from envmagic.switching.child import Setting
+    from envmagic.switching.setting import Setting
 
 __all__ = ["command", "environment"]
 
