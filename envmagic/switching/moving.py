@@ -6,7 +6,6 @@ import contextlib
 import signal
 import threading
 import time
-import types
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -19,6 +18,7 @@ from envmagic.model import Asleep, Kernel, Progress, Switched
 from envmagic.switching import cell, label, wire
 from envmagic.switching.departure import Departure, Left
 from envmagic.switching.named import is_newer, kernel_named
+from envmagic.switching.variables import variables
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -312,34 +312,6 @@ def _whole() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
         if came:
             signal.raise_signal(signal.SIGINT)
-
-
-def refusal(name: str, alive: bool) -> str:
-    """What a cell is replaced by that was meant for the kernel `name`, which is not there."""
-    return f"__import__({__name__!r}, fromlist=['refuse']).refuse({name!r}, {alive!r})"
-
-
-def refuse(name: str, alive: bool) -> None:
-    """The notebook was to move to the kernel `name` and could not; raises `UsageError`."""
-    from IPython.core.error import UsageError
-    from IPython.core.getipython import get_ipython
-
-    label.take_back(get_ipython()._envmagic_told)
-    what = "does not answer" if alive else "has ended"
-    raise UsageError(
-        f"Not run: the kernel {name!r} {what}, so the notebook stays here with its variables."
-    )
-
-
-def variables(shell: Any) -> list[str]:
-    """The names a person has bound in `shell`; imported modules are none."""
-    return [
-        name
-        for name, value in list(shell.user_ns.items())
-        if not name.startswith("_")
-        and name not in shell.user_ns_hidden
-        and not isinstance(value, types.ModuleType)
-    ]
 
 
 def _cancel_previous(shell: Any) -> None:

@@ -25,8 +25,8 @@ from envmagic.switching import child, desk, ending, wire
 from envmagic.switching.child import Child, sweep
 from envmagic.switching.gate import error_output, gate_of
 from envmagic.switching.line import Line, on_loop, run_on
-from envmagic.switching.moving import refusal
 from envmagic.switching.named import spec_named, still_is
+from envmagic.switching.refusal import refusal
 from envmagic.switching.seat import BehindSeat, HomeSeat, Seat
 from envmagic.switching.setting import Setting
 

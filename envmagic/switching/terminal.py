@@ -37,7 +37,7 @@ class Terminal:
         self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
     ) -> Switched:
         """Returns what is lost; IPython is replaced when the magic has said so (`leave`)."""
-        from envmagic.switching.moving import variables
+        from envmagic.switching.variables import variables
 
         environment = _environment(kernel)
         words = [_interpreter(kernel, environment), "-m", "IPython"]
