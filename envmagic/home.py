@@ -3,23 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
-import shlex
 import sys
 from pathlib import Path
 
-__all__ = [
-    "cache",
-    "display",
-    "envs",
-    "home",
-    "journal",
-    "locks",
-    "scratch",
-    "typed",
-    "user_path",
-    "user_text",
-]
+__all__ = ["cache", "envs", "home", "journal", "locks", "scratch"]
 
 
 def home() -> Path:
@@ -59,34 +46,3 @@ def journal() -> Path:
 def scratch() -> Path:
     """One note for each file and directory that is written for a moment."""
     return home() / "scratch"
-
-
-def user_path(path: Path | str) -> str:
-    """`path` for a person's eyes: under the home directory with `~`, since outputs get shared."""
-    text = str(path)
-    base = str(Path.home())
-    if text == base:
-        return "~"
-    return "~" + text[len(base) :] if base != os.sep and text.startswith(base + os.sep) else text
-
-
-def typed(path: Path | str) -> str:
-    """A path or name as it is typed in a command of ours: quoted where it holds a space or a
-    character of the shell's. `~` may be quoted too, for the verbs expand it themselves."""
-    text = user_path(path)
-    if re.fullmatch(r"[\w@%+=:,./~-]+" if os.name != "nt" else r"[\w@%+=:,./~\\-]+", text):
-        return text
-    return shlex.quote(text) if os.name != "nt" else f'"{text}"'
-
-
-def user_text(text: str) -> str:
-    """What a tool said, for a person's eyes: the home directory in it with `~`."""
-    base = str(Path.home())
-    return text if base == os.sep else text.replace(base + os.sep, "~" + os.sep)
-
-
-def display(path: Path, relative_to: Path | None = None) -> str:
-    """`path` as short as it can be read: relative below `relative_to`, else with `~`."""
-    if relative_to is not None and path != relative_to and path.is_relative_to(relative_to):
-        return str(path.relative_to(relative_to))
-    return user_path(path)

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from envmagic import files, home, scratch
+from envmagic import display, files, home, scratch
 from envmagic.contents import MARK
 from envmagic.errors import EnvmagicError
 
@@ -133,7 +133,7 @@ def _not_made(prefix: Path, error: OSError | EnvmagicError) -> EnvmagicError:
         return error
     return EnvmagicError(
         "not-writable",
-        f"{home.user_path(prefix)} cannot be made: {(error.strerror or str(error)).lower()}.",
+        f"{display.user_path(prefix)} cannot be made: {(error.strerror or str(error)).lower()}.",
         subject=str(prefix),
     )
 

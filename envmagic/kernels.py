@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from envmagic import files, home, layout, names, scratch
+from envmagic import display, files, layout, names, scratch
 from envmagic._version import PACKAGE, __version__
 from envmagic.errors import EnvmagicError
 from envmagic.model import BackendName, Environment, Kernel
@@ -127,7 +127,7 @@ def register(environment: Environment, name: str, *, extension: bool, uv: Path |
     if (place / _SPEC).exists() and (present is None or not present.ours):
         raise EnvmagicError(
             "kernel-taken",
-            f"A kernel {name!r} that envmagic did not make is in {home.user_path(place)}.",
+            f"A kernel {name!r} that envmagic did not make is in {display.user_path(place)}.",
             "Choose another name.",
             subject=name,
         )
@@ -223,7 +223,7 @@ def _nearby() -> Path:
 def _unwritable(place: Path, verb: str, error: OSError) -> EnvmagicError:
     return EnvmagicError(
         "not-writable",
-        f"The kernel cannot be {verb} {home.user_path(place)}: {error.strerror}.",
+        f"The kernel cannot be {verb} {display.user_path(place)}: {error.strerror}.",
         subject=str(place),
     )
 

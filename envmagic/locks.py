@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from envmagic import home
+from envmagic import display, home
 from envmagic.errors import EnvmagicError
 
 __all__ = ["give_back", "held", "is_free", "lock", "take", "try_lock"]
@@ -32,7 +32,7 @@ def lock(path: Path, *, timeout: float = 600.0) -> Iterator[None]:
             if time.monotonic() > end:
                 raise EnvmagicError(
                     "locked",
-                    f"Another envmagic is at work on {home.user_path(path)}"
+                    f"Another envmagic is at work on {display.user_path(path)}"
                     f" and did not finish within {timeout:.0f} s.",
                     "Try again when it is done.",
                     subject=str(path),
@@ -89,7 +89,7 @@ def _lock_file(path: Path) -> Path:
     except OSError as error:
         raise EnvmagicError(
             "not-writable",
-            f"{home.user_path(directory)} cannot be made: {error.strerror}.",
+            f"{display.user_path(directory)} cannot be made: {error.strerror}.",
             "Set ENVMAGIC_HOME to a directory you can write to.",
             subject=str(directory),
         ) from error

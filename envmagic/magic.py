@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from envmagic import recorder
 from envmagic.errors import EnvmagicError
-from envmagic.names import RESERVED_VERBS, VERBS
+from envmagic.requests import RESERVED_VERBS, VERBS
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult

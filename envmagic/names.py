@@ -7,41 +7,10 @@ import re
 from pathlib import Path
 
 from envmagic.errors import WordsError
+from envmagic.requests import RESERVED_VERBS, VERBS
 
-__all__ = [
-    "RESERVED_VERBS",
-    "VERBS",
-    "is_path",
-    "kernel_name_of",
-    "suffixed",
-    "suggest",
-    "validate",
-]
+__all__ = ["is_path", "kernel_name_of", "suffixed", "suggest", "validate"]
 
-VERBS = (
-    "create",
-    "attach",
-    "use",
-    "install",
-    "uninstall",
-    "sync",
-    "record",
-    "list",
-    "status",
-    "remove",
-    "doctor",
-)
-RESERVED_VERBS = (
-    "lock",
-    "restore",
-    "clone",
-    "rename",
-    "upgrade",
-    "export",
-    "ship",
-    "help",
-    "version",
-)
 _SYNTAX = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _WORDS = {*VERBS, *RESERVED_VERBS, "base", "on", "off", "none"}
 _DEVICES = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for n in range(10)}

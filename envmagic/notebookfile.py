@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from envmagic.display import user_path
 from envmagic.errors import EnvmagicError
-from envmagic.home import user_path
 
 __all__ = ["LIMIT", "Cell", "NotebookFile", "parse", "read"]
 

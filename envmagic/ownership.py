@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from envmagic import files, home, scratch
+from envmagic import display, files, scratch
 from envmagic.contents import MARK, Written, is_own_gitignore
 from envmagic.errors import EnvmagicError
 
@@ -61,7 +61,7 @@ def refusal(prefix: Path, written: Written) -> str:
     if not (prefix / "pyvenv.cfg").is_file() and not (prefix / "conda-meta").is_dir():
         return "it is no environment any more (neither pyvenv.cfg nor conda-meta)"
     for path in (*user_files(prefix), *written.added()):
-        return f"it holds {home.display(path, prefix)}"
+        return f"it holds {display.display(path, prefix)}"
     return ""
 
 
@@ -87,7 +87,7 @@ def delete(prefix: Path, written: Written) -> None:
         except OSError as error:
             raise _not_deleted(prefix, f"it cannot be moved ({error.strerror})") from error
         for path in user_files(kept):  # saved while the others were looked at
-            held = home.display(path, kept)
+            held = display.display(path, kept)
             raise _not_deleted(_put_back(kept, prefix), f"it holds {held}")
 
 
@@ -118,7 +118,7 @@ def _put_back(kept: Path, prefix: Path) -> Path:
 def _not_deleted(prefix: Path, reason: str) -> EnvmagicError:
     return EnvmagicError(
         "not-deleted",
-        f"{home.user_path(prefix)} is not deleted: {reason}.",
+        f"{display.user_path(prefix)} is not deleted: {reason}.",
         "Move that elsewhere and try again.",
         subject=str(prefix),
     )

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from envmagic import home
+from envmagic import display
 from envmagic.errors import EnvmagicError, WordsError
 from envmagic.layout import interpreter
 from envmagic.model import BackendName, Environment
@@ -42,7 +42,7 @@ def inspect(prefix: Path, *, owned: bool = False) -> Environment:
     interpreter or the Python it was made from is gone), each with the reason.
     """
     prefix = Path(os.path.abspath(prefix))
-    shown = home.user_path(prefix)
+    shown = display.user_path(prefix)
     if not prefix.exists():
         raise WordsError("no-environment", f"{shown} does not exist.", subject=str(prefix))
     if not prefix.is_dir():
@@ -139,8 +139,8 @@ def _read_config(prefix: Path) -> dict[str, str]:
         reason = "is empty" if empty else "is no environment: it has no pyvenv.cfg"
         raise WordsError(
             "not-an-environment",
-            f"{home.user_path(prefix)} {reason}.",
-            f"Make one there: %env create {home.typed(prefix)}" if empty else "",
+            f"{display.user_path(prefix)} {reason}.",
+            f"Make one there: %env create {display.typed(prefix)}" if empty else "",
             subject=str(prefix),
         ) from None
     pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
@@ -149,12 +149,12 @@ def _read_config(prefix: Path) -> dict[str, str]:
 
 def _gone(prefix: Path, python: Path, base: str) -> EnvmagicError:
     if python.is_symlink() and base:
-        why = f"the Python it was made from is gone ({home.user_path(base)})"
+        why = f"the Python it was made from is gone ({display.user_path(base)})"
     else:
-        why = f"{home.user_path(python)} is missing"
+        why = f"{display.user_path(python)} is missing"
     return EnvmagicError(
         "no-interpreter",
-        f"{home.user_path(prefix)} cannot run: {why}.",
+        f"{display.user_path(prefix)} cannot run: {why}.",
         "Make it again with another one: %env create NAME --python VERSION",
         subject=str(prefix),
     )
@@ -207,7 +207,7 @@ def _inspect_conda(prefix: Path, *, owned: bool) -> Environment:
         _refuse_other_platform(prefix)
         raise EnvmagicError(
             "no-interpreter",
-            f"{home.user_path(prefix)} is a conda environment without Python.",
+            f"{display.user_path(prefix)} is a conda environment without Python.",
             "Only environments with Python can run Python notebooks.",
             subject=str(prefix),
         )
@@ -238,7 +238,7 @@ def _refuse_other_platform(prefix: Path) -> None:
         if match is not None and match[1].decode() != ours:
             raise EnvmagicError(
                 "other-platform",
-                f"{home.user_path(prefix)} was made for {b'-'.join(match.groups()).decode()}"
+                f"{display.user_path(prefix)} was made for {b'-'.join(match.groups()).decode()}"
                 " and cannot run here.",
                 "Make one for this machine: %env create NAME --backend conda",
                 subject=str(prefix),

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
-from envmagic import home
+from envmagic.display import user_text
 
 if TYPE_CHECKING:
     from IPython.core.display_functions import DisplayHandle
@@ -59,7 +59,7 @@ class Display:
     def detail(self, message: str) -> None:
         # a step must find room, so the details leave some
         if self._step and self._room() > 2:
-            self._show(home.user_text(message))
+            self._show(user_text(message))
 
     def finish(self, bundle: dict[str, str]) -> None:
         """Replace the progress with the result."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from envmagic.model import BackendName
 
 __all__ = [
+    "RESERVED_VERBS",
+    "VERBS",
     "AttachRequest",
     "CellRequest",
     "CreateRequest",
@@ -123,4 +125,32 @@ Request = (
     | StatusRequest
     | RemoveRequest
     | DoctorRequest
+)
+
+
+VERBS = (
+    "create",
+    "attach",
+    "use",
+    "install",
+    "uninstall",
+    "sync",
+    "record",
+    "list",
+    "status",
+    "remove",
+    "doctor",
+)
+
+
+RESERVED_VERBS = (
+    "lock",
+    "restore",
+    "clone",
+    "rename",
+    "upgrade",
+    "export",
+    "ship",
+    "help",
+    "version",
 )

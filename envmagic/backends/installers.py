@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from envmagic import home, process, scratch
+from envmagic import display, process, scratch
 from envmagic.backends import staged
 from envmagic.backends.base import Wanted
 from envmagic.backends.verdict import verdict
@@ -127,8 +127,8 @@ def explain(error: process.CommandFailed, what: str) -> EnvmagicError:
             f"The package index cannot be reached, so {what} could not be installed.",
             "Check the network and try again.",
         )
-    why = verdict(home.user_text(said)) or f"Installing {what} failed."
-    whole = home.user_text(said.strip())
+    why = verdict(display.user_text(said)) or f"Installing {what} failed."
+    whole = display.user_text(said.strip())
     # a line or two of the tool's own are in the verdict as they are
     more = "Add --json for all that was said." if len(whole.splitlines()) > _MANY else ""
     return EnvmagicError("install-failed", why, more, detail=whole)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from envmagic import home
+from envmagic import display
 from envmagic.errors import EnvmagicError
 
 __all__ = ["move_in"]
@@ -40,7 +40,7 @@ def _move(source: Path, target: Path) -> None:
     if target.is_symlink() or target.exists():
         raise EnvmagicError(
             "in-the-way",
-            f"{home.user_path(target)} is in the way: a package has a file of that name.",
+            f"{display.user_path(target)} is in the way: a package has a file of that name.",
             "Move it elsewhere and try again.",
             subject=str(target),
         )

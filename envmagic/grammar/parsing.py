@@ -11,8 +11,7 @@ from envmagic.grammar.asked import Asked, Help, meant, nearest, prefix
 from envmagic.grammar.meaning import Values, create, request
 from envmagic.grammar.table import TERMINAL, VERBS, Option, Positional, Verb, options_of
 from envmagic.model import Door
-from envmagic.names import RESERVED_VERBS
-from envmagic.requests import CellRequest
+from envmagic.requests import RESERVED_VERBS, CellRequest
 
 __all__ = ["parse", "parse_cell"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from envmagic import home, requirements
+from envmagic import display, requirements
 from envmagic.backends.base import Wanted
 from envmagic.backends.conda import environment_file, specs
 from envmagic.errors import EnvmagicError, WordsError
@@ -45,7 +45,7 @@ def check(wanted: Wanted, *, conda: bool = False) -> None:
         else:
             raise EnvmagicError(
                 "other-backend",
-                f"{home.user_path(file)} is for conda, and this environment is none of conda's.",
+                f"{display.user_path(file)} is for conda, and this environment is none of conda's.",
                 "Make one that is: --backend conda",
                 subject=str(file),
             )
@@ -67,17 +67,17 @@ def lines_of(file: Path) -> tuple[requirements.RequirementLine, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise EnvmagicError(
             "unreadable",
-            f"{home.user_path(file)} cannot be read: {error}.",
+            f"{display.user_path(file)} cannot be read: {error}.",
             subject=str(file),
         ) from error
-    return requirements.parse_lines(text, home.user_path(file))
+    return requirements.parse_lines(text, display.user_path(file))
 
 
 def existing_file(word: str, place: Place) -> Path:
     """The file `word` means, seen from `place`. Raises `WordsError` when it is not there."""
     path = place.directory / Path(word).expanduser()
     if not path.is_file():
-        raise WordsError("no-file", f"{home.user_path(path)} does not exist.", subject=str(path))
+        raise WordsError("no-file", f"{display.user_path(path)} does not exist.", subject=str(path))
     return path
 
 

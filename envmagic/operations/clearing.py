@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import home, journal, kernels, ownership, scratch
+from envmagic import display, journal, kernels, ownership, scratch
 from envmagic.backends.conda import metadata
 from envmagic.contents import DIRECTORIES, MARK, NOBODYS, Written
 from envmagic.errors import EnvmagicError
@@ -38,7 +38,7 @@ class Kept:
         tops = sorted({path.relative_to(self.prefix).parts[0] for path in self.files})
         more = f" and {len(tops) - 3} more" if len(tops) > 3 else ""
         names = ", ".join(tops[:3])
-        return f"{home.user_path(self.prefix)} keeps {names}{more}: {self.why}."
+        return f"{display.user_path(self.prefix)} keeps {names}{more}: {self.why}."
 
 
 def settle(prefix: Path) -> Kept | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from envmagic import backends, home, probe, satisfaction
+from envmagic import backends, display, probe, satisfaction
 from envmagic.backends.base import Wanted
 from envmagic.backends.conda import environment_file, metadata, specs
 from envmagic.errors import EnvmagicError, Problem, Severity, WordsError
@@ -47,7 +47,7 @@ def with_file(request: CreateRequest, place: Place) -> CreateRequest:
     if request.backend not in (None, BackendName.CONDA):
         raise WordsError(
             "other-backend",
-            f"{home.user_path(file)} is for conda, and --backend says {request.backend.value}.",
+            f"{display.user_path(file)} is for conda, and --backend says {request.backend.value}.",
             "Leave --backend out.",
             subject=str(file),
         )

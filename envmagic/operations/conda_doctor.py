@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from envmagic import home
+from envmagic import display
 from envmagic.backends.base import Wanted
 from envmagic.backends.conda import condarc, metadata
 from envmagic.errors import EnvmagicError, Problem, Severity
@@ -34,7 +34,7 @@ def gone(prefix: Path, kernel: Kernel | None) -> Problem | None:
         return None
     return Problem(
         "no-conda-meta",
-        f"{home.user_path(prefix)} was a conda environment, and its conda-meta/history is gone.",
+        f"{display.user_path(prefix)} was a conda environment, and its conda-meta/history is gone.",
         f"Make it again, or take its kernel away: %env remove {kernel.name} --yes",
         subject=str(prefix),
     )
@@ -50,7 +50,7 @@ def settings() -> Iterator[Found]:
 
 def look(environment: Environment, progress: Progress) -> Iterator[Found]:
     """What is wrong inside a conda environment: packages not whole, packages of another Python."""
-    prefix, shown = environment.prefix, home.user_path(environment.prefix)
+    prefix, shown = environment.prefix, display.user_path(environment.prefix)
     broken = tuple(metadata.broken(prefix))
     if broken:
 
@@ -71,7 +71,7 @@ def look(environment: Environment, progress: Progress) -> Iterator[Found]:
 
 def _left_behind(environment: Environment, progress: Progress) -> Iterator[Found]:
     """Distributions that pip installed for a Python which conda has replaced since."""
-    prefix, shown = environment.prefix, home.user_path(environment.prefix)
+    prefix, shown = environment.prefix, display.user_path(environment.prefix)
     for lib in sorted((prefix / "lib").glob("python3.*")):
         version = lib.name.removeprefix("python")
         if version == environment.short_version or not re.fullmatch(r"3\.\d+", version):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
-from envmagic import files, home, locks, names, probe, requirements
+from envmagic import display, files, home, locks, names, probe, requirements
 from envmagic.backends.conda import condarc, edits, environment_file, metadata, specs
 from envmagic.distributions import known
 from envmagic.errors import EnvmagicError, Problem, Severity
@@ -430,7 +430,7 @@ def _requirements(block: Block) -> tuple[str, ...]:
 def _diff(path: Path, old: bytes, content: bytes) -> str:
     import difflib
 
-    name = home.user_path(path)
+    name = display.user_path(path)
     before, after = (
         requirements.decode(raw)[0].splitlines(keepends=True) for raw in (old, content)
     )
@@ -459,7 +459,7 @@ def _conda_alone(package: str) -> Problem:
 def _own_section(path: Path) -> Problem:
     return Problem(
         "pip-section",
-        f"{home.user_path(path)} has a pip: section of its own, and conda takes only one.",
+        f"{display.user_path(path)} has a pip: section of its own, and conda takes only one.",
         f"Add this line to it: - {condafile.INCLUDE}",
         Severity.WARNING,
         str(path),

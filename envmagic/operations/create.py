@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from envmagic import home, kernels, probe
+from envmagic import display, home, kernels, probe
 from envmagic import pythons as interpreters
 from envmagic.backends import installers
 from envmagic.backends.base import Wanted
@@ -130,12 +130,12 @@ def _files(request: CreateRequest, place: Place) -> tuple[tuple[Path, ...], list
 
 def _is_vacant(prefix: Path) -> bool:
     """Whether an environment can be made at `prefix`. Raises when something else is there."""
-    shown = home.user_path(prefix)
+    shown = display.user_path(prefix)
     if prefix.is_symlink() and not probe.is_environment(prefix):
         raise EnvmagicError(
             "not-a-directory",
             f"{shown} is a link, and no environment is where it leads.",
-            f"Name the directory itself: %env create {home.typed(prefix.resolve())}",
+            f"Name the directory itself: %env create {display.typed(prefix.resolve())}",
             subject=str(prefix),
         )
     if prefix.is_dir():
@@ -163,18 +163,18 @@ def _is_vacant(prefix: Path) -> bool:
 def _present(prefix: Path, request: CreateRequest) -> Environment:
     """The environment at `prefix`, if it is what the request asks for."""
     environment = lookup.environment_at(prefix)
-    again = f"%env remove {home.typed(request.target or '.venv')} --yes"
+    again = f"%env remove {display.typed(request.target or '.venv')} --yes"
     if request.python is not None and not _has_python(environment, request.python):
         raise EnvmagicError(
             "other-python",
-            f"{home.user_path(prefix)} has Python {environment.version}, not {request.python}.",
+            f"{display.user_path(prefix)} has Python {environment.version}, not {request.python}.",
             f"To make it anew: {again}",
             subject=str(prefix),
         )
     if request.backend is not None and request.backend is not environment.backend:
         raise EnvmagicError(
             "other-backend",
-            f"{home.user_path(prefix)} was made with {environment.backend.value},"
+            f"{display.user_path(prefix)} was made with {environment.backend.value},"
             f" not {request.backend.value}.",
             f"To make it anew: {again}",
             subject=str(prefix),
@@ -194,7 +194,7 @@ def _renew(
 ) -> Kernel:
     """Install what is missing and see that the kernel is registered."""
     if not environment.owned:
-        notes.append(f"{home.user_path(environment.prefix)} was there already and was attached.")
+        notes.append(f"{display.user_path(environment.prefix)} was there already and was attached.")
     kernel, more = making.make_ready(environment, name, _lacking(environment, wanted), progress)
     notes += more
     return kernel

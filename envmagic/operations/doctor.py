@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import home, journal, kernels, locks, names, ownership, payload, probe
+from envmagic import display, home, journal, kernels, locks, names, ownership, payload, probe
 from envmagic.errors import EnvmagicError, Problem, Severity
 from envmagic.model import BackendName, Environment, Kernel, Place, Progress, Report
 from envmagic.operations import conda_doctor, lookup, making
@@ -93,7 +93,7 @@ def _kernel(kernel: Kernel) -> Iterator[Finding]:
         yield Finding(
             _problem(
                 "environment-gone",
-                f"The kernel {kernel.name!r} is for {home.user_path(kernel.prefix)},"
+                f"The kernel {kernel.name!r} is for {display.user_path(kernel.prefix)},"
                 " which is not there any more.",
                 f"%env remove {kernel.name} --yes" if ours else remove,
                 kernel.name,
@@ -104,7 +104,7 @@ def _kernel(kernel: Kernel) -> Iterator[Finding]:
         yield Finding(
             _problem(
                 "no-interpreter",
-                f"The kernel {kernel.name!r} cannot start: {home.user_path(python)} is missing.",
+                f"The kernel {kernel.name!r} cannot start: {display.user_path(python)} is missing.",
                 remove if not ours else "",
                 kernel.name,
             )
@@ -115,7 +115,7 @@ def _kernel(kernel: Kernel) -> Iterator[Finding]:
                 "bare-python",
                 f"The kernel {kernel.name!r} starts {python!r} without a path, which is whatever"
                 " Python the server runs on.",
-                f"Write an absolute path in {home.user_path(kernel.directory / 'kernel.json')}",
+                f"Write an absolute path in {display.user_path(kernel.directory / 'kernel.json')}",
                 kernel.name,
                 Severity.WARNING,
             )
@@ -136,8 +136,8 @@ def _foreign_ipykernel(kernel: Kernel, python: Path) -> Iterator[Finding]:
             _problem(
                 "no-ipykernel",
                 f"The kernel {kernel.name!r} cannot start: ipykernel is not installed in"
-                f" {home.user_path(prefix)}.",
-                f"%env attach {home.typed(prefix)}",
+                f" {display.user_path(prefix)}.",
+                f"%env attach {display.typed(prefix)}",
                 kernel.name,
             )
         )
@@ -162,7 +162,7 @@ def _environment(prefix: Path, progress: Progress) -> Iterator[Finding]:
         yield Finding(
             _problem(
                 "moved",
-                f"{home.user_path(prefix)} was moved or copied from {home.user_path(moved)};"
+                f"{display.user_path(prefix)} was moved or copied from {display.user_path(moved)};"
                 " its commands still point there.",
                 "Make it again: %env create NAME",
                 str(prefix),
@@ -194,7 +194,7 @@ def _contents(
         yield Finding(
             _problem(
                 "broken-distribution",
-                f"Files of {', '.join(broken)} are missing in {home.user_path(prefix)}.",
+                f"Files of {', '.join(broken)} are missing in {display.user_path(prefix)}.",
                 f"{shlex.quote(str(environment.python))} -m pip install --force-reinstall"
                 f" {' '.join(broken)}",
                 str(prefix),
@@ -213,8 +213,8 @@ def _contents(
             _problem(
                 "no-ipykernel",
                 f"The kernel {name!r} cannot start: ipykernel is not installed in"
-                f" {home.user_path(prefix)}.",
-                f"%env attach {home.typed(prefix)}",
+                f" {display.user_path(prefix)}.",
+                f"%env attach {display.typed(prefix)}",
                 name,
             ),
             ready if environment.owned else None,
@@ -223,7 +223,7 @@ def _contents(
         yield Finding(
             _problem(
                 "old-envmagic",
-                f"{home.user_path(prefix)} holds an older envmagic.",
+                f"{display.user_path(prefix)} holds an older envmagic.",
                 "%env doctor --fix",
                 str(prefix),
                 Severity.WARNING,
@@ -234,8 +234,8 @@ def _contents(
         yield Finding(
             _problem(
                 "no-kernel",
-                f"{home.user_path(prefix)} has no kernel.",
-                f"%env attach {home.typed(prefix)}",
+                f"{display.user_path(prefix)} has no kernel.",
+                f"%env attach {display.typed(prefix)}",
                 str(prefix),
                 Severity.WARNING,
             ),
@@ -267,7 +267,7 @@ def _leftovers(progress: Progress) -> Iterator[Finding]:
         hint = "%env create makes it again; %env doctor --fix clears it away."
         if entry.removing:
             code, message, hint = "half-deleted", "is only half removed", "%env doctor --fix"
-        shown = f"{home.user_path(prefix)} {message}."
+        shown = f"{display.user_path(prefix)} {message}."
         yield Finding(_problem(code, shown, hint, entry.prefix), settle)
     for left in _of_earlier_versions():
 
@@ -277,7 +277,7 @@ def _leftovers(progress: Progress) -> Iterator[Finding]:
         yield Finding(
             _problem(
                 "half-deleted",
-                f"{home.user_path(left)} was left by a command that was cut off.",
+                f"{display.user_path(left)} was left by a command that was cut off.",
                 "%env doctor --fix",
                 str(left),
                 Severity.WARNING,

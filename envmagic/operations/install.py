@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from envmagic import home, kernels, probe
+from envmagic import display, kernels, probe
 from envmagic.backends.base import Wanted
 from envmagic.errors import EnvmagicError, WordsError
 from envmagic.model import BackendName, Environment, Place, Progress, Report
@@ -53,7 +53,7 @@ def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Re
         if package not in installed and package not in of_conda:
             raise WordsError(
                 "not-installed",
-                f"{package} is not installed in {home.user_path(environment.prefix)}.",
+                f"{package} is not installed in {display.user_path(environment.prefix)}.",
                 subject=package,
             )
 
@@ -93,7 +93,7 @@ def _beside(place: Place, environment: Environment) -> tuple[Path, ...]:
     if not found:
         raise WordsError(
             "no-file",
-            f"There is no requirements.txt in {home.user_path(place.directory)}.",
+            f"There is no requirements.txt in {display.user_path(place.directory)}.",
             "%env record writes it.",
             subject=str(beside),
         )
@@ -111,7 +111,7 @@ def _environment(place: Place) -> Environment:
     if not probe.is_environment(place.prefix):
         raise EnvmagicError(
             "not-an-environment",
-            f"This notebook runs in {home.user_path(place.prefix)},"
+            f"This notebook runs in {display.user_path(place.prefix)},"
             " a Python that is no environment of its own.",
             "Make one first: %env create NAME",
             subject=str(place.prefix),

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import home, journal, kernels, locks, names, ownership, probe
+from envmagic import display, home, journal, kernels, locks, names, ownership, probe
 from envmagic.backends.conda import discovery
 from envmagic.errors import EnvmagicError, WordsError
 from envmagic.model import Door, Environment, Kernel, Place
@@ -36,7 +36,7 @@ class Target:
 def target(word: str | None, place: Place) -> Target:
     """Where `create` works for `word`: an existing environment of that NAME, else a new place."""
     if word is not None and word.lower().endswith(".ipynb"):
-        here = f"%env create --notebook {home.typed(word)}"
+        here = f"%env create --notebook {display.typed(word)}"
         raise WordsError(
             "is-a-notebook",
             f"{word!r} is a notebook.",
@@ -137,13 +137,13 @@ def _unfinished(entry: journal.Entry) -> EnvmagicError:
     if not locks.is_free(Path(entry.prefix)) and entry.running:
         return EnvmagicError(
             "locked",
-            f"{home.user_path(entry.prefix)} is being {what} by another envmagic.",
+            f"{display.user_path(entry.prefix)} is being {what} by another envmagic.",
             "Try again when that is done.",
             subject=entry.prefix,
         )
     return EnvmagicError(
         "half-deleted" if entry.removing else "half-made",
-        f"{home.user_path(entry.prefix)} is only half {what}.",
+        f"{display.user_path(entry.prefix)} is only half {what}.",
         "%env doctor --fix clears it away.",
         subject=entry.prefix,
     )
@@ -177,7 +177,7 @@ def _by_name(name: str) -> Target | None:
         found = {os.path.realpath(p): p for p in discovery.named(name)}
         chosen = names.suggest(name)
     if len(found) > 1:
-        listed = " and ".join(home.user_path(p) for p in found.values())
+        listed = " and ".join(display.user_path(p) for p in found.values())
         raise EnvmagicError(
             "ambiguous",
             f"{name!r} is more than one environment: {listed}.",

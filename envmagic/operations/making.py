@@ -9,7 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from envmagic import backends, home, journal, kernels, locks, ownership, payload, probe, process
+from envmagic import (
+    backends,
+    display,
+    journal,
+    kernels,
+    locks,
+    ownership,
+    payload,
+    probe,
+    process,
+)
 from envmagic import pythons as interpreters
 from envmagic._version import __version__
 from envmagic.backends import installers
@@ -54,7 +64,7 @@ def make(
         progress.step(f"Creating {spec.name} with Python{version} ({backend.name.value})")
         backend.create(spec, python.executable, _joined(wanted, _RUNTIME), progress)
         environment = probe.inspect(spec.prefix, owned=True)
-        _refuse_old(environment.version, home.user_path(spec.prefix))
+        _refuse_old(environment.version, display.user_path(spec.prefix))
         with ThreadPoolExecutor(1) as meanwhile:  # the installer is a process of its own
             copied = meanwhile.submit(payload.ensure, environment)
             notes += _filled(environment, _with_runtime(environment, wanted), progress)
@@ -89,7 +99,7 @@ def make_ready(
     What is installed there already is not changed. Returns its kernel and notes for the person.
     Raises `EnvmagicError`; what was newly installed is taken out again then.
     """
-    _refuse_old(environment.version, home.user_path(environment.prefix))
+    _refuse_old(environment.version, display.user_path(environment.prefix))
     before = versions(environment)
     notes: list[str] = []
     try:
@@ -148,7 +158,7 @@ def _mend(environment: Environment, before: dict[str, str], progress: Progress) 
     if broken:
         raise EnvmagicError(
             "broken-distribution",
-            f"Files of {', '.join(broken)} are missing in {home.user_path(environment.prefix)}.",
+            f"Files of {', '.join(broken)} are missing in {display.user_path(environment.prefix)}.",
             "%env doctor says more.",
             subject=str(environment.prefix),
         )
@@ -255,7 +265,7 @@ def _fill(environment: Environment, wanted: Wanted, progress: Progress, notes: l
         except EnvmagicError as error:
             raise EnvmagicError(
                 "cannot-attach",
-                f"ipykernel cannot be installed in {home.user_path(environment.prefix)}"
+                f"ipykernel cannot be installed in {display.user_path(environment.prefix)}"
                 f" without changing what is there. {error.problem.message}",
                 subject=str(environment.prefix),
             ) from error
@@ -303,7 +313,8 @@ def _try_import(environment: Environment, *, extension: bool) -> None:
     except process.CommandFailed as error:
         raise EnvmagicError(
             "kernel-cannot-start",
-            f"The kernel of {home.user_path(environment.prefix)} cannot start: {error.last_line}",
+            f"The kernel of {display.user_path(environment.prefix)} cannot start:"
+            f" {error.last_line}",
             subject=str(environment.prefix),
         ) from error
 
@@ -338,7 +349,7 @@ def _joined(wanted: Wanted, extra: Iterable[str]) -> Wanted:
 
 
 def _named(wanted: Wanted) -> str:
-    words = [*wanted.requirements, *(home.user_path(f) for f in wanted.files)]
+    words = [*wanted.requirements, *(display.user_path(f) for f in wanted.files)]
     hidden = {_bare(r) for r in payload.REQUIRES} - {"ipykernel"}
     shown = list(dict.fromkeys(_bare(w) for w in words if _bare(w) not in hidden))
     more = f" and {len(shown) - 5} more" if len(shown) > 5 else ""

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envmagic import files, locks, requirements
+from envmagic.display import user_path
 from envmagic.errors import Problem, Severity
-from envmagic.home import user_path
 from envmagic.model import Place
 from envmagic.operations.alternatives import agreed
 from envmagic.operations.entries import Context, Held, entries_of, lines_of

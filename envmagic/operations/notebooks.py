@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envmagic.display import user_path
 from envmagic.errors import EnvmagicError, Problem, Severity, WordsError
-from envmagic.home import user_path
 from envmagic.model import Door, Place
 
 if TYPE_CHECKING:

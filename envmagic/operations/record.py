@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from envmagic import requirements
+from envmagic.display import display, typed, user_path
 from envmagic.errors import EnvmagicError, Problem, Severity, WordsError
-from envmagic.home import display, typed, user_path
 from envmagic.model import Environment, Place, Progress, Report
 from envmagic.operations import notebooks, supplied, unconfirmed
 from envmagic.operations.entries import lines_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from envmagic import home, journal, kernels, ownership, probe
+from envmagic import display, journal, kernels, ownership, probe
 from envmagic.errors import EnvmagicError, Problem, Severity
 from envmagic.model import Door, Kernel, Place, Progress, Report, Switch
 from envmagic.operations import clearing, lookup, making
@@ -41,7 +41,7 @@ def remove(request: RemoveRequest, place: Place, progress: Progress) -> Report:
             again = Problem(
                 "not-confirmed",
                 "Nothing was removed.",
-                f"To do it: %env remove {home.typed(request.target)} --yes",
+                f"To do it: %env remove {display.typed(request.target)} --yes",
                 Severity.INFO,
             )
             return Report("remove", data, problems=(*problems, again), failed=True)
@@ -76,7 +76,7 @@ def _plan_problems(prefix: Path, kernel: Kernel | None, *, deletes: bool) -> tup
     if kernel is None and not deletes:
         raise EnvmagicError(
             "not-ours",
-            f"{home.user_path(prefix)} was not made by envmagic and has no kernel of ours.",
+            f"{display.user_path(prefix)} was not made by envmagic and has no kernel of ours.",
             subject=str(prefix),
         )
     if deletes or not prefix.exists():
@@ -84,7 +84,7 @@ def _plan_problems(prefix: Path, kernel: Kernel | None, *, deletes: bool) -> tup
     return (
         Problem(
             "kept",
-            f"{home.user_path(prefix)} stays: envmagic did not make it.",
+            f"{display.user_path(prefix)} stays: envmagic did not make it.",
             severity=Severity.INFO,
             subject=str(prefix),
         ),
@@ -97,7 +97,7 @@ def _refuse_running(prefix: Path, kernel: Kernel | None, place: Place, *, delete
     if here and deletes and place.door is Door.TERMINAL:
         raise EnvmagicError(
             "in-use",
-            f"This command itself runs from {home.user_path(prefix)}.",
+            f"This command itself runs from {display.user_path(prefix)}.",
             "Use the envmagic of another environment.",
             subject=str(prefix),
         )
@@ -118,7 +118,7 @@ def _refuse_running(prefix: Path, kernel: Kernel | None, place: Place, *, delete
     if pids:
         raise EnvmagicError(
             "in-use",
-            f"A process still runs in {home.user_path(prefix)} (pid {pids[0]}).",
+            f"A process still runs in {display.user_path(prefix)} (pid {pids[0]}).",
             "Shut its kernel down first.",
             subject=str(prefix),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from envmagic import home, kernels, names, payload
+from envmagic import display, kernels, names, payload
 from envmagic.errors import EnvmagicError, WordsError
 from envmagic.model import Kernel, Place, Progress, Report
 from envmagic.operations import lookup
@@ -55,7 +55,7 @@ def _kernel(word: str, place: Place) -> Kernel:
     environment = lookup.environment_at(at.prefix)
     raise EnvmagicError(
         "not-registered",
-        f"{home.user_path(environment.prefix)} is no kernel yet.",
-        f"%env attach {home.typed(word)}",
+        f"{display.user_path(environment.prefix)} is no kernel yet.",
+        f"%env attach {display.typed(word)}",
         subject=word,
     )

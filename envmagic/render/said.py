@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from envmagic import home
+from envmagic import display
 from envmagic.render.parts import Fact
 
 __all__ = [
@@ -25,7 +25,7 @@ _FEW = 6
 
 def path(text: str) -> str:
     """A path for a person's eyes."""
-    return home.user_path(text)
+    return display.user_path(text)
 
 
 def near(text: str) -> str:
@@ -35,7 +35,7 @@ def near(text: str) -> str:
         here = Path.cwd()
     except OSError:  # it is gone
         return path(text)
-    return home.display(Path(text), here)
+    return display.display(Path(text), here)
 
 
 def file_size(size: int) -> str:

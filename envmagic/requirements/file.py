@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from envmagic.display import user_path
 from envmagic.errors import EnvmagicError
-from envmagic.home import user_path
 from envmagic.requirements.block import Block
 from envmagic.requirements.lines import RequirementLine, decode, parse_lines
 from envmagic.requirements.marked import MarkedFile, rendered

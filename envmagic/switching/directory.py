@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from envmagic import home
+from envmagic import display
 from envmagic.errors import EnvmagicError
 from envmagic.locks import try_lock
 
@@ -82,14 +82,16 @@ def unusable(kernel: str, error: OSError) -> EnvmagicError:
     import errno
 
     place = tempfile.tempdir  # None when there is none that can be used at all
-    where = f"the temporary directory {home.user_path(place)}" if place else "a temporary directory"
+    where = (
+        f"the temporary directory {display.user_path(place)}" if place else "a temporary directory"
+    )
     start = f"The kernel {kernel!r} does not start: "
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
         message = f"{start}there is no space left in {where}."
         return EnvmagicError("no-space", message, "Make room there.", subject=kernel)
     if place and not Path(place).is_dir():
         message = f"{start}{where} is not there any more."
-        hint = f"Make it again: !mkdir {'' if os.name == 'nt' else '-p '}{home.typed(place)}"
+        hint = f"Make it again: !mkdir {'' if os.name == 'nt' else '-p '}{display.typed(place)}"
         return EnvmagicError("not-writable", message, hint, subject=kernel)
     message = f"{start}{where} cannot be written ({(error.strerror or str(error)).lower()})."
     hint = "Start Jupyter with TMPDIR set to a directory you can write to."

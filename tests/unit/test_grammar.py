@@ -12,7 +12,7 @@ from envmagic.grammar import help, parse, parse_cell, split
 from envmagic.grammar.asked import Asked, Help
 from envmagic.grammar.table import VERBS, options_of
 from envmagic.model import BackendName, Door
-from envmagic.names import VERBS as NAMES
+from envmagic.requests import VERBS as NAMES
 
 
 def asked(line: str, door: Door = Door.NOTEBOOK) -> Asked:

@@ -13,7 +13,7 @@ import pytest
 from conftest import Isolated
 from support.processes import eventually, runs
 
-from envmagic import files, home, locks, names, process, scratch
+from envmagic import display, files, locks, names, process, scratch
 from envmagic.errors import EnvmagicError, WordsError
 
 
@@ -49,9 +49,9 @@ def test_a_paths_kernel_is_called_after_it_or_its_parent() -> None:
 
 
 def test_paths_below_the_home_directory_are_shown_with_a_tilde(isolated: object) -> None:
-    assert home.user_path(Path.home() / "x") == "~/x"
-    assert home.user_path(Path.home()) == "~"
-    assert home.user_path(f"{Path.home()}else/x") == f"{Path.home()}else/x"
+    assert display.user_path(Path.home() / "x") == "~/x"
+    assert display.user_path(Path.home()) == "~"
+    assert display.user_path(f"{Path.home()}else/x") == f"{Path.home()}else/x"
 
 
 def test_writing_the_same_again_writes_nothing(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from envmagic import home, process
+from envmagic import display, process
 from envmagic.backends.conda import condarc, environment_file, metadata, specs
 from envmagic.backends.conda.engine import Change, NotInChannels
 from envmagic.errors import EnvmagicError
@@ -169,7 +169,7 @@ def _installed(prefix: Path) -> list[Any]:
             if metadata.is_json(file):
                 raise EnvmagicError(
                     "bad-conda-meta",
-                    f"{home.user_path(file)} cannot be read: {error}.",
+                    f"{display.user_path(file)} cannot be read: {error}.",
                     subject=str(file),
                 ) from error
             file.unlink()  # cut off while it was written: its package is linked anew

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from envmagic import home
+from envmagic import display
 from envmagic.errors import EnvmagicError
 
 __all__ = ["CONDA_FORGE", "Condarc", "files", "has_reader", "load", "read_yaml"]
@@ -97,12 +97,16 @@ def read_yaml(file: Path, code: str) -> Any:
         return YAML(typ="safe", pure=True).load(file.read_bytes())
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = f"Line {mark.line + 1} of {home.user_path(file)}" if mark else home.user_path(file)
+        where = (
+            f"Line {mark.line + 1} of {display.user_path(file)}"
+            if mark
+            else display.user_path(file)
+        )
         problem = error.problem or error.context or "it cannot be read"
         raise EnvmagicError(code, f"{where} is no YAML: {problem}.", subject=str(file)) from error
     except (YAMLError, OSError, UnicodeDecodeError) as error:
         raise EnvmagicError(
-            code, f"{home.user_path(file)} cannot be read: {error}.", subject=str(file)
+            code, f"{display.user_path(file)} cannot be read: {error}.", subject=str(file)
         ) from error
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from envmagic import home
+from envmagic import display
 from envmagic.backends.conda import condarc, plain_yaml, worker
 from envmagic.errors import EnvmagicError
 from envmagic.model import Silent
@@ -182,7 +182,9 @@ def _refusal(edit: Edit, text: bytes, why: Unreadable, *, certain: bool) -> Envm
     line = why.line if as_it_is else min(why.line, _last_kept(edit))
     if certain:
         return _no_place(edit.path, line, why.reason if as_it_is else f"with it, {why.reason}")
-    where = f"line {line} of {home.user_path(edit.path)}" if line else home.user_path(edit.path)
+    where = (
+        f"line {line} of {display.user_path(edit.path)}" if line else display.user_path(edit.path)
+    )
     return EnvmagicError(
         "no-extra",
         f"Without a YAML reader {where} cannot be told for certain; the file was left as it was.",
@@ -195,7 +197,7 @@ def _no_place(path: Path, line: int, why: str) -> EnvmagicError:
     where = f" (line {line})" if line else ""
     return EnvmagicError(
         "record-place",
-        f"There is no place for the record in {home.user_path(path)}{where}: {why}.",
+        f"There is no place for the record in {display.user_path(path)}{where}: {why}.",
         "Write `dependencies:` with one package a line, each behind '- '.",
         subject=str(path),
     )

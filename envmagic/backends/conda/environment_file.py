@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from envmagic import home
+from envmagic import display
 from envmagic.backends.conda import condarc, specs, worker
 from envmagic.errors import EnvmagicError
 from envmagic.model import Silent
@@ -142,5 +142,5 @@ def _text(value: Any) -> str | None:
 
 
 def _wrong(path: Path, line: int, what: str) -> EnvmagicError:
-    where = f"Line {line} of {home.user_path(path)}" if line else home.user_path(path)
+    where = f"Line {line} of {display.user_path(path)}" if line else display.user_path(path)
     return EnvmagicError("bad-environment-file", f"{where}: {what}.", subject=str(path))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from envmagic import home, process
+from envmagic import display, process
 from envmagic.backends.conda import specs as words
 from envmagic.backends.conda.engine import Change, NotInChannels
 from envmagic.errors import EnvmagicError
@@ -80,7 +80,7 @@ class ExecutableEngine:
         except process.CommandFailed as error:
             raise EnvmagicError(
                 "no-backend",
-                f"{home.user_path(self.path)} cannot be used: {error.reason}.",
+                f"{display.user_path(self.path)} cannot be used: {error.reason}.",
                 "Set ENVMAGIC_CONDA=rattler to do without it.",
                 subject=str(self.path),
             ) from error
