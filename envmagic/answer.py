@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from envmagic.errors import EnvmagicError
-from envmagic.model import Progress, Report, Silent
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import Progress, Report, Silent
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from envmagic.errors import EnvmagicError, Problem
+    from envmagic.core.errors import EnvmagicError, Problem
+    from envmagic.core.model import Report
     from envmagic.grammar.asked import Asked, Help
-    from envmagic.model import Report
 
 __all__ = ["main", "run"]
 
@@ -65,9 +65,9 @@ def _about(words: Sequence[str]) -> int:
 
 def _verb(words: Sequence[str]) -> int:
     from envmagic import grammar
-    from envmagic.errors import EnvmagicError
+    from envmagic.core.errors import EnvmagicError
+    from envmagic.core.model import Door
     from envmagic.grammar.asked import Help
-    from envmagic.model import Door
 
     try:
         asked = grammar.parse(words, Door.TERMINAL)
@@ -93,7 +93,7 @@ def _help(asked: Help) -> str:
 
 def _run(asked: Asked) -> Report:
     from envmagic import operations, place
-    from envmagic.model import Silent
+    from envmagic.core.model import Silent
     from envmagic.progress import Milestones
 
     progress = Silent() if asked.json else Milestones()
@@ -102,7 +102,7 @@ def _run(asked: Asked) -> Report:
 
 def _say(report: Report, *, as_json: bool) -> None:
     from envmagic import render
-    from envmagic.model import Door
+    from envmagic.core.model import Door
     from envmagic.render.recorded import lines
 
     printed = lines(report)
@@ -118,7 +118,7 @@ def _say(report: Report, *, as_json: bool) -> None:
 
 def _say_error(error: EnvmagicError, words: Sequence[str]) -> None:
     """One line on standard error; with `--json` the envelope on standard output as well."""
-    from envmagic.model import Report
+    from envmagic.core.model import Report
 
     if "--json" in words:
         verb = next((word for word in words if not word.startswith("-")), "")
@@ -127,7 +127,7 @@ def _say_error(error: EnvmagicError, words: Sequence[str]) -> None:
 
 
 def _say_problem(problem: Problem) -> None:
-    from envmagic.model import Door
+    from envmagic.core.model import Door
     from envmagic.render import hint_at
 
     hint = hint_at(problem.hint, Door.TERMINAL)

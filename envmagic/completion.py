@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envmagic import home, names
+from envmagic import home
+from envmagic.core import names
 from envmagic.grammar.table import VERBS, Option, Verb, options_of
 
 if TYPE_CHECKING:

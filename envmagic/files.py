@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from envmagic import scratch
-from envmagic.display import user_path
-from envmagic.errors import EnvmagicError
+from envmagic.core.display import user_path
+from envmagic.core.errors import EnvmagicError
 
 __all__ = ["is_writable_directory", "write_atomic", "write_over"]
 

@@ -17,9 +17,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from envmagic import display, files, home, scratch
+from envmagic import files, home, scratch
 from envmagic.contents import MARK
-from envmagic.errors import EnvmagicError
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError
 
 __all__ = ["Entry", "begin", "finish", "is_of", "removing", "unfinished", "unfinished_at"]
 

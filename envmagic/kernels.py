@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from envmagic import display, files, layout, names, scratch
+from envmagic import files, layout, scratch
 from envmagic._version import PACKAGE, __version__
-from envmagic.errors import EnvmagicError
-from envmagic.model import BackendName, Environment, Kernel
+from envmagic.core import display, names
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import BackendName, Environment, Kernel
 
 __all__ = [
     "by_prefix",

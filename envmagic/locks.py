@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from envmagic import display, home
-from envmagic.errors import EnvmagicError
+from envmagic import home
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError
 
 __all__ = ["give_back", "held", "is_free", "lock", "take", "try_lock"]
 

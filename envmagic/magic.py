@@ -13,15 +13,15 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 from envmagic import recorder
-from envmagic.errors import EnvmagicError
-from envmagic.requests import RESERVED_VERBS, VERBS
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.verbs import RESERVED_VERBS, VERBS
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
+    from envmagic.core.model import Report
     from envmagic.grammar.asked import Asked, Help
-    from envmagic.model import Report
 
 __all__ = ["load", "unload"]
 
@@ -30,7 +30,7 @@ _OURS = frozenset((*VERBS, *RESERVED_VERBS))
 _FIRST_WORD = re.compile(r"\s*([^\s=]+)(?!\s*=)(?=\s|$)")
 _CELL = re.compile(r"%%env(?:magic)?(?=\s|$)")
 _NAME = "envmagic"
-_REPORT = "envmagic.model.Report"
+_REPORT = "envmagic.core.model.Report"
 _SHOWN = "envmagic.answer.Shown"
 
 
@@ -162,7 +162,7 @@ _loaded: weakref.WeakKeyDictionary[InteractiveShell, _Loaded] = weakref.WeakKeyD
 def _line(shell: InteractiveShell, line: str) -> object:
     def ask() -> Asked | Help:
         from envmagic import grammar
-        from envmagic.model import Door
+        from envmagic.core.model import Door
 
         return grammar.parse(grammar.split(line), Door.NOTEBOOK)
 
@@ -174,7 +174,7 @@ def _words(shell: InteractiveShell, words: Callable[[], tuple[str, ...]]) -> obj
 
     def ask() -> Asked | Help:
         from envmagic import grammar
-        from envmagic.model import Door
+        from envmagic.core.model import Door
 
         return grammar.parse(words(), Door.NOTEBOOK)
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from envmagic.display import user_path
-from envmagic.errors import EnvmagicError
+from envmagic.core.display import user_path
+from envmagic.core.errors import EnvmagicError
 
 __all__ = ["LIMIT", "Cell", "NotebookFile", "parse", "read"]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from envmagic import layout, scratch
 from envmagic._version import PACKAGE, __version__
 from envmagic.contents import Written
-from envmagic.model import Environment
+from envmagic.core.model import Environment
 
 __all__ = ["MINIMUM_PYTHON", "REQUIRES", "ensure", "fits", "is_stale", "requirements_for"]
 

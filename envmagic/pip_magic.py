@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envmagic.errors import WordsError
+from envmagic.core.errors import WordsError
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

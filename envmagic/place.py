@@ -7,15 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envmagic import names
-from envmagic.errors import WordsError
-from envmagic.model import Door, Place
-from envmagic.requests import (
-    AttachRequest,
-    CreateRequest,
-    InstallRequest,
-    Request,
-)
+from envmagic.core import names
+from envmagic.core.errors import WordsError
+from envmagic.core.model import Door, Place
+from envmagic.core.verbs import AttachRequest, CreateRequest, InstallRequest, Request
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

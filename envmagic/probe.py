@@ -9,10 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from envmagic import display
-from envmagic.errors import EnvmagicError, WordsError
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError, WordsError
+from envmagic.core.model import BackendName, Environment
 from envmagic.layout import interpreter
-from envmagic.model import BackendName, Environment
 
 __all__ = [
     "broken_distributions",

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
-from envmagic.display import user_text
+from envmagic.core.display import user_text
 
 if TYPE_CHECKING:
     from IPython.core.display_functions import DisplayHandle

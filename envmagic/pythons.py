@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envmagic import process
-from envmagic.errors import EnvmagicError, WordsError
+from envmagic.core.errors import EnvmagicError, WordsError
 
 __all__ = ["Python", "find", "installed", "running"]
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from envmagic.model import Place
+    from envmagic.core.model import Place
 
 __all__ = ["Session", "install", "session", "uninstall"]
 
@@ -193,7 +193,7 @@ class _Recorder:
 
     def _write(self) -> None:
         from envmagic import operations
-        from envmagic.errors import Severity
+        from envmagic.core.errors import Severity
 
         here = self._here()
         if here is None or here.notebook is None or here.executing:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from envmagic.backends.base import Backend
-from envmagic.errors import EnvmagicError
-from envmagic.model import BackendName, Environment
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import BackendName, Environment
 
 __all__ = ["available", "choose", "for_environment", "get"]
 

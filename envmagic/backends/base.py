@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from envmagic.model import BackendName, Environment, EnvSpec, Progress
+from envmagic.core.model import BackendName, Environment, EnvSpec, Progress
 
 __all__ = ["Backend", "Wanted"]
 

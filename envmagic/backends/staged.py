@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from envmagic import display
-from envmagic.errors import EnvmagicError
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError
 
 __all__ = ["move_in"]
 

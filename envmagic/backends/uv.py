@@ -7,8 +7,8 @@ from pathlib import Path
 from envmagic import process
 from envmagic.backends import installers
 from envmagic.backends.base import Wanted
-from envmagic.errors import EnvmagicError
-from envmagic.model import BackendName, EnvSpec, Progress
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import BackendName, EnvSpec, Progress
 
 __all__ = ["UvBackend"]
 

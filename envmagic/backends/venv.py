@@ -8,7 +8,7 @@ from pathlib import Path
 from envmagic import process
 from envmagic.backends import installers
 from envmagic.backends.base import Wanted
-from envmagic.model import BackendName, EnvSpec, Progress
+from envmagic.core.model import BackendName, EnvSpec, Progress
 
 __all__ = ["VenvBackend"]
 

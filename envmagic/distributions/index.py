@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from envmagic import files, home
+from envmagic.core.errors import EnvmagicError
 from envmagic.distributions.editables import is_standing, stamp
 from envmagic.distributions.installed import Found, conda_packages, found_in
 from envmagic.distributions.known import known
-from envmagic.errors import EnvmagicError
 
 __all__ = ["Distribution", "Index", "index_of"]
 

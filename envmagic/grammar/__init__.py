@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from envmagic.grammar.asked import Asked, Help
 
 if TYPE_CHECKING:
-    from envmagic.model import Door
+    from envmagic.core.model import Door
 
 __all__ = ["parse", "parse_cell", "split"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from envmagic.requests import Request
+    from envmagic.core.verbs import Request
 
 __all__ = ["Asked", "Help", "meant", "nearest", "prefix"]
 
@@ -43,7 +43,7 @@ def nearest(word: str, among: Iterable[str], *, closeness: float = 0.6) -> tuple
 
 def meant(word: str, *, closeness: float = 0.6) -> tuple[str, ...]:
     """The verbs that `word` may have been meant to be: mistyped, or what other tools call it."""
-    from envmagic.requests import VERBS
+    from envmagic.core.verbs import VERBS
 
     other = _OTHER_WORDS.get(word.lower())
     if other is not None:

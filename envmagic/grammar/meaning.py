@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from envmagic.model import BackendName
-from envmagic.requests import (
+from envmagic.core.model import BackendName
+from envmagic.core.verbs import (
     AttachRequest,
     CreateRequest,
     DoctorRequest,

@@ -6,12 +6,12 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from envmagic.errors import WordsError
+from envmagic.core.errors import WordsError
+from envmagic.core.model import Door
+from envmagic.core.verbs import RESERVED_VERBS, CellRequest
 from envmagic.grammar.asked import Asked, Help, meant, nearest, prefix
 from envmagic.grammar.meaning import Values, create, request
 from envmagic.grammar.table import TERMINAL, VERBS, Option, Positional, Verb, options_of
-from envmagic.model import Door
-from envmagic.requests import RESERVED_VERBS, CellRequest
 
 __all__ = ["parse", "parse_cell"]
 

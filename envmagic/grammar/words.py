@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from envmagic.errors import WordsError
+from envmagic.core.errors import WordsError
 
 __all__ = ["split"]
 

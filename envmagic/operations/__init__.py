@@ -2,65 +2,66 @@
 
 from __future__ import annotations
 
-from envmagic import requests, scratch
-from envmagic.errors import Problem
-from envmagic.model import Place, Progress, Report
+from envmagic import scratch
+from envmagic.core import verbs
+from envmagic.core.errors import Problem
+from envmagic.core.model import Place, Progress, Report
 
 __all__ = ["keep_record", "run"]
 
 
-def run(request: requests.Request, place: Place, progress: Progress) -> Report:
+def run(request: verbs.Request, place: Place, progress: Progress) -> Report:
     """Carry out `request` at `place`. Raises `EnvmagicError` when it could not be done.
 
     What an earlier one left that was killed is cleared away first.
     """
     scratch.sweep(progress.step)
     match request:
-        case requests.CreateRequest():
+        case verbs.CreateRequest():
             from envmagic.operations.create import create
 
             return create(request, place, progress)
-        case requests.CellRequest():
+        case verbs.CellRequest():
             from envmagic.operations.create import cell
 
             return cell(request, place, progress)
-        case requests.AttachRequest():
+        case verbs.AttachRequest():
             from envmagic.operations.attach import attach
 
             return attach(request, place, progress)
-        case requests.UseRequest():
+        case verbs.UseRequest():
             from envmagic.operations.use import use
 
             return use(request, place, progress)
-        case requests.InstallRequest():
+        case verbs.InstallRequest():
             from envmagic.operations.install import install
 
             return install(request, place, progress)
-        case requests.UninstallRequest():
+        case verbs.UninstallRequest():
             from envmagic.operations.install import uninstall
 
             return uninstall(request, place, progress)
-        case requests.SyncRequest():
+        case verbs.SyncRequest():
             from envmagic.operations.install import sync
 
             return sync(request, place, progress)
-        case requests.RecordRequest():
+        case verbs.RecordRequest():
             from envmagic.operations.record import record
 
             return record(request, place, progress)
-        case requests.ListRequest():
+        case verbs.ListRequest():
             from envmagic.operations.overview import list_all
 
             return list_all(request, place, progress)
-        case requests.StatusRequest():
+        case verbs.StatusRequest():
             from envmagic.operations.overview import status
 
             return status(request, place, progress)
-        case requests.RemoveRequest():
+        case verbs.RemoveRequest():
             from envmagic.operations.remove import remove
 
             return remove(request, place, progress)
-        case requests.DoctorRequest():
+        case verbs.DoctorRequest():
             from envmagic.operations.doctor import doctor
 
             return doctor(request, place, progress)

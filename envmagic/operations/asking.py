@@ -7,11 +7,12 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from envmagic import display, requirements
+from envmagic import requirements
 from envmagic.backends.base import Wanted
 from envmagic.backends.conda import environment_file, specs
-from envmagic.errors import EnvmagicError, WordsError
-from envmagic.model import Place
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError, WordsError
+from envmagic.core.model import Place
 
 __all__ = ["body_lines", "check", "existing_file", "lines_of", "requirement"]
 

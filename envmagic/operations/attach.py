@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 from envmagic.backends.base import Wanted
-from envmagic.model import Place, Progress, Report
+from envmagic.core.model import Place, Progress, Report
+from envmagic.core.schema import CreateData
+from envmagic.core.verbs import AttachRequest
 from envmagic.operations import lookup, making
 from envmagic.operations.moving import move, start_recording
-from envmagic.requests import AttachRequest
-from envmagic.shapes import CreateData
 
 __all__ = ["attach"]
 

@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import display, journal, kernels, ownership, scratch
+from envmagic import journal, kernels, ownership, scratch
 from envmagic.backends.conda import metadata
 from envmagic.contents import DIRECTORIES, MARK, NOBODYS, Written
-from envmagic.errors import EnvmagicError
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError
 from envmagic.operations.running import pids_in
 
 __all__ = ["Kept", "clear", "settle", "written_in"]

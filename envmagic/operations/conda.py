@@ -9,12 +9,13 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from envmagic import backends, display, probe, satisfaction
+from envmagic import backends, probe, satisfaction
 from envmagic.backends.base import Wanted
 from envmagic.backends.conda import environment_file, metadata, specs
-from envmagic.errors import EnvmagicError, Problem, Severity, WordsError
-from envmagic.model import BackendName, Environment, Place, Progress
-from envmagic.requests import CreateRequest
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
+from envmagic.core.model import BackendName, Environment, Place, Progress
+from envmagic.core.verbs import CreateRequest
 
 __all__ = [
     "by_pip",

@@ -7,11 +7,11 @@ import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from envmagic import display
 from envmagic.backends.base import Wanted
 from envmagic.backends.conda import condarc, metadata
-from envmagic.errors import EnvmagicError, Problem, Severity
-from envmagic.model import Environment, Kernel, Progress
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError, Problem, Severity
+from envmagic.core.model import Environment, Kernel, Progress
 from envmagic.operations import conda, making
 
 __all__ = ["gone", "is_somebody_else_s", "look", "settings"]

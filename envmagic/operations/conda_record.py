@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
-from envmagic import display, files, home, locks, names, probe, requirements
+from envmagic import files, home, locks, probe, requirements
 from envmagic.backends.conda import condarc, edits, environment_file, metadata, specs
+from envmagic.core import display, names
+from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.distributions import known
-from envmagic.errors import EnvmagicError, Problem, Severity
 from envmagic.operations.entries import Held
 from envmagic.operations.succession import Succession, stem
 from envmagic.requirements import Block, Entry, Kind, Pin, condafile

@@ -8,18 +8,28 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from envmagic import display, home, kernels, probe
+from envmagic import home, kernels, probe
 from envmagic import pythons as interpreters
 from envmagic.backends import installers
 from envmagic.backends.base import Wanted
 from envmagic.backends.conda import environment_file, specs
-from envmagic.errors import EnvmagicError, Problem, Severity
-from envmagic.model import BackendName, Door, Environment, EnvSpec, Kernel, Place, Progress, Report
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError, Problem, Severity
+from envmagic.core.model import (
+    BackendName,
+    Door,
+    Environment,
+    EnvSpec,
+    Kernel,
+    Place,
+    Progress,
+    Report,
+)
+from envmagic.core.schema import CreateData
+from envmagic.core.verbs import CellRequest, CreateRequest
 from envmagic.operations import asking, conda, lookup, making
 from envmagic.operations.moving import Recorded, move, start_recording
-from envmagic.requests import CellRequest, CreateRequest
 from envmagic.satisfaction import missing
-from envmagic.shapes import CreateData
 
 __all__ = ["cell", "create"]
 

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import display, home, journal, kernels, locks, names, ownership, payload, probe
-from envmagic.errors import EnvmagicError, Problem, Severity
-from envmagic.model import BackendName, Environment, Kernel, Place, Progress, Report
+from envmagic import home, journal, kernels, locks, ownership, payload, probe
+from envmagic.core import display, names
+from envmagic.core.errors import EnvmagicError, Problem, Severity
+from envmagic.core.model import BackendName, Environment, Kernel, Place, Progress, Report
+from envmagic.core.schema import DoctorData
+from envmagic.core.verbs import DoctorRequest
 from envmagic.operations import conda_doctor, lookup, making
-from envmagic.requests import DoctorRequest
-from envmagic.shapes import DoctorData
 
 __all__ = ["doctor"]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envmagic.display import user_path
+from envmagic.core.display import user_path
+from envmagic.core.errors import Problem, Severity
 from envmagic.distributions import Distribution, Index
-from envmagic.errors import Problem, Severity
 from envmagic.imports import Where
 from envmagic.imports.follow import tree_of
 from envmagic.operations.needs import Need, Needs

@@ -6,15 +6,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from envmagic import display, kernels, probe
+from envmagic import kernels, probe
 from envmagic.backends.base import Wanted
-from envmagic.errors import EnvmagicError, WordsError
-from envmagic.model import BackendName, Environment, Place, Progress, Report
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError, WordsError
+from envmagic.core.model import BackendName, Environment, Place, Progress, Report
+from envmagic.core.schema import InstallData
+from envmagic.core.verbs import InstallRequest, SyncRequest, UninstallRequest
 from envmagic.operations import asking, conda, lookup, making
 from envmagic.operations.moving import start_recording
-from envmagic.requests import InstallRequest, SyncRequest, UninstallRequest
 from envmagic.satisfaction import closure
-from envmagic.shapes import InstallData
 
 __all__ = ["install", "sync", "uninstall"]
 

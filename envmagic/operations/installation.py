@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import Door, Environment, Place
 from envmagic.distributions import Index, index_of
-from envmagic.errors import EnvmagicError
-from envmagic.model import Door, Environment, Place
 from envmagic.operations import notebooks
 
 __all__ = ["Installations", "Installed"]

@@ -8,11 +8,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import display, home, journal, kernels, locks, names, ownership, probe
+from envmagic import home, journal, kernels, locks, ownership, probe
 from envmagic.backends.conda import discovery
-from envmagic.errors import EnvmagicError, WordsError
-from envmagic.model import Door, Environment, Kernel, Place
-from envmagic.shapes import EnvironmentData
+from envmagic.core import display, names
+from envmagic.core.errors import EnvmagicError, WordsError
+from envmagic.core.model import Door, Environment, Kernel, Place
+from envmagic.core.schema import EnvironmentData
 
 __all__ = [
     "Target",

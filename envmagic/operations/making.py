@@ -9,26 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from envmagic import (
-    backends,
-    display,
-    journal,
-    kernels,
-    locks,
-    ownership,
-    payload,
-    probe,
-    process,
-)
+from envmagic import backends, journal, kernels, locks, ownership, payload, probe, process
 from envmagic import pythons as interpreters
 from envmagic._version import __version__
 from envmagic.backends import installers
 from envmagic.backends.base import Wanted
 from envmagic.backends.conda import discovery
-from envmagic.errors import EnvmagicError
-from envmagic.model import BackendName, Environment, EnvSpec, Kernel, Progress
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import BackendName, Environment, EnvSpec, Kernel, Progress
+from envmagic.core.schema import Change
 from envmagic.operations import clearing, conda
-from envmagic.shapes import Change
 
 __all__ = [
     "NOTHING",

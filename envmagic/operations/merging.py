@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envmagic import files, locks, requirements
-from envmagic.display import user_path
-from envmagic.errors import Problem, Severity
-from envmagic.model import Place
+from envmagic.core.display import user_path
+from envmagic.core.errors import Problem, Severity
+from envmagic.core.model import Place
+from envmagic.core.schema import RecordedNotebook
 from envmagic.operations.alternatives import agreed
 from envmagic.operations.entries import Context, Held, entries_of, lines_of
 from envmagic.operations.installation import Installations
@@ -21,7 +22,6 @@ from envmagic.operations.reporting import notebook_data
 from envmagic.operations.succession import Succession, succession
 from envmagic.requirements import Block, Entry, Kind, Pin, RequirementsFile
 from envmagic.requirements.pieces import lines_of as lines_of_text
-from envmagic.shapes import RecordedNotebook
 
 if TYPE_CHECKING:
     from envmagic.operations import conda_record

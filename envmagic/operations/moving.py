@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic.errors import Problem
-from envmagic.model import BackendName, Door, Environment, Kernel, Place, Progress
+from envmagic.core.errors import Problem
+from envmagic.core.model import BackendName, Door, Environment, Kernel, Place, Progress
+from envmagic.core.schema import RecordData, SwitchData
 from envmagic.operations import lookup
-from envmagic.shapes import RecordData, SwitchData
 
 __all__ = ["Recorded", "move", "start_recording"]
 

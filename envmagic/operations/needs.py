@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from envmagic import notebookfile, requirements
+from envmagic.core.errors import EnvmagicError
 from envmagic.distributions import (
     Evidence,
     Index,
@@ -19,7 +20,6 @@ from envmagic.distributions import (
     is_standard,
     known,
 )
-from envmagic.errors import EnvmagicError
 from envmagic.imports import Followed, ImportSite, Install, Scan, Where, follow, scan_cell
 from envmagic.imports.follow import tree_of
 from envmagic.notebookfile import NotebookFile

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envmagic.display import user_path
-from envmagic.errors import EnvmagicError, Problem, Severity, WordsError
-from envmagic.model import Door, Place
+from envmagic.core.display import user_path
+from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
+from envmagic.core.model import Door, Place
 
 if TYPE_CHECKING:
     from envmagic.process import CommandFailed

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from envmagic import process
 from envmagic.backends import installers
+from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.distributions import Evidence
-from envmagic.errors import EnvmagicError, Problem, Severity
 from envmagic.operations.needs import Need, Needs
 
 __all__ = ["asked"]

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from envmagic import kernels, names, probe
-from envmagic.errors import EnvmagicError, Problem, Severity, WordsError
-from envmagic.model import Door, Kernel, Place, Progress, Report
+from envmagic import kernels, probe
+from envmagic.core import names
+from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
+from envmagic.core.model import Door, Kernel, Place, Progress, Report
+from envmagic.core.schema import EnvironmentData, KernelData, ListData, SleepingData, StatusData
+from envmagic.core.verbs import ListRequest, StatusRequest
 from envmagic.operations import lookup, sizes
 from envmagic.operations.moving import recorded_state
-from envmagic.requests import ListRequest, StatusRequest
-from envmagic.shapes import EnvironmentData, KernelData, ListData, SleepingData, StatusData
 
 __all__ = ["list_all", "status"]
 

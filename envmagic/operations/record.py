@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from envmagic import requirements
-from envmagic.display import display, typed, user_path
-from envmagic.errors import EnvmagicError, Problem, Severity, WordsError
-from envmagic.model import Environment, Place, Progress, Report
+from envmagic.core.display import display, typed, user_path
+from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
+from envmagic.core.model import Environment, Place, Progress, Report
+from envmagic.core.schema import RecordData
+from envmagic.core.verbs import RecordRequest
 from envmagic.operations import notebooks, supplied, unconfirmed
 from envmagic.operations.entries import lines_of
 from envmagic.operations.installation import Installations, Installed
@@ -18,9 +20,7 @@ from envmagic.operations.merging import FILE, Asked, Outcome, read, recorded, re
 from envmagic.operations.needs import Needs, Sources, needs_of
 from envmagic.operations.own import names_in, own_lines
 from envmagic.operations.scanning import scanned
-from envmagic.requests import RecordRequest
 from envmagic.requirements import Kind, Pin, RequirementsFile
-from envmagic.shapes import RecordData
 
 __all__ = ["FILE", "keep", "record", "record_notebook", "state_of"]
 
@@ -77,7 +77,7 @@ def record(request: RecordRequest, place: Place, progress: Progress) -> Report:
 
 def _of_session(place: Place) -> Place:
     """`place` with a name for the notebook that cannot be told; the cells that ran are known."""
-    from envmagic.model import Door
+    from envmagic.core.model import Door
 
     if place.door is not Door.NOTEBOOK:
         return place

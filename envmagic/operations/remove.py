@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from envmagic import display, journal, kernels, ownership, probe
-from envmagic.errors import EnvmagicError, Problem, Severity
-from envmagic.model import Door, Kernel, Place, Progress, Report, Switch
+from envmagic import journal, kernels, ownership, probe
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError, Problem, Severity
+from envmagic.core.model import Door, Kernel, Place, Progress, Report, Switch
+from envmagic.core.schema import RemoveData
+from envmagic.core.verbs import RemoveRequest
 from envmagic.operations import clearing, lookup, making
 from envmagic.operations.running import pids_in
-from envmagic.requests import RemoveRequest
-from envmagic.shapes import RemoveData
 
 __all__ = ["remove"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from envmagic.core.schema import RecordedNotebook, RecordedRequirement, SiteData
 from envmagic.imports import Where
 from envmagic.operations.entries import site_name
 from envmagic.operations.needs import Need, Needs
 from envmagic.requirements import Entry, RequirementLine
-from envmagic.shapes import RecordedNotebook, RecordedRequirement, SiteData
 
 __all__ = ["notebook_data"]
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from envmagic.core.errors import EnvmagicError, Problem
 from envmagic.distributions import known
-from envmagic.errors import EnvmagicError, Problem
 from envmagic.operations.needs import Needs, Sources, needs_of
 
 __all__ = ["scanned"]

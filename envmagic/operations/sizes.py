@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from envmagic import files, home, probe
-from envmagic.errors import EnvmagicError
+from envmagic.core.errors import EnvmagicError
 
 __all__ = ["of"]
 

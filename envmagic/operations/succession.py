@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from envmagic.errors import EnvmagicError, Problem
+from envmagic.core.errors import EnvmagicError, Problem
 from envmagic.operations.needs import Needs, Sources, needs_of
 from envmagic.requirements import Block, Kind
 from envmagic.requirements.lines import normalized

@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from envmagic.display import user_path
-from envmagic.errors import Problem, Severity
+from envmagic.core.display import user_path
+from envmagic.core.errors import Problem, Severity
 from envmagic.imports.follow import tree_of
 
 __all__ = ["Supplied", "quoted_key", "supplied_for", "unusable"]

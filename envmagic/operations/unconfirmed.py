@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from envmagic.display import display
-from envmagic.errors import Problem, Severity
+from envmagic.core.display import display
+from envmagic.core.errors import Problem, Severity
 from envmagic.imports import Where
 from envmagic.operations.entries import site_name
 from envmagic.operations.needs import Needs

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 
-from envmagic import display, kernels, names, payload
-from envmagic.errors import EnvmagicError, WordsError
-from envmagic.model import Kernel, Place, Progress, Report
+from envmagic import kernels, payload
+from envmagic.core import display, names
+from envmagic.core.errors import EnvmagicError, WordsError
+from envmagic.core.model import Kernel, Place, Progress, Report
+from envmagic.core.schema import SwitchData, UseData
+from envmagic.core.verbs import UseRequest
 from envmagic.operations import lookup
 from envmagic.operations.moving import move
-from envmagic.requests import UseRequest
-from envmagic.shapes import SwitchData, UseData
 
 __all__ = ["use"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from envmagic.model import Door, Report
+    from envmagic.core.model import Door, Report
     from envmagic.render.parts import Part
 
 __all__ = ["bundle", "hint_at", "html", "json", "text"]
@@ -42,7 +42,7 @@ def hint_at(hint: str, door: Door | None) -> str:
 
     A terminal can move no notebook, so there `use` is said to be for the notebook.
     """
-    from envmagic.model import Door
+    from envmagic.core.model import Door
 
     if door is not Door.TERMINAL or "in the notebook" in hint:
         return hint

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from envmagic.errors import Severity
-from envmagic.model import Report
+from envmagic.core.errors import Severity
+from envmagic.core.model import Report
 from envmagic.render.parts import Fact, Facts, Line, Part, Row, Table, Tone
 from envmagic.render.recorded import record_fact
 from envmagic.render.said import count, file_size, joined, made_of, path

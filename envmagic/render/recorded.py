@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from envmagic.errors import Severity
-from envmagic.model import Report
+from envmagic.core.errors import Severity
+from envmagic.core.model import Report
 from envmagic.render.parts import Code, Line, Part, Row, Table, Tone
 from envmagic.render.said import count, joined, near
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from envmagic import display
+from envmagic.core import display
 from envmagic.render.parts import Fact
 
 __all__ = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from envmagic.errors import Problem, Severity
-from envmagic.model import Door, Report
+from envmagic.core.errors import Problem, Severity
+from envmagic.core.model import Door, Report
 from envmagic.render.overview import doctor, listing, status
 from envmagic.render.parts import Fact, Facts, Line, Part, Tone
 from envmagic.render.recorded import record, record_fact

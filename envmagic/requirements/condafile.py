@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from envmagic.display import user_path
-from envmagic.errors import EnvmagicError
+from envmagic.core.display import user_path
+from envmagic.core.errors import EnvmagicError
 from envmagic.requirements import signs
 from envmagic.requirements.block import Block
 from envmagic.requirements.lines import decode

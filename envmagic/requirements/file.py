@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from envmagic.display import user_path
-from envmagic.errors import EnvmagicError
+from envmagic.core.display import user_path
+from envmagic.core.errors import EnvmagicError
 from envmagic.requirements.block import Block
 from envmagic.requirements.lines import RequirementLine, decode, parse_lines
 from envmagic.requirements.marked import MarkedFile, rendered

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from envmagic.errors import EnvmagicError
+from envmagic.core.errors import EnvmagicError
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from envmagic.display import user_path
-from envmagic.errors import EnvmagicError
+from envmagic.core.display import user_path
+from envmagic.core.errors import EnvmagicError
 from envmagic.requirements import format1
 from envmagic.requirements.block import Block, Pin
 from envmagic.requirements.lines import decode

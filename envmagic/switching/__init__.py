@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from envmagic.model import Switch
+from envmagic.core.model import Switch
 from envmagic.switching.pick import Pick
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from envmagic.errors import WordsError
+from envmagic.core.errors import WordsError
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

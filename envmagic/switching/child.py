@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from envmagic import process, server_api
-from envmagic.errors import EnvmagicError
+from envmagic.core.errors import EnvmagicError
 from envmagic.switching import directory as directories
 from envmagic.switching import launch, wire
 from envmagic.switching.directory import sweep
@@ -25,7 +25,7 @@ from envmagic.switching.setting import Setting
 if TYPE_CHECKING:
     from jupyter_client.session import Session
 
-    from envmagic.model import Kernel, Progress
+    from envmagic.core.model import Kernel, Progress
 
 __all__ = ["Child", "limit", "sweep"]
 

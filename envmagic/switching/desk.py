@@ -6,8 +6,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from envmagic.errors import EnvmagicError
-from envmagic.model import Asleep
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import Asleep
 from envmagic.switching import wire
 from envmagic.switching.line import run_on
 from envmagic.switching.move import Move

@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from envmagic import display
-from envmagic.errors import EnvmagicError
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError
 from envmagic.locks import try_lock
 
 __all__ = ["make", "sweep", "unusable"]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envmagic import files, server_api
-from envmagic.errors import EnvmagicError
-from envmagic.model import Kernel
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import Kernel
 
 __all__ = ["Label", "restart_in", "take_back"]
 

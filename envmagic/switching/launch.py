@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envmagic import activation, process
-from envmagic.errors import EnvmagicError
+from envmagic.core.errors import EnvmagicError
 from envmagic.switching import named
 
 if TYPE_CHECKING:
-    from envmagic.model import Kernel
+    from envmagic.core.model import Kernel
     from envmagic.switching.setting import Setting
 
 __all__ = ["command", "environment"]

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envmagic import server_api
-from envmagic.errors import EnvmagicError
-from envmagic.model import Asleep, Kernel, Progress, Switched
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import Asleep, Kernel, Progress, Switched
 from envmagic.switching import cell, label, wire
 from envmagic.switching.departure import Departure, Left
 from envmagic.switching.named import is_newer, kernel_named

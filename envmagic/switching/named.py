@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envmagic import server_api
-from envmagic.errors import EnvmagicError
-from envmagic.model import Asleep, Kernel
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import Asleep, Kernel
 
 if TYPE_CHECKING:
     from envmagic.switching.child import Child

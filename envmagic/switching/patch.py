@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from envmagic import server_api
-from envmagic.errors import EnvmagicError
-from envmagic.model import Asleep, Kernel, Progress, Switched
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import Asleep, Kernel, Progress, Switched
 from envmagic.switching import pick
 from envmagic.switching.cell import Stopped
 

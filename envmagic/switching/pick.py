@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from envmagic import server_api
-from envmagic.model import Asleep, Kernel, Progress, Switched
+from envmagic.core.model import Asleep, Kernel, Progress, Switched
 from envmagic.switching.cell import Stopped
 
 __all__ = ["Pick", "choose"]

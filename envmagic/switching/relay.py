@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envmagic import server_api
-from envmagic.errors import EnvmagicError
+from envmagic.core.errors import EnvmagicError
 from envmagic.switching import child, desk, ending, wire
 from envmagic.switching.child import Child, sweep
 from envmagic.switching.gate import error_output, gate_of
@@ -31,7 +31,7 @@ from envmagic.switching.seat import BehindSeat, HomeSeat, Seat
 from envmagic.switching.setting import Setting
 
 if TYPE_CHECKING:
-    from envmagic.model import Kernel, Progress
+    from envmagic.core.model import Kernel, Progress
     from envmagic.switching.departure import Left
     from envmagic.switching.gate import Gate
     from envmagic.switching.move import Move

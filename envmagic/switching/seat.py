@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from envmagic import process
-from envmagic.errors import EnvmagicError
+from envmagic.core.errors import EnvmagicError
 from envmagic.switching import wire
 from envmagic.switching.child import Child, memory_of
 from envmagic.switching.departure import arrive
@@ -25,7 +25,7 @@ from envmagic.switching.gate import set_eventloop
 from envmagic.switching.line import on_loop, pass_on, run_on
 
 if TYPE_CHECKING:
-    from envmagic.model import Kernel
+    from envmagic.core.model import Kernel
     from envmagic.switching.gate import Gate
     from envmagic.switching.relay import Relay
     from envmagic.switching.wire import Frames
@@ -396,7 +396,7 @@ def _is_for_relay(frames: Frames) -> bool:
 
 def kernel_from(content: dict[str, Any]) -> Kernel:
     """The kernel in a message; raises `EnvmagicError` when it cannot be read."""
-    from envmagic.model import Kernel
+    from envmagic.core.model import Kernel
 
     try:
         return Kernel(

@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 from envmagic import activation, process
-from envmagic.errors import EnvmagicError
-from envmagic.model import Asleep, Kernel, Progress, Switched
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import Asleep, Kernel, Progress, Switched
 
 __all__ = ["Terminal"]
 

@@ -12,8 +12,8 @@ import pytest
 from support.operate import BACKENDS, Operator, prefix_of
 
 from envmagic import kernels, ownership, payload, probe
-from envmagic.model import BackendName
-from envmagic.requests import InstallRequest, UninstallRequest
+from envmagic.core.model import BackendName
+from envmagic.core.verbs import InstallRequest, UninstallRequest
 
 PLACES = {
     "spaces": "my projects/churn model",

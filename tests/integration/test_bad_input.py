@@ -15,9 +15,9 @@ import pytest
 from support.operate import BACKENDS, Operator
 
 from envmagic import probe
-from envmagic.errors import EnvmagicError, WordsError
-from envmagic.model import BackendName
-from envmagic.requests import AttachRequest, InstallRequest, RemoveRequest, UseRequest
+from envmagic.core.errors import EnvmagicError, WordsError
+from envmagic.core.model import BackendName
+from envmagic.core.verbs import AttachRequest, InstallRequest, RemoveRequest, UseRequest
 
 Snapshot = Callable[[], dict[str, bytes]]
 
@@ -118,7 +118,7 @@ def test_a_path_with_characters_that_break_things(
 def test_a_name_that_cannot_be_a_kernels(operate: Operator, refuses: Refuses, name: str) -> None:
     error = refuses(lambda: operate.create(name), "cannot name an environment", 2)
     suggested = error.problem.hint.split("'")[1]
-    from envmagic import names
+    from envmagic.core import names
 
     assert names.validate(suggested) == suggested
 

@@ -17,9 +17,9 @@ from support.operate import Operator, prefix_of
 
 from envmagic import kernels, ownership, probe
 from envmagic.backends.conda import engines, metadata
-from envmagic.errors import EnvmagicError, WordsError
-from envmagic.model import BackendName
-from envmagic.requests import (
+from envmagic.core.errors import EnvmagicError, WordsError
+from envmagic.core.model import BackendName
+from envmagic.core.verbs import (
     DoctorRequest,
     InstallRequest,
     RemoveRequest,

@@ -13,8 +13,8 @@ from support.operate import Operator, prefix_of
 
 from envmagic import kernels
 from envmagic.backends.conda import discovery
-from envmagic.errors import EnvmagicError, WordsError
-from envmagic.requests import AttachRequest, ListRequest, RemoveRequest
+from envmagic.core.errors import EnvmagicError, WordsError
+from envmagic.core.verbs import AttachRequest, ListRequest, RemoveRequest
 
 MakeEnv = Callable[..., Path]
 

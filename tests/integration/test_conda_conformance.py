@@ -18,9 +18,9 @@ from support.operate import Operator, prefix_of
 
 from envmagic import activation, probe
 from envmagic.backends.conda import metadata
-from envmagic.errors import EnvmagicError
-from envmagic.model import BackendName
-from envmagic.requests import (
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import BackendName
+from envmagic.core.verbs import (
     AttachRequest,
     InstallRequest,
     ListRequest,

@@ -15,8 +15,8 @@ from support.signs import unsigned
 
 from envmagic import operations, probe
 from envmagic.backends.conda import environment_file
-from envmagic.model import BackendName
-from envmagic.requests import InstallRequest, RecordRequest
+from envmagic.core.model import BackendName
+from envmagic.core.verbs import InstallRequest, RecordRequest
 
 CONDA = BackendName.CONDA
 

@@ -16,9 +16,9 @@ from support.lab import write_notebook
 from support.operate import Operator, prefix_of
 
 from envmagic import home, kernels, locks, ownership, payload, probe
-from envmagic.errors import EnvmagicError, WordsError
-from envmagic.model import BackendName
-from envmagic.requests import AttachRequest, UninstallRequest
+from envmagic.core.errors import EnvmagicError, WordsError
+from envmagic.core.model import BackendName
+from envmagic.core.verbs import AttachRequest, UninstallRequest
 
 Snapshot = Callable[[], dict[str, bytes]]
 
@@ -203,7 +203,7 @@ def test_the_copy_of_envmagic_is_compiled_already_where_this_python_is(operate: 
     compiled = Path(cache_from_source(copy))
     before = compiled.read_bytes()
     python = str(prefix / "bin" / "python")
-    code = "import envmagic.errors as e; print(e.EnvmagicError.__init__.__code__.co_filename)"
+    code = "import envmagic.core.errors as e; print(e.EnvmagicError.__init__.__code__.co_filename)"
     said = subprocess.run(
         [python, "-I", "-c", code], capture_output=True, text=True, cwd="/", check=True
     )

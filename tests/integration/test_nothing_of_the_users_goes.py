@@ -18,10 +18,10 @@ from support.operate import Heard, Operator, prefix_of
 
 from envmagic import journal, kernels, locks, ownership, probe
 from envmagic.backends import staged
-from envmagic.errors import EnvmagicError
-from envmagic.model import BackendName
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import BackendName
+from envmagic.core.verbs import AttachRequest, DoctorRequest, RemoveRequest, UninstallRequest
 from envmagic.operations import doctor as doctor_module
-from envmagic.requests import AttachRequest, DoctorRequest, RemoveRequest, UninstallRequest
 
 
 @dataclass

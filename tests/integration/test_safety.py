@@ -19,15 +19,15 @@ from support.operate import Operator, prefix_of
 
 from envmagic import journal, kernels, locks, ownership, probe
 from envmagic.backends import installers
-from envmagic.errors import EnvmagicError, WordsError
-from envmagic.operations import clearing
-from envmagic.requests import (
+from envmagic.core.errors import EnvmagicError, WordsError
+from envmagic.core.verbs import (
     AttachRequest,
     DoctorRequest,
     InstallRequest,
     RemoveRequest,
     UninstallRequest,
 )
+from envmagic.operations import clearing
 
 REMOVE = RemoveRequest
 PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"

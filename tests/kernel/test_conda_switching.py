@@ -9,7 +9,7 @@ from typing import Any
 
 from support.operate import Operator
 
-from envmagic.requests import AttachRequest
+from envmagic.core.verbs import AttachRequest
 
 ASK = (
     "import json, os, sys\n"

@@ -11,7 +11,7 @@ from support.kernels import RunningKernel
 from support.terminal import Said
 
 from envmagic import pip_magic
-from envmagic.errors import WordsError
+from envmagic.core.errors import WordsError
 
 
 def test_pip_and_uv_work_on_the_environment_and_never_on_another(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from envmagic import operations, requests
-from envmagic.model import BackendName, Door, Place, Report
+from envmagic import operations
+from envmagic.core import verbs
+from envmagic.core.model import BackendName, Door, Place, Report
 
 
 @dataclass
@@ -33,16 +34,16 @@ class Operator:
     def place(self, prefix: Path | None = None, notebook: Path | None = None) -> Place:
         return Place(Door.TERMINAL, self.work, prefix=prefix, notebook=notebook)
 
-    def __call__(self, request: requests.Request, prefix: Path | None = None) -> Report:
+    def __call__(self, request: verbs.Request, prefix: Path | None = None) -> Report:
         return operations.run(request, self.place(prefix), self.heard)
 
     def create(self, target: str | None, *requirements: str, **options: object) -> Report:
-        request = requests.CreateRequest(target, requirements)
+        request = verbs.CreateRequest(target, requirements)
         return self(replace(request, **options))  # type: ignore[arg-type]
 
     def cell(self, target: str | None, body: str, **options: object) -> Report:
-        create = replace(requests.CreateRequest(target), **options)  # type: ignore[arg-type]
-        return self(requests.CellRequest(create, body))
+        create = replace(verbs.CreateRequest(target), **options)  # type: ignore[arg-type]
+        return self(verbs.CellRequest(create, body))
 
 
 def prefix_of(report: Report) -> Path:

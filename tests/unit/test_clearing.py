@@ -12,8 +12,8 @@ import pytest
 from support import wheels
 
 from envmagic import journal, locks, ownership
-from envmagic.errors import EnvmagicError
-from envmagic.model import Door, Place
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import Door, Place
 from envmagic.operations import clearing, lookup
 
 

@@ -12,8 +12,8 @@ from packaging.requirements import Requirement
 
 from envmagic import kernels, ownership, payload, probe, pythons
 from envmagic.contents import MARK, Written
-from envmagic.errors import EnvmagicError, WordsError
-from envmagic.model import BackendName
+from envmagic.core.errors import EnvmagicError, WordsError
+from envmagic.core.model import BackendName
 from envmagic.satisfaction import closure, missing
 
 REPOSITORY = Path(__file__).parents[2]

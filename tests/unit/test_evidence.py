@@ -11,12 +11,12 @@ from conftest import Isolated
 from support.sites import install
 
 from envmagic import notebookfile
+from envmagic.core.model import Door, Place, Report, Silent
+from envmagic.core.verbs import RecordRequest
 from envmagic.distributions import Index, index_of
-from envmagic.model import Door, Place, Report, Silent
 from envmagic.operations.entries import text_of
 from envmagic.operations.needs import Needs, Sources, needs_of
 from envmagic.operations.record import record
-from envmagic.requests import RecordRequest
 from envmagic.requirements import Pin
 
 PIP = """\

@@ -6,13 +6,13 @@ import os
 
 import pytest
 
-from envmagic import requests
-from envmagic.errors import WordsError
+from envmagic.core import verbs
+from envmagic.core.errors import WordsError
+from envmagic.core.model import BackendName, Door
+from envmagic.core.verbs import VERBS as NAMES
 from envmagic.grammar import help, parse, parse_cell, split
 from envmagic.grammar.asked import Asked, Help
 from envmagic.grammar.table import VERBS, options_of
-from envmagic.model import BackendName, Door
-from envmagic.requests import VERBS as NAMES
 
 
 def asked(line: str, door: Door = Door.NOTEBOOK) -> Asked:
@@ -24,11 +24,11 @@ def asked(line: str, door: Door = Door.NOTEBOOK) -> Asked:
 @pytest.mark.parametrize(
     ("line", "request_"),
     [
-        ("create", requests.CreateRequest()),
-        ("create churn", requests.CreateRequest("churn")),
+        ("create", verbs.CreateRequest()),
+        ("create churn", verbs.CreateRequest("churn")),
         (
             "create churn --python 3.12 --with 'pandas>=2' scikit-learn -r dev.txt --bare",
-            requests.CreateRequest(
+            verbs.CreateRequest(
                 "churn",
                 ("pandas>=2", "scikit-learn"),
                 ("dev.txt",),
@@ -38,38 +38,38 @@ def asked(line: str, door: Door = Door.NOTEBOOK) -> Asked:
         ),
         (
             "create --backend=venv --channel conda-forge bioconda --no-use -U",
-            requests.CreateRequest(
+            verbs.CreateRequest(
                 backend=BackendName.VENV,
                 channels=("conda-forge", "bioconda"),
                 use=False,
                 upgrade=True,
             ),
         ),
-        ("create a --no-use --use", requests.CreateRequest("a")),
-        ("attach ~/venv --no-use", requests.AttachRequest("~/venv", use=False)),
-        ("use python3 --drop", requests.UseRequest("python3", drop=True)),
+        ("create a --no-use --use", verbs.CreateRequest("a")),
+        ("attach ~/venv --no-use", verbs.AttachRequest("~/venv", use=False)),
+        ("use python3 --drop", verbs.UseRequest("python3", drop=True)),
         (
             "install pandas 'numpy >= 2' -r a.txt -r b.txt -U",
-            requests.InstallRequest(("pandas", "numpy >= 2"), ("a.txt", "b.txt"), upgrade=True),
+            verbs.InstallRequest(("pandas", "numpy >= 2"), ("a.txt", "b.txt"), upgrade=True),
         ),
-        ("uninstall pandas numpy", requests.UninstallRequest(("pandas", "numpy"))),
-        ("sync", requests.SyncRequest()),
-        ("record", requests.RecordRequest()),
-        ("record off", requests.RecordRequest("off")),
+        ("uninstall pandas numpy", verbs.UninstallRequest(("pandas", "numpy"))),
+        ("sync", verbs.SyncRequest()),
+        ("record", verbs.RecordRequest()),
+        ("record off", verbs.RecordRequest("off")),
         (
             "record on a.ipynb dir --to - --pin minimum --env none --check --online",
-            requests.RecordRequest(
+            verbs.RecordRequest(
                 "on", ("a.ipynb", "dir"), "-", "minimum", "none", check=True, online=True
             ),
         ),
-        ("list --size", requests.ListRequest(size=True)),
-        ("status", requests.StatusRequest()),
-        ("remove churn", requests.RemoveRequest("churn")),
-        ("remove churn -y --dry-run", requests.RemoveRequest("churn", yes=True, dry_run=True)),
-        ("doctor --fix", requests.DoctorRequest(fix=True)),
+        ("list --size", verbs.ListRequest(size=True)),
+        ("status", verbs.StatusRequest()),
+        ("remove churn", verbs.RemoveRequest("churn")),
+        ("remove churn -y --dry-run", verbs.RemoveRequest("churn", yes=True, dry_run=True)),
+        ("doctor --fix", verbs.DoctorRequest(fix=True)),
     ],
 )
-def test_words_become_the_request_they_say(line: str, request_: requests.Request) -> None:
+def test_words_become_the_request_they_say(line: str, request_: verbs.Request) -> None:
     for door in Door:
         assert asked(line, door).request == request_
 
@@ -124,7 +124,7 @@ def test_terminal_options_name_the_notebook_and_the_environment() -> None:
 def test_a_cell_takes_creates_options_and_its_body() -> None:
     answer = parse_cell(split("churn --python 3.12 --json"), "pandas>=2\n# why\n")
     assert answer == Asked(
-        requests.CellRequest(requests.CreateRequest("churn", python="3.12"), "pandas>=2\n# why\n"),
+        verbs.CellRequest(verbs.CreateRequest("churn", python="3.12"), "pandas>=2\n# why\n"),
         json=True,
     )
     assert parse_cell(["-h"], "\n") == Help(cell=True)

@@ -13,8 +13,9 @@ import pytest
 from conftest import Isolated
 from support.processes import eventually, runs
 
-from envmagic import display, files, locks, names, process, scratch
-from envmagic.errors import EnvmagicError, WordsError
+from envmagic import files, locks, process, scratch
+from envmagic.core import display, names
+from envmagic.core.errors import EnvmagicError, WordsError
 
 
 @pytest.mark.parametrize("name", ["churn", "a", "a.b_c-d", "0", "x" * 64])

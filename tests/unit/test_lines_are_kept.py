@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pre_commit_hooks.requirements_txt_fixer import fix_requirements
 
-from envmagic.errors import EnvmagicError
-from envmagic.model import Door, Place, Report, Silent
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import Door, Place, Report, Silent
+from envmagic.core.verbs import RecordRequest
 from envmagic.operations.record import record
-from envmagic.requests import RecordRequest
 
 MODULES = ("yaml", "six", "pandas", "numpy", "attrs", "no_such_module_x")
 USERS = (

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envmagic import notebookfile
-from envmagic.errors import EnvmagicError
+from envmagic.core.errors import EnvmagicError
 
 CODE = "import numpy\nx = 1"
 PATH = Path("x.ipynb")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.signs import unsigned
 
-from envmagic.errors import EnvmagicError
+from envmagic.core.errors import EnvmagicError
 from envmagic.recorder import _says_on
 from envmagic.requirements import (
     Block,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envmagic.backends.conda import edits, plain_yaml
-from envmagic.errors import EnvmagicError
+from envmagic.core.errors import EnvmagicError
 
 USERS = "name: x\nchannels:\n  - a\ndependencies:\n  - numpy\n  - scipy\n"
 BLOCK = "  - six=1.0\n  - python=3.12\n  - pip\n  - pip:\n    - -r requirements.txt\n"

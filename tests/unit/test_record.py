@@ -15,10 +15,10 @@ from support.signs import unsigned
 from support.sites import install
 
 from envmagic import render
-from envmagic.errors import EnvmagicError, WordsError
-from envmagic.model import BackendName, Door, Environment, Place, Report, Silent
+from envmagic.core.errors import EnvmagicError, WordsError
+from envmagic.core.model import BackendName, Door, Environment, Place, Report, Silent
+from envmagic.core.verbs import RecordRequest
 from envmagic.operations.record import keep, record, record_notebook, state_of
-from envmagic.requests import RecordRequest
 
 
 def save(path: Path, *cells: str, **metadata: Any) -> Path:

@@ -13,10 +13,10 @@ from conftest import Isolated
 from support.signs import unsigned
 from support.sites import install
 
-from envmagic.errors import EnvmagicError
-from envmagic.model import Door, Place, Report, Silent
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import Door, Place, Report, Silent
+from envmagic.core.verbs import RecordRequest
 from envmagic.operations.record import record
-from envmagic.requests import RecordRequest
 
 HEADER = "# >>> envmagic 1 >>> python 3.12, pin exact, recording on"
 FOOTER = "# <<< envmagic <<<"

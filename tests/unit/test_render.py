@@ -11,8 +11,8 @@ import pytest
 from conftest import Isolated
 
 from envmagic import render
-from envmagic.errors import Problem, Severity
-from envmagic.model import Door, Report
+from envmagic.core.errors import Problem, Severity
+from envmagic.core.model import Door, Report
 
 ENVIRONMENT = {
     "name": "churn",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmagic.errors import EnvmagicError
+from envmagic.core.errors import EnvmagicError
 from envmagic.requirements import (
     Block,
     Entry,

@@ -13,8 +13,8 @@ from envmagic.backends.base import Wanted
 from envmagic.backends.conda import asked, engines, metadata, specs
 from envmagic.backends.conda.asked import Parts
 from envmagic.backends.conda.engine import Change, NotInChannels
-from envmagic.errors import EnvmagicError
-from envmagic.model import BackendName, Environment, EnvSpec, Progress
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import BackendName, Environment, EnvSpec, Progress
 
 __all__ = ["CondaBackend", "missing"]
 

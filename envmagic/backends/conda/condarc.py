@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from envmagic import display
-from envmagic.errors import EnvmagicError
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError
 
 __all__ = ["CONDA_FORGE", "Condarc", "files", "has_reader", "load", "read_yaml"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from envmagic import files, home
 from envmagic.backends.conda import condarc
-from envmagic.errors import EnvmagicError
+from envmagic.core.errors import EnvmagicError
 
 __all__ = ["announce", "is_root", "name_of", "named", "prefixes", "roots"]
 

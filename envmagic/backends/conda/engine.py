@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from envmagic.model import Progress
+from envmagic.core.model import Progress
 
 __all__ = ["Change", "Engine", "NotInChannels"]
 

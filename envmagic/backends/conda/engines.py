@@ -9,7 +9,7 @@ from pathlib import Path
 
 from envmagic.backends.conda import discovery
 from envmagic.backends.conda.engine import Engine
-from envmagic.errors import EnvmagicError
+from envmagic.core.errors import EnvmagicError
 
 __all__ = ["choose", "executable", "missing"]
 

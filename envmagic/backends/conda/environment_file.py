@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from envmagic import display
 from envmagic.backends.conda import condarc, specs, worker
-from envmagic.errors import EnvmagicError
-from envmagic.model import Silent
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import Silent
 
 __all__ = [
     "NAMES",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from envmagic import files, process
-from envmagic.model import Environment
+from envmagic.core.model import Environment
 
 __all__ = [
     "Package",

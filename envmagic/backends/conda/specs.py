@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
-from envmagic.errors import EnvmagicError
+from envmagic.core.errors import EnvmagicError
 
 __all__ = [
     "CONDA_NAMES",

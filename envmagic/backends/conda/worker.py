@@ -18,8 +18,8 @@ from typing import Any, NoReturn
 
 from envmagic import process
 from envmagic.backends.conda.engine import Change, NotInChannels
-from envmagic.errors import EnvmagicError
-from envmagic.model import Progress, Silent
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import Progress, Silent
 
 __all__ = ["VARIABLE", "ElsewhereEngine", "ask", "is_there", "main"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from envmagic.model import BackendName
+from envmagic.core.model import BackendName
 
 __all__ = [
     "RESERVED_VERBS",

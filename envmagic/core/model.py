@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
 
-from envmagic.errors import Problem, Severity
+from envmagic.core.errors import Problem, Severity
 
 __all__ = [
     "Asleep",

@@ -6,8 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from envmagic.errors import WordsError
-from envmagic.requests import RESERVED_VERBS, VERBS
+from envmagic.core.errors import WordsError
+from envmagic.core.verbs import RESERVED_VERBS, VERBS
 
 __all__ = ["is_path", "kernel_name_of", "suffixed", "suggest", "validate"]
 

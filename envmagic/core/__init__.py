@@ -1,0 +1,1 @@
+"""What everything speaks of: errors, verbs, environments, names. It knows nothing else."""
