@@ -26,7 +26,7 @@ def run() -> NoReturn:
     code = main()
     gc.freeze()
     if "rattler" in sys.modules:
-        from envmagic import process
+        from envmagic.system import process
 
         process.leave(code)
     sys.exit(code)

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envmagic import home
 from envmagic.core import names
 from envmagic.grammar.table import VERBS, Option, Verb, options_of
+from envmagic.system import directories
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
@@ -109,7 +109,9 @@ def _environments(kind: str) -> list[str]:
 
     found = {k.name for k in kernels.every() if k.ours or kind == "kernel"}
     with contextlib.suppress(OSError):
-        found |= {entry.name for entry in home.envs().iterdir() if not entry.name.startswith(".")}
+        found |= {
+            entry.name for entry in directories.envs().iterdir() if not entry.name.startswith(".")
+        }
     return sorted(found)
 
 

@@ -17,10 +17,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from envmagic import files, home, scratch
 from envmagic.contents import MARK
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
+from envmagic.system import directories, files, scratch
 
 __all__ = ["Entry", "begin", "finish", "is_of", "removing", "unfinished", "unfinished_at"]
 
@@ -50,7 +50,7 @@ def begin(prefix: Path) -> Entry:
 
     Raises `EnvmagicError` when the directory cannot be made or is not empty.
     """
-    shared = (home.envs(), *home.envs().parents)  # another may be about to use them
+    shared = (directories.envs(), *directories.envs().parents)  # another may be about to use them
     places = (path for path in (prefix, *prefix.parents) if path not in shared)
     missing = [path for path in places if not path.exists()]
     entry = Entry(str(prefix), os.urandom(16).hex(), tuple(map(str, missing)), pid=os.getpid())
@@ -91,7 +91,7 @@ def is_of(prefix: Path, entry: Entry) -> bool:
 def unfinished() -> Iterator[Entry]:
     """Every entry of the journal: what is going on and what was cut off."""
     with contextlib.suppress(OSError):
-        for file in sorted(home.journal().glob("*.json")):
+        for file in sorted(directories.journal().glob("*.json")):
             entry = _read(file)
             if entry is not None:
                 yield entry
@@ -140,13 +140,13 @@ def _not_made(prefix: Path, error: OSError | EnvmagicError) -> EnvmagicError:
 
 
 def _note(entry: Entry) -> None:
-    home.journal().mkdir(parents=True, exist_ok=True)
+    directories.journal().mkdir(parents=True, exist_ok=True)
     files.write_atomic(_file(Path(entry.prefix)), json.dumps(asdict(entry)).encode())
 
 
 def _file(prefix: Path) -> Path:
     digest = hashlib.sha256(os.fsencode(os.path.realpath(prefix))).hexdigest()[:32]
-    return home.journal() / f"{digest}.json"
+    return directories.journal() / f"{digest}.json"
 
 
 def _read(file: Path) -> Entry | None:

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from envmagic import files, layout, scratch
 from envmagic._version import PACKAGE, __version__
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName, Environment, Kernel
+from envmagic.system import files, prefix_layout, scratch
 
 __all__ = [
     "by_prefix",
@@ -269,7 +269,7 @@ def _spec(
         env |= _rattler()
     else:
         # jupyter_client expands ${PATH} when it starts the kernel, and $$ to $
-        scripts = str(layout.scripts_directory(environment.prefix)).replace("$", "$$")
+        scripts = str(prefix_layout.scripts_directory(environment.prefix)).replace("$", "$$")
         env["PATH"] = f"{scripts}{os.pathsep}${{PATH}}"
         env["VIRTUAL_ENV"] = prefix.replace("$", "$$")
     if uv is not None:

@@ -159,7 +159,7 @@ def _command(pid: int) -> _Command:
 
 def _words_from_ps(pid: int) -> tuple[str, ...]:
     """For systems without /proc; words with spaces in them are not recognised there."""
-    from envmagic import process
+    from envmagic.system import process
 
     if sys.platform == "win32":
         return ()

@@ -15,10 +15,10 @@ import sys
 from importlib.util import cache_from_source
 from pathlib import Path
 
-from envmagic import layout, scratch
 from envmagic._version import PACKAGE, __version__
 from envmagic.contents import Written
 from envmagic.core.model import Environment
+from envmagic.system import prefix_layout, scratch
 
 __all__ = ["MINIMUM_PYTHON", "REQUIRES", "ensure", "fits", "is_stale", "requirements_for"]
 
@@ -157,7 +157,7 @@ def _scripts(environment: Environment) -> dict[str, bytes]:
         return {}
     site = environment.site_packages[0]
     python = str(environment.python).replace("'", "'\"'\"'")
-    directory = layout.scripts_directory(environment.prefix)
+    directory = prefix_layout.scripts_directory(environment.prefix)
     return {
         Path(os.path.relpath(directory / name, site)).as_posix(): _SCRIPT.format(
             python=python

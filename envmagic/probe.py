@@ -12,7 +12,7 @@ from pathlib import Path
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName, Environment
-from envmagic.layout import interpreter
+from envmagic.system.prefix_layout import interpreter
 
 __all__ = [
     "broken_distributions",

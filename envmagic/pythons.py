@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import process
 from envmagic.core.errors import EnvmagicError, WordsError
+from envmagic.system import process
 
 __all__ = ["Python", "find", "installed", "running"]
 

@@ -13,13 +13,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from envmagic import process, scratch
 from envmagic.backends import staged
 from envmagic.backends.base import Wanted
 from envmagic.backends.verdict import verdict
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Environment, Progress
+from envmagic.system import process, scratch
 
 __all__ = ["FilledFromOutside", "explain", "find_uv", "install", "uninstall", "uv_command"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from envmagic import process
 from envmagic.backends import installers
 from envmagic.backends.base import Wanted
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName, EnvSpec, Progress
+from envmagic.system import process
 
 __all__ = ["UvBackend"]
 

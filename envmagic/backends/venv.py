@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from envmagic import process
 from envmagic.backends import installers
 from envmagic.backends.base import Wanted
 from envmagic.core.model import BackendName, EnvSpec, Progress
+from envmagic.system import process
 
 __all__ = ["VenvBackend"]
 

@@ -7,10 +7,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from envmagic import process
 from envmagic.backends import installers
 from envmagic.backends.base import Wanted
 from envmagic.core.model import BackendName, EnvSpec, Progress
+from envmagic.system import process
 
 __all__ = ["VirtualenvBackend"]
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from envmagic import files, home
 from envmagic.core.errors import EnvmagicError
 from envmagic.distributions.editables import is_standing, stamp
 from envmagic.distributions.installed import Found, conda_packages, found_in
 from envmagic.distributions.known import known
+from envmagic.system import directories, files
 
 __all__ = ["Distribution", "Index", "index_of"]
 
@@ -97,7 +97,7 @@ def index_of(site_packages: Iterable[Path], prefix: Path | None = None) -> Index
         return held[1]
     # crc32, because importing hashlib takes longer than all the rest; the file says whose it is
     whose = "\0".join(key)
-    file = home.cache() / f"index-{zlib.crc32(os.fsencode(whose)):08x}"
+    file = directories.cache() / f"index-{zlib.crc32(os.fsencode(whose)):08x}"
     index = _load(file, f"{whose} {now}")
     if index is None or not _is_current(index):
         index = _built(places, meta)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from envmagic import scratch
 from envmagic.core import verbs
 from envmagic.core.errors import Problem
 from envmagic.core.model import Place, Progress, Report
+from envmagic.system import scratch
 
 __all__ = ["keep_record", "run"]
 

@@ -12,12 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import journal, kernels, ownership, scratch
+from envmagic import journal, kernels, ownership
 from envmagic.backends.conda import metadata
 from envmagic.contents import DIRECTORIES, MARK, NOBODYS, Written
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.operations.running import pids_in
+from envmagic.system import scratch
 
 __all__ = ["Kept", "clear", "settle", "written_in"]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
-from envmagic import files, home, locks, probe, requirements
+from envmagic import probe, requirements
 from envmagic.backends.conda import condarc, edits, environment_file, metadata, specs
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, Problem, Severity
@@ -23,6 +23,7 @@ from envmagic.operations.succession import Succession, stem
 from envmagic.requirements import Block, Entry, Kind, Pin, condafile
 from envmagic.requirements.condafile import CondaFile
 from envmagic.requirements.lines import encode
+from envmagic.system import directories, files, locks
 
 __all__ = ["Owners", "Part", "as_pip", "beside", "owners_of", "split", "update"]
 
@@ -79,7 +80,7 @@ def owners_of(prefix: Path) -> Owners | None:
 @lru_cache(maxsize=8)
 def _owners(prefix: Path, stamp: int) -> Mapping[str, tuple[str, str]]:
     """Read from text, since parsing the records of a large environment takes seconds."""
-    remembered = home.cache() / f"conda-{abs(hash_of(prefix)):x}.json"
+    remembered = directories.cache() / f"conda-{abs(hash_of(prefix)):x}.json"
     try:
         held = json.loads(remembered.read_bytes())
         if held["stamp"] == stamp and held["prefix"] == str(prefix):

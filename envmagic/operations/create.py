@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from envmagic import home, kernels, probe
+from envmagic import kernels, probe
 from envmagic import pythons as interpreters
 from envmagic.backends import installers
 from envmagic.backends.base import Wanted
@@ -30,6 +30,7 @@ from envmagic.core.verbs import CellRequest, CreateRequest
 from envmagic.operations import asking, conda, lookup, making
 from envmagic.operations.moving import Recorded, move, start_recording
 from envmagic.satisfaction import missing
+from envmagic.system import directories
 
 __all__ = ["cell", "create"]
 
@@ -115,7 +116,7 @@ def _provide(
 
 def _tip() -> list[str]:
     """How the next one is made faster, said once on a machine."""
-    said = home.cache() / "said-uv-is-faster"
+    said = directories.cache() / "said-uv-is-faster"
     if installers.find_uv() is not None or said.exists():
         return []
     said.parent.mkdir(parents=True, exist_ok=True)

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import home, journal, kernels, locks, ownership, payload, probe
+from envmagic import journal, kernels, ownership, payload, probe
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import BackendName, Environment, Kernel, Place, Progress, Report
 from envmagic.core.schema import DoctorData
 from envmagic.core.verbs import DoctorRequest
 from envmagic.operations import conda_doctor, lookup, making
+from envmagic.system import directories, locks
 
 __all__ = ["doctor"]
 
@@ -289,7 +290,7 @@ def _leftovers(progress: Progress) -> Iterator[Finding]:
 
 def _of_earlier_versions() -> list[Path]:
     """What versions that kept no note of it left of environments and kernels."""
-    found = [*home.envs().glob(".envmagic-trash-*")]
+    found = [*directories.envs().glob(".envmagic-trash-*")]
     for kind in ("new", "old"):
         found += kernels.directory().glob(f".envmagic-{kind}-*")
     return sorted(found)

@@ -8,12 +8,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import home, journal, kernels, locks, ownership, probe
+from envmagic import journal, kernels, ownership, probe
 from envmagic.backends.conda import discovery
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import Door, Environment, Kernel, Place
 from envmagic.core.schema import EnvironmentData
+from envmagic.system import directories, locks
 
 __all__ = [
     "Target",
@@ -61,7 +62,7 @@ def target(word: str | None, place: Place) -> Target:
             f"Choose another name, or move there: %env use {name}",
             subject=name,
         )
-    return found or Target(home.envs() / name, name)
+    return found or Target(directories.envs() / name, name)
 
 
 def existing(word: str, place: Place) -> Target:
@@ -100,7 +101,7 @@ def known_prefixes(place: Place) -> list[Path]:
     removed is not.
     """
     registered = [k.prefix for k in kernels.every() if k.prefix is not None]
-    others = [home.envs() / name for name in _home_names()]
+    others = [directories.envs() / name for name in _home_names()]
     others += [*discovery.prefixes(), place.directory / ".venv"]
     if place.prefix is not None:
         others.append(place.prefix)
@@ -171,7 +172,7 @@ def _by_name(name: str) -> Target | None:
     kernel = kernels.find(name)
     if kernel is not None and kernel.prefix is not None:
         found[os.path.realpath(kernel.prefix)] = kernel.prefix
-    made = home.envs() / name
+    made = directories.envs() / name
     if probe.is_environment(made):
         found.setdefault(os.path.realpath(made), made)
     if not found:
@@ -190,7 +191,7 @@ def _by_name(name: str) -> Target | None:
 
 def _home_names() -> list[str]:
     try:
-        return sorted(e.name for e in home.envs().iterdir() if not e.name.startswith("."))
+        return sorted(e.name for e in directories.envs().iterdir() if not e.name.startswith("."))
     except OSError:
         return []
 

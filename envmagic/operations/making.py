@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from envmagic import backends, journal, kernels, locks, ownership, payload, probe, process
+from envmagic import backends, journal, kernels, ownership, payload, probe
 from envmagic import pythons as interpreters
 from envmagic._version import __version__
 from envmagic.backends import installers
@@ -20,6 +20,7 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName, Environment, EnvSpec, Kernel, Progress
 from envmagic.core.schema import Change
 from envmagic.operations import clearing, conda
+from envmagic.system import locks, process
 
 __all__ = [
     "NOTHING",
@@ -353,7 +354,7 @@ def _bare(requirement: str) -> str:
 
 
 def _writable(environment: Environment) -> bool:
-    from envmagic.files import is_writable_directory
+    from envmagic.system.files import is_writable_directory
 
     return bool(environment.site_packages) and is_writable_directory(environment.site_packages[0])
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envmagic import files, locks, requirements
+from envmagic import requirements
 from envmagic.core.display import user_path
 from envmagic.core.errors import Problem, Severity
 from envmagic.core.model import Place
@@ -22,6 +22,7 @@ from envmagic.operations.reporting import notebook_data
 from envmagic.operations.succession import Succession, succession
 from envmagic.requirements import Block, Entry, Kind, Pin, RequirementsFile
 from envmagic.requirements.pieces import lines_of as lines_of_text
+from envmagic.system import files, locks
 
 if TYPE_CHECKING:
     from envmagic.operations import conda_record

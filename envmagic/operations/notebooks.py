@@ -15,7 +15,7 @@ from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
 from envmagic.core.model import Door, Place
 
 if TYPE_CHECKING:
-    from envmagic.process import CommandFailed
+    from envmagic.system.process import CommandFailed
 
 __all__ = ["Chosen", "choose", "environment_of"]
 
@@ -130,7 +130,7 @@ def _git_listed(directory: Path, problems: list[Problem], *, deep: bool) -> list
     """What git does not ignore; None where there is no repository, or git cannot say."""
     if not any((parent / ".git").exists() for parent in (directory, *directory.parents)):
         return None
-    from envmagic import process
+    from envmagic.system import process
 
     # without -z, names come quoted: what is no UTF-8 would not survive as text
     words = ["git", "-C", str(directory), "-c", "core.quotePath=true", "ls-files", "-co"]

@@ -7,15 +7,16 @@ import json
 import os
 from pathlib import Path
 
-from envmagic import files, home, probe
+from envmagic import probe
 from envmagic.core.errors import EnvmagicError
+from envmagic.system import directories, files
 
 __all__ = ["of"]
 
 
 def of(prefix: Path) -> int:
     """Bytes the files below `prefix` take, as they were when a package last came or went."""
-    remembered = home.cache() / "sizes.json"
+    remembered = directories.cache() / "sizes.json"
     known: dict[str, list[object]] = {}
     with contextlib.suppress(OSError, ValueError):
         held = json.loads(remembered.read_bytes())

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from envmagic import process, server_api
+from envmagic import server_api
 from envmagic.core.errors import EnvmagicError
 from envmagic.switching import directory as directories
 from envmagic.switching import launch, wire
 from envmagic.switching.directory import sweep
 from envmagic.switching.setting import Setting
+from envmagic.system import process
 
 if TYPE_CHECKING:
     from jupyter_client.session import Session

@@ -17,7 +17,7 @@ from typing import IO
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
-from envmagic.locks import try_lock
+from envmagic.system.locks import try_lock
 
 __all__ = ["make", "sweep", "unusable"]
 

@@ -9,9 +9,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import files, server_api
+from envmagic import server_api
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Kernel
+from envmagic.system import files
 
 __all__ = ["Label", "restart_in", "take_back"]
 

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envmagic import activation, process
+from envmagic import activation
 from envmagic.core.errors import EnvmagicError
 from envmagic.switching import named
+from envmagic.system import process
 
 if TYPE_CHECKING:
     from envmagic.core.model import Kernel

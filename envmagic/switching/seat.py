@@ -16,13 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from envmagic import process
 from envmagic.core.errors import EnvmagicError
 from envmagic.switching import wire
 from envmagic.switching.child import Child, memory_of
 from envmagic.switching.departure import arrive
 from envmagic.switching.gate import set_eventloop
 from envmagic.switching.line import on_loop, pass_on, run_on
+from envmagic.system import process
 
 if TYPE_CHECKING:
     from envmagic.core.model import Kernel

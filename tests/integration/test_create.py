@@ -15,10 +15,11 @@ import pytest
 from support.lab import write_notebook
 from support.operate import Operator, prefix_of
 
-from envmagic import home, kernels, locks, ownership, payload, probe
+from envmagic import kernels, ownership, payload, probe
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import AttachRequest, UninstallRequest
+from envmagic.system import directories, locks
 
 Snapshot = Callable[[], dict[str, bytes]]
 
@@ -158,7 +159,7 @@ def test_without_uv_pip_fills_it_from_outside_and_a_tip_says_what_is_faster(
     assert any("pip install uv" in note for note in data["notes"])
     made = probe.inspect(Path(data["environment"]["prefix"]))
     assert {"six", "pip", "ipykernel", "envmagic"} <= set(probe.distributions(made))
-    assert (home.cache() / "said-uv-is-faster").exists()
+    assert (directories.cache() / "said-uv-is-faster").exists()
 
 
 def test_two_processes_that_create_the_same_name_make_one_environment(

@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 from support.operate import Heard, Operator, prefix_of
 
-from envmagic import journal, kernels, locks, ownership, probe
+from envmagic import journal, kernels, ownership, probe
 from envmagic.backends import staged
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import AttachRequest, DoctorRequest, RemoveRequest, UninstallRequest
 from envmagic.operations import doctor as doctor_module
+from envmagic.system import locks
 
 
 @dataclass

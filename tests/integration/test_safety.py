@@ -17,7 +17,7 @@ import pytest
 from support import wheels
 from support.operate import Operator, prefix_of
 
-from envmagic import journal, kernels, locks, ownership, probe
+from envmagic import journal, kernels, ownership, probe
 from envmagic.backends import installers
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.verbs import (
@@ -28,6 +28,7 @@ from envmagic.core.verbs import (
     UninstallRequest,
 )
 from envmagic.operations import clearing
+from envmagic.system import locks
 
 REMOVE = RemoveRequest
 PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"

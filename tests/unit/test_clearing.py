@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from support import wheels
 
-from envmagic import journal, locks, ownership
+from envmagic import journal, ownership
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Door, Place
 from envmagic.operations import clearing, lookup
+from envmagic.system import locks
 
 
 def _venv(prefix: Path) -> None:

@@ -516,12 +516,12 @@ def test_the_cache_is_made_anew_when_something_is_installed(site: Path) -> None:
 
 
 def test_a_broken_cache_is_made_again(site: Path, isolated: object) -> None:
-    from envmagic import home
     from envmagic.distributions import index as module
+    from envmagic.system import directories
 
     install(site, "one", "one.py")
     first = index_of([site])
-    (cached,) = home.cache().glob("index-*")
+    (cached,) = directories.cache().glob("index-*")
     cached.write_text("{broken")
     module._memory.clear()
     assert index_of([site]) == first

@@ -13,9 +13,9 @@ import pytest
 from conftest import Isolated
 from support.processes import eventually, runs
 
-from envmagic import files, locks, process, scratch
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, WordsError
+from envmagic.system import files, locks, process, scratch
 
 
 @pytest.mark.parametrize("name", ["churn", "a", "a.b_c-d", "0", "x" * 64])
@@ -117,7 +117,7 @@ def test_what_a_killed_process_wrote_for_a_moment_is_swept_away(
     tmp_path: Path, isolated: Isolated
 ) -> None:
     killed = (
-        "import os, sys; from pathlib import Path; from envmagic import scratch\n"
+        "import os, sys; from pathlib import Path; from envmagic.system import scratch\n"
         "with scratch.beside(Path(sys.argv[1])) as file, scratch.beside(Path(sys.argv[1])) as d:\n"
         "    file.write_text('half'); d.mkdir(); (d / 'in').write_text('')\n"
         "    os.kill(os.getpid(), 9)"
@@ -178,7 +178,7 @@ def test_a_lock_outlives_a_killed_holder_while_its_child_works(
 ) -> None:
     """An installer goes on when the process that started it is killed; nobody may come between."""
     holder = (
-        "import sys; from pathlib import Path; from envmagic import locks, process\n"
+        "import sys; from pathlib import Path; from envmagic.system import locks, process\n"
         "with locks.lock(Path(sys.argv[1])):\n"
         "    process.run(['sh', '-c', 'echo ready >&2; sleep 1.5'],"
         " on_line=lambda line: print(line, flush=True))\n"
@@ -256,7 +256,7 @@ def test_an_interrupt_that_does_not_end_the_wait_ends_the_command(tmp_path: Path
     """It is noted in another thread while the main one waits, as when it comes just before that."""
     script = (
         "import os, signal, threading\n"
-        "from envmagic import process\n"
+        "from envmagic.system import process\n"
         "def interrupt(line):\n"
         "    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
         "    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\n"
@@ -276,7 +276,7 @@ def test_an_interrupt_while_a_command_is_started_ends_it(tmp_path: Path) -> None
     """It comes when there is a child already and nobody yet who would end it."""
     script = (
         "import os, signal, subprocess, sys\n"
-        "from envmagic import process\n"
+        "from envmagic.system import process\n"
         "started = subprocess.Popen\n"
         "def interrupted(*words, **more):\n"
         "    child = started(*words, **more)\n"

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from envmagic import layout
 from envmagic.backends import installers
 from envmagic.backends.base import Wanted
 from envmagic.backends.conda import asked, engines, metadata, specs
@@ -15,6 +14,7 @@ from envmagic.backends.conda.asked import Parts
 from envmagic.backends.conda.engine import Change, NotInChannels
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName, Environment, EnvSpec, Progress
+from envmagic.system import prefix_layout
 
 __all__ = ["CondaBackend", "missing"]
 
@@ -242,7 +242,7 @@ def _as_it_is(environment: Environment) -> Environment:
     if python is None or python.version == environment.version:
         return environment
     short = ".".join(python.version.split(".")[:2])
-    site = layout.conda_site_packages(environment.prefix, short)
+    site = prefix_layout.conda_site_packages(environment.prefix, short)
     return replace(environment, version=python.version, site_packages=(site,))
 
 

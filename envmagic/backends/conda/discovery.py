@@ -13,9 +13,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from envmagic import files, home
 from envmagic.backends.conda import condarc
 from envmagic.core.errors import EnvmagicError
+from envmagic.system import directories, files
 
 __all__ = ["announce", "is_root", "name_of", "named", "prefixes", "roots"]
 
@@ -116,7 +116,7 @@ def _envs_dirs() -> tuple[Path, ...]:
     key += repr([(str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in written])
     if not written and not (os.environ.get("CONDA_ENVS_DIRS") or os.environ.get("CONDA_ENVS_PATH")):
         return ()
-    remembered = home.cache() / "envs-dirs.json"
+    remembered = directories.cache() / "envs-dirs.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         known = json.loads(remembered.read_bytes())
         if known["key"] == key:

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from envmagic import process
 from envmagic.backends.conda import specs as words
 from envmagic.backends.conda.engine import Change, NotInChannels
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Progress
+from envmagic.system import process
 
 __all__ = ["ExecutableEngine"]
 

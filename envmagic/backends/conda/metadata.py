@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from envmagic import files, process
 from envmagic.core.model import Environment
+from envmagic.system import files, process
 
 __all__ = [
     "Package",

@@ -16,10 +16,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from envmagic import process
 from envmagic.backends.conda.engine import Change, NotInChannels
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Progress, Silent
+from envmagic.system import process
 
 __all__ = ["VARIABLE", "ElsewhereEngine", "ask", "is_there", "main"]
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
-from envmagic import locks
+from envmagic.system import locks
 
 if TYPE_CHECKING:
     from types import FrameType

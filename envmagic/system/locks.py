@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from envmagic import home
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
+from envmagic.system import directories
 
 __all__ = ["give_back", "held", "is_free", "lock", "take", "try_lock"]
 
@@ -84,7 +84,7 @@ def held() -> tuple[int, ...]:
 def _lock_file(path: Path) -> Path:
     # hashed, so that any path fits in a file name; real, so that two ways to it are one lock
     real = os.path.normcase(os.path.realpath(path))
-    directory = home.locks()
+    directory = directories.locks()
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from envmagic import home, locks
+from envmagic.system import directories, locks
 
 __all__ = ["beside", "sweep"]
 
@@ -51,12 +51,12 @@ def sweep(say: Callable[[str], object] = lambda message: None) -> None:
     `say` hears what is done where that may take long.
     """
     try:
-        notes = os.listdir(home.scratch())
+        notes = os.listdir(directories.scratch())
     except OSError:
         return
     for name in filter(_NOTE.fullmatch, notes):
         with contextlib.suppress(OSError):
-            _clear(home.scratch() / name, say)
+            _clear(directories.scratch() / name, say)
 
 
 def _noted(directory: Path) -> tuple[Path, IO[bytes] | None]:
@@ -65,7 +65,7 @@ def _noted(directory: Path) -> tuple[Path, IO[bytes] | None]:
         token = os.urandom(8).hex()
         path = directory / f".envmagic-{token}"
         try:
-            note = _written(home.scratch() / f"{token}.json", path)
+            note = _written(directories.scratch() / f"{token}.json", path)
         except OSError:
             return path, None
         if note is not None:

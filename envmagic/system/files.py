@@ -7,9 +7,9 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from envmagic import scratch
 from envmagic.core.display import user_path
 from envmagic.core.errors import EnvmagicError
+from envmagic.system import scratch
 
 __all__ = ["is_writable_directory", "write_atomic", "write_over"]
 

@@ -1,0 +1,1 @@
+"""What is the machine's: processes, files, locks, directories."""
