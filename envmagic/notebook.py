@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envmagic import server_api
+from envmagic import connection, server_api
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from envmagic.server_api import Front, Server, Session
+    from envmagic.connection import Front
+    from envmagic.server_api import Server, Session
 
 __all__ = ["Located", "find"]
 
@@ -70,7 +71,7 @@ def _holds(when: float, located: Located) -> bool:
 
 def _find(shell: InteractiveShell | None) -> Located:
     directory = _start_directory(shell)
-    front = server_api.front()
+    front = connection.front()
     told = shell.user_ns.get("__vsc_ipynb_file__") if shell is not None else None
     if isinstance(told, str) and told:
         return Located(Path(told).absolute(), "vscode", directory)

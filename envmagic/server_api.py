@@ -11,7 +11,6 @@ import functools
 import http.client
 import json
 import os
-import re
 import socket
 import ssl
 import stat
@@ -23,40 +22,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = [
-    "RELAY",
-    "Front",
-    "Refused",
-    "Server",
-    "Session",
-    "call",
-    "front",
-    "relay_of",
-    "servers",
-    "session",
-]
+from envmagic.connection import Front
 
-RELAY = "ENVMAGIC_RELAY"
-"""The variable that tells a kernel behind a relay what is in front of it, as JSON. Nobody else can
-set it, and it lasts as long as the process does: a file in a shared directory would do neither."""
-_KERNEL_FILE = re.compile(r"kernel-([0-9a-f-]{36})\.json")
+__all__ = ["Refused", "Server", "Session", "call", "servers", "session"]
+
 _PROOF = os.urandom(16).hex()
 _TIMEOUT = 5.0  # seconds; a server on this machine answers within 15 ms
-
-
-@dataclass(frozen=True)
-class Front:
-    """The connection that the front end made, also when this kernel is behind a relay."""
-
-    connection_file: Path
-    parent: int | None
-    """The process that started it: a server, nbconvert, a console."""
-
-    @property
-    def kernel_id(self) -> str | None:
-        """The server's id of the kernel; None when it was not a server that started it."""
-        found = _KERNEL_FILE.fullmatch(self.connection_file.name)
-        return found.group(1) if found else None
 
 
 @dataclass(frozen=True)
@@ -89,45 +60,6 @@ class Refused(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
-
-
-def front() -> Front | None:
-    """The front end's connection; None when this process is no kernel."""
-    module = sys.modules.get("ipykernel.kernelapp")
-    application = getattr(module, "IPKernelApp", None)
-    if application is None or not application.initialized():
-        return None
-    return _front_of(Path(application.instance().abs_connection_file).absolute())
-
-
-@functools.cache  # whatever becomes of the variables and of the parent
-def _front_of(connection_file: Path) -> Front:
-    relay = relay_of(connection_file)
-    if relay is not None:
-        return Front(Path(relay["connection_file"]), relay["parent"])
-    parent = os.environ.get("JPY_PARENT_PID", "")
-    return Front(connection_file, int(parent) if parent.isdigit() else os.getppid())
-
-
-@functools.cache
-def relay_of(connection_file: Path) -> dict[str, Any] | None:
-    """What the relay in front of the kernel with that connection file says of itself; None without
-    one. The same for the whole life of the process.
-
-    What a kernel starts inherits the variable: it is about the file that it names, and no other.
-    """
-    with contextlib.suppress(ValueError, KeyError, TypeError):
-        relay: dict[str, Any] = json.loads(os.environ.get(RELAY, ""))
-        if relay["kernel_connection_file"] == str(connection_file):
-            return relay
-    return None
-
-
-def kernel_name(of: Front) -> str:
-    """The kernelspec the front end was told to start, as its connection file has it; else empty."""
-    with contextlib.suppress(OSError, ValueError):
-        return str(json.loads(of.connection_file.read_text("utf-8")).get("kernel_name") or "")
-    return ""
 
 
 def servers(of: Front) -> Iterator[Server]:

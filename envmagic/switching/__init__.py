@@ -75,9 +75,9 @@ def _in_terminal(shell: InteractiveShell) -> Switch:
 
 
 def _by_server(shell: InteractiveShell) -> Switch:
-    from envmagic import server_api
+    from envmagic import connection, server_api
     from envmagic.switching.patch import Patch
 
-    front = server_api.front()
+    front = connection.front()
     found = server_api.session(front) if front is not None else None
     return Patch(shell, *found) if found is not None else Pick(shell)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from envmagic import server_api
+from envmagic.connection import RELAY
 from envmagic.core.errors import EnvmagicError
 from envmagic.switching import directory as directories
 from envmagic.switching import launch, wire
@@ -232,7 +232,7 @@ def _told(setting: Setting, kernel: Kernel, directory: Path) -> Setting:
     """`setting` for `kernel` alone: with what it is told of the relay, in a directory there is."""
     file = str(directory / "kernel.json")
     facts = {**setting.relay, "kernel_connection_file": file, "kernel": kernel.name}
-    variables = {**setting.environment, server_api.RELAY: json.dumps(facts)}
+    variables = {**setting.environment, RELAY: json.dumps(facts)}
     return replace(setting, environment=variables, directory=_standing(setting.directory))
 
 

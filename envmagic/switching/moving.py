@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envmagic import server_api
+from envmagic import connection
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Asleep, Kernel, Progress, Switched
 from envmagic.switching import cell, label, wire
@@ -34,9 +34,9 @@ _SILENCE = 60.0  # seconds without a sign of life from one that starts a kernel;
 
 def relay_file(kernel: Any) -> dict[str, Any] | None:
     """What the relay in front of `kernel` says of itself; None without one."""
-    if kernel.parent is None or server_api.front() is None:
+    if kernel.parent is None or connection.front() is None:
         return None
-    return server_api.relay_of(Path(kernel.parent.abs_connection_file).absolute())
+    return connection.relay_of(Path(kernel.parent.abs_connection_file).absolute())
 
 
 def leave_cell(shell: InteractiveShell) -> None:

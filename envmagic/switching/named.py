@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envmagic import server_api
+from envmagic import connection, server_api
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Asleep, Kernel
 
@@ -146,14 +146,14 @@ def _meant(name: str, first: str) -> Kernel | None:
         except (KeyError, TypeError):
             return None
     # what the session began with may have got a second name: that of its environment's kernel
-    front = server_api.front()
-    if name == first or (front is not None and name == server_api.kernel_name(front)):
+    front = connection.front()
+    if name == first or (front is not None and name == connection.kernel_name(front)):
         return Kernel(first or name, Path(), name, ("python", "-m", "ipykernel_launcher"))
     return None
 
 
 def _server() -> server_api.Server | None:
-    front = server_api.front()
+    front = connection.front()
     asked = server_api.session(front) if front is not None else None
     return asked[0] if asked is not None else None
 

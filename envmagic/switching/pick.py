@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from envmagic import server_api
+from envmagic import connection
 from envmagic.core.model import Asleep, Kernel, Progress, Switched
 from envmagic.switching.cell import Stopped
 
@@ -34,8 +34,8 @@ class Pick:
         self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
     ) -> Switched:
         """Return the one line that says which kernel to choose; the cell ends behind it."""
-        front = server_api.front()
-        if front is not None and server_api.kernel_name(front) == kernel.name:
+        front = connection.front()
+        if front is not None and connection.kernel_name(front) == kernel.name:
             return Switched("already", kernel.name)
         self.shell._envmagic_leave = _leave
         message = "This notebook cannot be moved from here."

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envmagic import server_api
+from envmagic import connection, server_api
 from envmagic.core.errors import EnvmagicError
 from envmagic.switching import child, desk, ending, wire
 from envmagic.switching.child import Child, sweep
@@ -419,7 +419,7 @@ async def _soon(step: Coroutine[Any, Any, Any]) -> None:
 def _setting(kernel: Any) -> Setting:
     import zmq
 
-    front = server_api.front()
+    front = connection.front()
     if front is None:
         raise EnvmagicError("no-kernel", "This process is not a kernel.")
     first = _home_name()
@@ -454,11 +454,11 @@ def _home_name() -> str:
         prefix = entry.get("prefix") if isinstance(entry, dict) else None
         if isinstance(prefix, str) and os.path.realpath(prefix) == os.path.realpath(sys.prefix):
             return str(name)
-    front = server_api.front()
+    front = connection.front()
     if front is None:
         return ""
     asked = server_api.session(front)
-    return asked[1].kernel_name if asked is not None else server_api.kernel_name(front)
+    return asked[1].kernel_name if asked is not None else connection.kernel_name(front)
 
 
 def _initial_environment() -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from envmagic import server_api
+from envmagic import connection, server_api
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
 
@@ -32,7 +32,7 @@ def describe(file: Path, pid: object) -> None:
 
 
 def believed(file: Path) -> bool:
-    front = server_api.Front(file.parent / "kernel-0.json", None)
+    front = connection.Front(file.parent / "kernel-0.json", None)
     return [server.token for server in server_api.servers(front)] == ["t"]
 
 
