@@ -15,6 +15,7 @@ from typing import Any
 
 from envmagic.core.display import user_path
 from envmagic.core.errors import EnvmagicError
+from envmagic.notebook_language import is_python_cell, language_of, mapping
 
 __all__ = ["LIMIT", "Cell", "NotebookFile", "parse", "read"]
 
@@ -39,9 +40,6 @@ _COMPLAINT = re.compile(rf"^.*(?:{'|'.join(_FAILURES)}).*(?:\n[ \t]+.*)*", re.MU
 _TRAILING = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")|,(?=\s*[\]}])', re.DOTALL)
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET = re.compile(rb'["\[\]{}]')
-_PYTHON = re.compile(
-    r"(?:i|x|c)?python\d*(?:\.\d+)?|pyspark\d*|python_\w+|sage(?:math)?|coconut", re.IGNORECASE
-)
 # Written by Jupytext, or by an editor that knows its cells.
 _JUPYTEXT = re.compile(r"(?ms)\A# ---\n.*?# jupyter:|^# %%(?:[ \t]|$)")
 # `# %pip install x`, `# !pip install x`, `# %%time`; `# %%` and `# %% title` begin a cell.
@@ -52,33 +50,6 @@ _FENCE = re.compile(
     r"(.*?)^\1"
 )
 _MYST_OPTIONS = re.compile(r"\A(?:---\n.*?^---\n|(?::[\w-]+:[^\n]*\n)+)", re.DOTALL | re.MULTILINE)
-# Kernels of other languages: called like the language, or otherwise.
-_LANGUAGES = frozenset(
-    """
-    ansible bash clojure coq crystal csharp deno elixir erlang fortran fsharp gnuplot groovy haskell
-    idris java javascript julia kotlin lean lua mathematica matlab maxima nim ocaml octave perl php
-    powershell prolog r racket ruby rust sas scala scheme scilab sos sparql spss sql stata swift
-    typescript wolframlanguage
-    """.split()
-)
-_SPEAK = {
-    **{
-        "ir": "r",
-        "xr": "r",
-        "sparkrkernel": "r",
-        "ijavascript": "javascript",
-        "tslab": "typescript",
-    },
-    **{"nodejs": "javascript", "jslab": "javascript", "p5js": "javascript", "xcpp": "c++"},
-    **{"cling": "c++", "xc": "c", "iruby": "ruby", "ihaskell": "haskell"},
-    **{"ijava": "java", "rapaio": "java", "evcxr": "rust", "gophernotes": "go", "gonb": "go"},
-    **{"iperl": "perl", "ilua": "lua", "xlua": "lua", "ielixir": "elixir", "ifsharp": "fsharp"},
-    **{"imatlab": "matlab", "xeus": "octave", "xsql": "sql", "xsqlite": "sql", "nbstata": "stata"},
-    **{"almond": "scala", "sparkkernel": "scala", "spylon": "scala", "dyalog": "apl"},
-}
-# What VS Code says of a cell that was typed before a kernel was chosen; a shell's cell begins with
-# `%%bash`, so one without it is as Python as the others.
-_UNSAID = ("plaintext", "raw", "shellscript")
 _SCRIPTS = (".py", ".md", ".qmd", ".rmd")
 
 
@@ -146,7 +117,7 @@ def parse(raw: bytes, path: Path) -> NotebookFile:
     cells = list(_cells(document))
     if not cells and not any(k in document for k in ("cells", "worksheets", "nbformat")):
         raise _not_a_notebook(path, "it has no cells")
-    language = _language(document, cells)
+    language = language_of(document, cells)
     # lines of nbformat 2 carry no line ends
     joint = "\n" if document.get("nbformat") == 2 else ""
     code = tuple(_code(cells, joint)) if language == "python" else ()
@@ -260,7 +231,7 @@ def _cells(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _code(cells: list[dict[str, Any]], joint: str) -> Iterator[Cell]:
     for number, cell in enumerate(cells, 1):
-        if cell.get("cell_type") != "code" or not _is_python_cell(cell):
+        if cell.get("cell_type") != "code" or not is_python_cell(cell):
             continue
         source = cell.get("source", cell.get("input", ""))
         if isinstance(source, list):
@@ -291,61 +262,9 @@ def _texts(outputs: Any) -> Iterator[str]:
                 yield part
 
 
-def _is_python_cell(cell: Mapping[str, Any]) -> bool:
-    """nbformat 3, and Snowflake, Fabric, VS Code and Polyglot name a cell's language."""
-    metadata = _mapping(cell, "metadata")
-    if not metadata and "language" not in cell:
-        return True
-    said = (
-        _mapping(metadata, "vscode").get("languageId"),
-        _mapping(metadata, "polyglot_notebook").get("kernelName"),
-        _mapping(metadata, "microsoft").get("language"),
-        metadata.get("language"),
-        cell.get("language"),
-    )
-    named = next((x for x in said if isinstance(x, str) and x), "python")
-    return named in _UNSAID or bool(_PYTHON.fullmatch(named))
-
-
-def _language(document: Mapping[str, Any], cells: list[dict[str, Any]]) -> str:
-    """`python` unless the metadata names another; kernel names decide last."""
-    metadata = _mapping(document, "metadata")
-    info, spec = _mapping(metadata, "language_info"), _mapping(metadata, "kernelspec")
-    if info.get("file_extension") == ".py":  # Spark and Glue call their Python by other names
-        return "python"
-    for named in (info.get("name"), spec.get("language"), metadata.get("language")):
-        if isinstance(named, str) and named and named not in _UNSAID:
-            return "python" if _PYTHON.fullmatch(named) else named.lower()
-    name = spec.get("name")
-    if isinstance(name, str):
-        return _language_of_kernel(name.lower())
-    code = [c for c in cells if c.get("cell_type") == "code" and isinstance(c.get("language"), str)]
-    if code and not any(_is_python_cell(c) for c in code):
-        return str(code[0]["language"]).lower()
-    return "python"
-
-
-def _language_of_kernel(name: str) -> str:
-    """What a kernel of that name speaks, where the notebook says no more."""
-    if name.startswith(".net-"):  # .NET Interactive
-        return name.removeprefix(".net-")
-    if name.startswith(("apache_toree_", "calysto_")):
-        spoken = name.partition("_")[2].removeprefix("toree_")
-        return "python" if spoken in ("pyspark", "python") else spoken
-    first = re.split(r"[-.\d_]", name)[0]
-    if first in _SPEAK:
-        return _SPEAK[first]
-    return first if first in _LANGUAGES else "python"
-
-
 def _kernel(document: Mapping[str, Any]) -> str | None:
-    name = _mapping(_mapping(document, "metadata"), "kernelspec").get("name")
+    name = mapping(mapping(document, "metadata"), "kernelspec").get("name")
     return name if isinstance(name, str) else None
-
-
-def _mapping(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = value.get(key)
-    return found if isinstance(found, dict) else {}
 
 
 def _script(text: str, *, markdown: bool) -> NotebookFile:
