@@ -105,9 +105,9 @@ def _values(kind: str, fragment: str, directory: Path) -> Iterator[tuple[str, st
 
 def _environments(kind: str) -> list[str]:
     """Names of environments; with `kernel` those of every kernel."""
-    from envmagic import kernels
+    from envmagic.jupyter import kernelspecs
 
-    found = {k.name for k in kernels.every() if k.ours or kind == "kernel"}
+    found = {k.name for k in kernelspecs.every() if k.ours or kind == "kernel"}
     with contextlib.suppress(OSError):
         found |= {
             entry.name for entry in directories.envs().iterdir() if not entry.name.startswith(".")

@@ -26,9 +26,10 @@ def of_notebook(shell: InteractiveShell) -> Place:
     Without a notebook, relative paths count from where the session started: `os.chdir` in a cell
     does not move it.
     """
-    from envmagic import notebook, recorder, switching
+    from envmagic import recorder, switching
+    from envmagic.jupyter import live_notebook
 
-    located = notebook.find(shell)
+    located = live_notebook.find(shell)
     session = located.session
     ran = recorder.session(shell, located.path)
     return Place(
@@ -82,10 +83,10 @@ def from_here(asked: Asked) -> Request:
 
 
 def _of_file(path: Path, prefix: Path | None) -> Place:
-    from envmagic import notebookfile
+    from envmagic.jupyter import notebook_file
     from envmagic.operations import notebooks
 
-    kernel = notebookfile.read(path).kernel
+    kernel = notebook_file.read(path).kernel
     if prefix is None:
         prefix = notebooks.environment_of(kernel, path.parent) or _venv(path.parent)
     return Place(Door.TERMINAL, path.parent, path, prefix, kernel)

@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import journal, kernels, ownership
+from envmagic import journal, ownership
 from envmagic.backends.conda import metadata
 from envmagic.contents import DIRECTORIES, MARK, NOBODYS, Written
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
+from envmagic.jupyter import kernelspecs
 from envmagic.operations.running import pids_in
 from envmagic.system import scratch
 
@@ -93,7 +94,7 @@ def _remove(prefix: Path, entry: journal.Entry) -> Kept:
     While the kernel is there nothing was done yet, and it may have been used again since.
     """
     kept = Kept(prefix)
-    begun = kernels.of_prefix(prefix) is None and not pids_in(prefix)
+    begun = kernelspecs.of_prefix(prefix) is None and not pids_in(prefix)
     if begun and journal.is_of(prefix, entry):
         try:
             ownership.delete(prefix, written_in(prefix))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from envmagic import kernels, probe
+from envmagic import probe
 from envmagic import pythons as interpreters
 from envmagic.backends import installers
 from envmagic.backends.base import Wanted
@@ -27,6 +27,7 @@ from envmagic.core.model import (
 )
 from envmagic.core.schema import CreateData
 from envmagic.core.verbs import CellRequest, CreateRequest
+from envmagic.jupyter import kernelspecs
 from envmagic.operations import asking, conda, lookup, making
 from envmagic.operations.moving import Recorded, move, start_recording
 from envmagic.satisfaction import missing
@@ -84,7 +85,7 @@ def _provide(
             action, before = "created", {}
             spec = EnvSpec(
                 at.prefix,
-                kernels.free_name(at.name, at.prefix),
+                kernelspecs.free_name(at.name, at.prefix),
                 request.python,
                 request.backend,
                 request.channels,

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import journal, kernels, ownership, payload, probe
+from envmagic import journal, ownership, payload, probe
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import BackendName, Environment, Kernel, Place, Progress, Report
 from envmagic.core.schema import DoctorData
 from envmagic.core.verbs import DoctorRequest
+from envmagic.jupyter import kernelspecs
 from envmagic.operations import conda_doctor, lookup, making
 from envmagic.system import directories, locks
 
@@ -32,8 +33,8 @@ class Finding:
 
 def doctor(request: DoctorRequest, place: Place, progress: Progress) -> Report:
     """Look at every kernel and environment; `--fix` mends ours and leaves the rest alone."""
-    every = kernels.every()
-    registered = kernels.by_prefix(every)
+    every = kernelspecs.every()
+    registered = kernelspecs.by_prefix(every)
     prefixes = [
         prefix
         for prefix in lookup.known_prefixes(place)
@@ -86,11 +87,11 @@ def _kernel(kernel: Kernel) -> Iterator[Finding]:
     def unregister() -> None:
         assert kernel.prefix is not None
         with making.locked(kernel.prefix):
-            now = kernels.read(kernel.directory)
+            now = kernelspecs.read(kernel.directory)
             if now is not None and not kernel.prefix.is_dir():  # not made anew meanwhile
-                kernels.unregister(now)
+                kernelspecs.unregister(now)
 
-    ours = kernel.ours and kernel.directory.parent == kernels.directory()
+    ours = kernel.ours and kernel.directory.parent == kernelspecs.directory()
     if kernel.prefix is not None and not kernel.prefix.is_dir():
         yield Finding(
             _problem(
@@ -147,7 +148,7 @@ def _foreign_ipykernel(kernel: Kernel, python: Path) -> Iterator[Finding]:
 
 def _environment(prefix: Path, progress: Progress) -> Iterator[Finding]:
     """What is wrong inside one environment."""
-    kernel = kernels.of_prefix(prefix)
+    kernel = kernelspecs.of_prefix(prefix)
     if not prefix.is_dir():
         return  # said of its kernel
     lost = conda_doctor.gone(prefix, kernel)
@@ -292,7 +293,7 @@ def _of_earlier_versions() -> list[Path]:
     """What versions that kept no note of it left of environments and kernels."""
     found = [*directories.envs().glob(".envmagic-trash-*")]
     for kind in ("new", "old"):
-        found += kernels.directory().glob(f".envmagic-{kind}-*")
+        found += kernelspecs.directory().glob(f".envmagic-{kind}-*")
     return sorted(found)
 
 

@@ -6,13 +6,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from envmagic import kernels, probe
+from envmagic import probe
 from envmagic.backends.base import Wanted
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName, Environment, Place, Progress, Report
 from envmagic.core.schema import InstallData
 from envmagic.core.verbs import InstallRequest, SyncRequest, UninstallRequest
+from envmagic.jupyter import kernelspecs
 from envmagic.operations import asking, conda, lookup, making
 from envmagic.operations.moving import start_recording
 from envmagic.satisfaction import closure
@@ -154,7 +155,7 @@ def _changing(
 def _renewed(environment: Environment, progress: Progress, notes: list[str]) -> Environment:
     """`environment` as it is now; conda may have put another Python there, which needs a kernel."""
     now = lookup.environment_at(environment.prefix)
-    kernel = kernels.of_prefix(now.prefix)
+    kernel = kernelspecs.of_prefix(now.prefix)
     if now.version != environment.version and kernel is not None:
         notes += making.make_ready(now, kernel.name, making.NOTHING, progress)[1]
         notes.append(f"Python is {now.version} now; restart the kernel.")

@@ -144,11 +144,11 @@ def _same(one: Installed, other: Installed) -> bool:
 
 def _named_in(notebook: Path) -> Path | None:
     """The environment that a `%%env NAME` cell of `notebook` names, where it is there."""
-    from envmagic import notebookfile
+    from envmagic.jupyter import notebook_file
     from envmagic.operations import lookup
 
     try:
-        found = [m[1] for c in notebookfile.read(notebook).cells if (m := _CELL.match(c.source))]
+        found = [m[1] for c in notebook_file.read(notebook).cells if (m := _CELL.match(c.source))]
         if not found:
             return None
         return lookup.existing(found[-1], Place(Door.NOTEBOOK, notebook.parent)).prefix
@@ -157,9 +157,9 @@ def _named_in(notebook: Path) -> Path | None:
 
 
 def _kernel_of(notebook: Path) -> str | None:
-    from envmagic import notebookfile
+    from envmagic.jupyter import notebook_file
 
     try:
-        return notebookfile.read(notebook).kernel
+        return notebook_file.read(notebook).kernel
     except EnvmagicError:
         return None

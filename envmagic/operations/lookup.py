@@ -8,12 +8,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import journal, kernels, ownership, probe
+from envmagic import journal, ownership, probe
 from envmagic.backends.conda import discovery
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import Door, Environment, Kernel, Place
 from envmagic.core.schema import EnvironmentData
+from envmagic.jupyter import kernelspecs
 from envmagic.system import directories, locks
 
 __all__ = [
@@ -55,7 +56,7 @@ def target(word: str | None, place: Place) -> Target:
         return Target(prefix, names.kernel_name_of(prefix))
     name = names.validate(word)
     found = _by_name(name)
-    if found is None and kernels.find(name) is not None:
+    if found is None and kernelspecs.find(name) is not None:
         raise WordsError(
             "kernel-taken",
             f"A kernel is called {name!r} already, and envmagic did not make it.",
@@ -78,7 +79,7 @@ def existing(word: str, place: Place) -> Target:
 
 def no_such(word: str) -> WordsError:
     """That nothing is called `word`; the hint has the nearest names."""
-    known = {k.name for k in kernels.every() if k.ours} | set(_home_names())
+    known = {k.name for k in kernelspecs.every() if k.ours} | set(_home_names())
     known |= {discovery.name_of(prefix) for prefix in discovery.prefixes()}
     near = difflib.get_close_matches(word.lower(), known, 3, 0.6)
     hint = f"Did you mean {' or '.join(near)}?" if near else "%env list shows those there are."
@@ -100,7 +101,7 @@ def known_prefixes(place: Place) -> list[Path]:
     Registered ones are among them even when they are gone from the disk; one that is being made or
     removed is not.
     """
-    registered = [k.prefix for k in kernels.every() if k.prefix is not None]
+    registered = [k.prefix for k in kernelspecs.every() if k.prefix is not None]
     others = [directories.envs() / name for name in _home_names()]
     others += [*discovery.prefixes(), place.directory / ".venv"]
     if place.prefix is not None:
@@ -169,7 +170,7 @@ def _path(word: str, place: Place) -> Path:
 def _by_name(name: str) -> Target | None:
     found: dict[str, Path] = {}
     chosen = name
-    kernel = kernels.find(name)
+    kernel = kernelspecs.find(name)
     if kernel is not None and kernel.prefix is not None:
         found[os.path.realpath(kernel.prefix)] = kernel.prefix
     made = directories.envs() / name

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from envmagic import backends, journal, kernels, ownership, payload, probe
+from envmagic import backends, journal, ownership, payload, probe
 from envmagic import pythons as interpreters
 from envmagic._version import __version__
 from envmagic.backends import installers
@@ -19,6 +19,7 @@ from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName, Environment, EnvSpec, Kernel, Progress
 from envmagic.core.schema import Change
+from envmagic.jupyter import kernelspecs
 from envmagic.operations import clearing, conda
 from envmagic.system import locks, process
 
@@ -50,7 +51,7 @@ def make(
     backend = backends.choose(spec.backend)
     python = _interpreter(spec, backend.name)
     entry = journal.begin(spec.prefix)
-    before = kernels.snapshot(spec.name)
+    before = kernelspecs.snapshot(spec.name)
     try:
         version = f" {python.version}" if python.version else ""
         progress.step(f"Creating {spec.name} with Python{version} ({backend.name.value})")
@@ -72,7 +73,7 @@ def make(
         kernel = _register(environment, spec.name)
     except BaseException as error:
         with contextlib.suppress(EnvmagicError, OSError):  # the first error is the one to tell
-            kernels.restore(spec.name, before)
+            kernelspecs.restore(spec.name, before)
         kept = clearing.clear(entry)
         if kept and isinstance(error, EnvmagicError):
             raise error.saying(kept.message) from error
@@ -98,7 +99,7 @@ def make_ready(
         _fill(environment, wanted, progress, notes)
         environment = probe.inspect(environment.prefix, owned=environment.owned)
         extension = _bring_envmagic(environment, notes)
-        own = kernels.of_prefix(environment.prefix)
+        own = kernelspecs.of_prefix(environment.prefix)
         if own is None:
             progress.step("Starting its kernel once to see that it can")
             _try_import(environment, extension=extension)
@@ -312,9 +313,9 @@ def _try_import(environment: Environment, *, extension: bool) -> None:
 
 
 def _register(environment: Environment, name: str, *, extension: bool = True) -> Kernel:
-    chosen = kernels.free_name(name, environment.prefix)
+    chosen = kernelspecs.free_name(name, environment.prefix)
     uv = installers.find_uv()
-    return kernels.register(environment, chosen, extension=extension, uv=uv)
+    return kernelspecs.register(environment, chosen, extension=extension, uv=uv)
 
 
 def _with_runtime(environment: Environment, wanted: Wanted) -> Wanted:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
-from envmagic import notebookfile, requirements
+from envmagic import requirements
 from envmagic.core.errors import EnvmagicError
 from envmagic.distributions import (
     Evidence,
@@ -22,7 +22,8 @@ from envmagic.distributions import (
 )
 from envmagic.imports import Followed, ImportSite, Install, Scan, Where, follow, scan_cell
 from envmagic.imports.follow import tree_of
-from envmagic.notebookfile import NotebookFile
+from envmagic.jupyter import notebook_file
+from envmagic.jupyter.notebook_file import NotebookFile
 from envmagic.operations import evidence
 from envmagic.operations.supplied import supplied_for
 
@@ -127,7 +128,7 @@ class _Taken:
 
 def needs_of(path: Path, sources: Sources) -> Needs:
     """What the notebook `path` needs. Raises `EnvmagicError` when it cannot be read."""
-    notebook = notebookfile.read(path) if sources.saved else NotebookFile("python")
+    notebook = notebook_file.read(path) if sources.saved else NotebookFile("python")
     if not notebook.is_python:
         return Needs(path, notebook.language, kernel=notebook.kernel)
     directory = path.parent
@@ -217,7 +218,7 @@ def _followed(scan: Scan, directory: Path) -> Followed:
 
     def read(other: Path) -> Scan:
         try:
-            notebook = notebookfile.read(other)
+            notebook = notebook_file.read(other)
         except EnvmagicError:
             return Scan()
         return _scan(((c.number, c.source) for c in notebook.cells), str(other.parent))

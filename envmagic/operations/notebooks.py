@@ -93,9 +93,9 @@ def environment_of(kernel: str | None, directory: Path) -> Path | None:
 
 
 def _of_kernel(name: str) -> Path | None:
-    from envmagic import kernels
+    from envmagic.jupyter import kernelspecs
 
-    kernel = kernels.find(name)
+    kernel = kernelspecs.find(name)
     if kernel is None or not kernel.argv:
         return None
     if kernel.prefix is not None:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from envmagic import kernels, probe
+from envmagic import probe
 from envmagic.core import names
 from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
 from envmagic.core.model import Door, Kernel, Place, Progress, Report
 from envmagic.core.schema import EnvironmentData, KernelData, ListData, SleepingData, StatusData
 from envmagic.core.verbs import ListRequest, StatusRequest
+from envmagic.jupyter import kernelspecs
 from envmagic.operations import lookup, sizes
 from envmagic.operations.moving import recorded_state
 
@@ -21,8 +22,8 @@ __all__ = ["list_all", "status"]
 
 def list_all(request: ListRequest, place: Place, progress: Progress) -> Report:
     """`list`: all environments, and the kernels that belong to none of them."""
-    every = kernels.every()
-    registered = kernels.by_prefix(every)
+    every = kernelspecs.every()
+    registered = kernelspecs.by_prefix(every)
     environments = [
         environment_data(prefix, registered, place, size=request.size)
         for prefix in lookup.known_prefixes(place)
@@ -64,7 +65,7 @@ def status(request: StatusRequest, place: Place, progress: Progress) -> Report:
     problems: tuple[Problem, ...] = ()
     if not lookup.outside_environment(place):
         assert place.prefix is not None
-        registered = kernels.by_prefix(kernels.every())
+        registered = kernelspecs.by_prefix(kernelspecs.every())
         environment = environment_data(place.prefix, registered, place, size=False)
         environment["packages"] = _packages(place.prefix)
         if environment["problem"]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from envmagic import journal, kernels, ownership, probe
+from envmagic import journal, ownership, probe
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import Door, Kernel, Place, Progress, Report, Switch
 from envmagic.core.schema import RemoveData
 from envmagic.core.verbs import RemoveRequest
+from envmagic.jupyter import kernelspecs
 from envmagic.operations import clearing, lookup, making
 from envmagic.operations.running import pids_in
 
@@ -23,7 +24,7 @@ def remove(request: RemoveRequest, place: Place, progress: Progress) -> Report:
     """Take a kernel away, and its environment if envmagic made it. Never asks; see `--yes`."""
     at = lookup.existing(request.target, place)
     with making.locked(at.prefix):
-        kernel = kernels.of_prefix(at.prefix)
+        kernel = kernelspecs.of_prefix(at.prefix)
         if kernel is None and not at.prefix.exists():
             raise lookup.no_such(request.target)
         deletes = ownership.is_owned(at.prefix) and not at.prefix.is_symlink()
@@ -56,18 +57,18 @@ def _carry_out(prefix: Path, kernel: Kernel | None, *, deletes: bool) -> None:
     done by the next call, which finds it in the journal."""
     if not deletes:
         if kernel is not None:
-            kernels.unregister(kernel)
+            kernelspecs.unregister(kernel)
         return
     written = clearing.written_in(prefix)
     ownership.check(prefix, written)
-    entry, before = journal.removing(prefix), kernels.snapshot(kernel.name) if kernel else None
+    entry, before = journal.removing(prefix), kernelspecs.snapshot(kernel.name) if kernel else None
     try:
         if kernel is not None:
-            kernels.unregister(kernel)
+            kernelspecs.unregister(kernel)
         ownership.delete(prefix, written)
     except BaseException:
         if kernel is not None and prefix.exists():
-            kernels.restore(kernel.name, before)
+            kernelspecs.restore(kernel.name, before)
         raise
     finally:
         journal.finish(entry)

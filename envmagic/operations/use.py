@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 
-from envmagic import kernels, payload
+from envmagic import payload
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import Kernel, Place, Progress, Report
 from envmagic.core.schema import SwitchData, UseData
 from envmagic.core.verbs import UseRequest
+from envmagic.jupyter import kernelspecs
 from envmagic.operations import lookup
 from envmagic.operations.moving import move
 
@@ -46,11 +47,11 @@ def _kernel(word: str, place: Place) -> Kernel:
     named = None
     if not names.is_path(word):
         special = place.switch.named(word.lower()) if place.switch is not None else None
-        named = special or kernels.find(word)
+        named = special or kernelspecs.find(word)
     if named is not None:
         return named
     at = lookup.existing(word, place)
-    kernel = kernels.of_prefix(at.prefix)
+    kernel = kernelspecs.of_prefix(at.prefix)
     if kernel is not None:
         return kernel
     environment = lookup.environment_at(at.prefix)

@@ -75,7 +75,7 @@ def _in_terminal(shell: InteractiveShell) -> Switch:
 
 
 def _by_server(shell: InteractiveShell) -> Switch:
-    from envmagic import connection, server_api
+    from envmagic.jupyter import connection, server_api
     from envmagic.switching.patch import Patch
 
     front = connection.front()

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from envmagic.connection import RELAY
 from envmagic.core.errors import EnvmagicError
+from envmagic.jupyter.connection import RELAY
 from envmagic.switching import directory as directories
 from envmagic.switching import launch, wire
 from envmagic.switching.directory import sweep

@@ -9,9 +9,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import connection, server_api
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Kernel
+from envmagic.jupyter import connection, server_api
 from envmagic.system import files
 
 __all__ = ["Label", "restart_in", "take_back"]

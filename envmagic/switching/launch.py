@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envmagic import activation
 from envmagic.core.errors import EnvmagicError
+from envmagic.jupyter import activation
 from envmagic.switching import named
 from envmagic.system import process
 

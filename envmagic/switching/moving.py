@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envmagic import connection
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Asleep, Kernel, Progress, Switched
+from envmagic.jupyter import connection
 from envmagic.switching import cell, label, wire
 from envmagic.switching.departure import Departure, Left
 from envmagic.switching.named import is_newer, kernel_named

@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envmagic import connection, server_api
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Asleep, Kernel
+from envmagic.jupyter import connection, server_api
 
 if TYPE_CHECKING:
     from envmagic.switching.child import Child

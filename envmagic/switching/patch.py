@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from envmagic import server_api
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Asleep, Kernel, Progress, Switched
+from envmagic.jupyter import server_api
 from envmagic.switching import pick
 from envmagic.switching.cell import Stopped
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from envmagic import connection
 from envmagic.core.model import Asleep, Kernel, Progress, Switched
+from envmagic.jupyter import connection
 from envmagic.switching.cell import Stopped
 
 __all__ = ["Pick", "choose"]

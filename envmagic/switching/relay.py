@@ -19,8 +19,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envmagic import connection, server_api
 from envmagic.core.errors import EnvmagicError
+from envmagic.jupyter import connection, server_api
 from envmagic.switching import child, desk, ending, wire
 from envmagic.switching.child import Child, sweep
 from envmagic.switching.gate import error_output, gate_of

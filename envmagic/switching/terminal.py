@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from envmagic import activation
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Asleep, Kernel, Progress, Switched
+from envmagic.jupyter import activation
 from envmagic.system import process
 
 __all__ = ["Terminal"]

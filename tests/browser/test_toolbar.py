@@ -248,7 +248,7 @@ def test_where_it_is_disabled_the_page_is_as_it_was(
 class TestWithoutTheServersExtension:
     @pytest.fixture
     def server(self, isolated: Any, chromium: Any) -> Any:
-        off = "--ServerApp.jpserver_extensions={'envmagic.server_extension': False}"
+        off = "--ServerApp.jpserver_extensions={'envmagic.jupyter.server_extension': False}"
         with Server(isolated.work, options=[off]) as started:
             yield started
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from support.operate import BACKENDS, Operator, prefix_of
 
-from envmagic import kernels, ownership, payload, probe
+from envmagic import ownership, payload, probe
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import InstallRequest, UninstallRequest
+from envmagic.jupyter import kernelspecs
 
 PLACES = {
     "spaces": "my projects/churn model",
@@ -46,7 +47,7 @@ def test_a_named_environment_is_whole_registered_and_clean(
     check = _run(prefix, "-m", "pip", "check")
     assert check.returncode == 0, check.stdout + check.stderr
     assert (prefix / ".gitignore").read_text() == "*\n"
-    kernel = kernels.of_prefix(prefix)
+    kernel = kernelspecs.of_prefix(prefix)
     assert kernel is not None and kernel.name == "churn"
     assert kernel.display_name == f"churn (Python {environment.short_version})"
     assert kernel.argv[0] == str(environment.python)
@@ -58,7 +59,7 @@ def test_a_kernel_starts_in_any_directory(
 ) -> None:
     """The kernel itself says where it runs; its `python`, `pip` and `%env` are that place's."""
     prefix = prefix_of(operate.create(f"./{PLACES[place]}", backend=backend))
-    registered = kernels.of_prefix(prefix)
+    registered = kernelspecs.of_prefix(prefix)
     assert registered is not None
     running = kernel(registered.name)
     variable = "CONDA_PREFIX" if backend is BackendName.CONDA else "VIRTUAL_ENV"

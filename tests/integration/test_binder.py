@@ -52,7 +52,7 @@ def test_the_quickstart_runs_in_the_environment_that_binder_builds(
     # Binder has a network here; the wheelhouse is ours, so hatchling comes from there, too.
     subprocess.run([*install, "-r", "binder/requirements.txt"], cwd=clone, check=True)
     os.environ.pop("PYTHONPATH", None)
-    assert "envmagic.server_extension  OK" in listed(python, "server", "extension")
+    assert "envmagic.jupyter.server_extension  OK" in listed(python, "server", "extension")
     assert re.search(r"envmagic v\S+ enabled OK", listed(python, "labextension"))
     cells = execute(clone / "notebooks" / "quickstart.ipynb", python=python)
     assert str(isolated.envmagic / "envs" / "quickstart") in cells[2]

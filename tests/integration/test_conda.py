@@ -15,7 +15,7 @@ import pytest
 from support.condachannel import Channel
 from support.operate import Operator, prefix_of
 
-from envmagic import kernels, ownership, probe
+from envmagic import ownership, probe
 from envmagic.backends.conda import engines, metadata
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName
@@ -26,6 +26,7 @@ from envmagic.core.verbs import (
     SyncRequest,
     UninstallRequest,
 )
+from envmagic.jupyter import kernelspecs
 
 CONDA = BackendName.CONDA
 MakeEnv = Callable[..., Path]
@@ -165,7 +166,7 @@ def test_remove_deletes_only_what_is_ours(
     prefix = prefix_of(create("bio", "tiny"))
     assert ownership.is_owned(prefix)
     report = operate(RemoveRequest("bio", yes=True))
-    assert report.data["delete"] and not prefix.exists() and kernels.of_prefix(prefix) is None
+    assert report.data["delete"] and not prefix.exists() and kernelspecs.of_prefix(prefix) is None
 
 
 FILE = """\
@@ -316,7 +317,7 @@ def test_a_kill_in_the_middle_is_finished_by_the_next_call(
         assert killed.poll() is None, "it ended before anything was linked"
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
-    assert metadata.packages(prefix) and kernels.of_prefix(prefix) is None
+    assert metadata.packages(prefix) and kernelspecs.of_prefix(prefix) is None
     report = create("bio", "tiny")
     assert report.data["action"] == "created"
     assert metadata.broken(prefix) == [] and versions(prefix)["tiny"] == "2.0"
@@ -352,7 +353,7 @@ def test_a_new_python_takes_nothing_of_pip_s_along(
     environment = probe.inspect(prefix)
     assert environment.short_version == other
     assert {"humanize", "ipykernel", "envmagic"} <= set(probe.distributions(environment))
-    spec = kernels.of_prefix(prefix)
+    spec = kernelspecs.of_prefix(prefix)
     assert spec is not None and other in spec.display_name
 
 

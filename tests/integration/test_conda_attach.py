@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from support.operate import Operator, prefix_of
 
-from envmagic import kernels
 from envmagic.backends.conda import discovery
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.verbs import AttachRequest, ListRequest, RemoveRequest
+from envmagic.jupyter import kernelspecs
 
 MakeEnv = Callable[..., Path]
 
@@ -71,7 +71,7 @@ def test_an_environment_is_attached_by_its_name(
     report = operate(AttachRequest("Bio"))
     assert (report.data["action"], prefix_of(report)) == ("attached", prefix)
     assert not report.data["environment"]["owned"]
-    spec = kernels.of_prefix(prefix)
+    spec = kernelspecs.of_prefix(prefix)
     assert spec is not None and spec.name == "bio"
     assert {p: p.read_bytes() for p in (prefix / "conda-meta").iterdir()} == before
     running = kernel("bio")
@@ -135,7 +135,7 @@ def test_removing_an_attached_environment_takes_its_kernel_only(
     operate(AttachRequest("bio"))
     removed = operate(RemoveRequest("bio", yes=True))
     assert removed.data["done"] and not removed.data["delete"]
-    assert kernels.of_prefix(prefix) is None
+    assert kernelspecs.of_prefix(prefix) is None
     assert (prefix / "bin" / "python").exists()
 
 

@@ -16,7 +16,7 @@ from support.condachannel import Channel
 from support.lab import write_notebook
 from support.operate import Operator, prefix_of
 
-from envmagic import activation, probe
+from envmagic import probe
 from envmagic.backends.conda import metadata
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName
@@ -27,6 +27,7 @@ from envmagic.core.verbs import (
     RecordRequest,
     UninstallRequest,
 )
+from envmagic.jupyter import activation
 
 PYTHON = os.environ.get("ENVMAGIC_TEST_CONDA_PYTHON")
 pytestmark = pytest.mark.skipif(not PYTHON, reason="opt-in: nox -s conda")

@@ -15,10 +15,11 @@ import pytest
 from support.lab import write_notebook
 from support.operate import Operator, prefix_of
 
-from envmagic import kernels, ownership, payload, probe
+from envmagic import ownership, payload, probe
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import AttachRequest, UninstallRequest
+from envmagic.jupyter import kernelspecs
 from envmagic.system import directories, locks
 
 Snapshot = Callable[[], dict[str, bytes]]
@@ -93,7 +94,7 @@ def test_attaching_that_fails_takes_out_what_it_installed(
     with pytest.raises(EnvmagicError, match=r"cannot start|without changing"):
         operate(AttachRequest("./theirs"))
     assert set(probe.distributions(probe.inspect(prefix))) == before
-    assert kernels.of_prefix(prefix) is None
+    assert kernelspecs.of_prefix(prefix) is None
 
 
 def test_a_read_only_environment_with_ipykernel_is_registered_without_us(
@@ -107,7 +108,7 @@ def test_a_read_only_environment_with_ipykernel_is_registered_without_us(
     _freeze(prefix)
     said = terminal("attach", "./theirs", "--json", through=without_privileges)
     assert any("not writable" in note for note in said.json["data"]["notes"])
-    kernel = kernels.of_prefix(prefix)
+    kernel = kernelspecs.of_prefix(prefix)
     assert kernel is not None and "--ext" not in kernel.argv
 
 

@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 from support.operate import Heard, Operator, prefix_of
 
-from envmagic import journal, kernels, ownership, probe
+from envmagic import journal, ownership, probe
 from envmagic.backends import staged
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import AttachRequest, DoctorRequest, RemoveRequest, UninstallRequest
+from envmagic.jupyter import kernelspecs
 from envmagic.operations import doctor as doctor_module
 from envmagic.system import locks
 
@@ -106,7 +107,7 @@ def test_the_doctor_leaves_alone_what_was_finished_or_made_anew_meanwhile(
     report = operate.create("./proj", "six")
     assert finding.mend is not None
     finding.mend()
-    assert ownership.is_owned(proj) and kernels.of_prefix(proj) is not None
+    assert ownership.is_owned(proj) and kernelspecs.of_prefix(proj) is not None
     assert report.ok and "six" in probe.distributions(probe.inspect(proj))
 
 
@@ -115,11 +116,11 @@ def test_an_environment_that_lacks_only_its_kernel_gets_it(operate: Operator) ->
     prefix = prefix_of(operate.create("churn", "six"))
     held = journal.removing(prefix)
     journal._note(replace(held, removing=False))
-    kernel = kernels.of_prefix(prefix)
+    kernel = kernelspecs.of_prefix(prefix)
     assert kernel is not None
-    kernels.unregister(kernel)
+    kernelspecs.unregister(kernel)
     assert operate(DoctorRequest(fix=True)).data["fixed"]
-    assert kernels.of_prefix(prefix) is not None and "six" in probe.distributions(
+    assert kernelspecs.of_prefix(prefix) is not None and "six" in probe.distributions(
         probe.inspect(prefix)
     )
     assert operate(DoctorRequest()).problems == ()
@@ -137,13 +138,13 @@ def test_a_kernel_that_was_made_anew_meanwhile_is_not_taken_away(operate: Operat
     prefix = prefix_of(operate.create("churn"))
     aside = prefix.with_name("aside")
     prefix.rename(aside)
-    kernel = kernels.of_prefix(prefix)
+    kernel = kernelspecs.of_prefix(prefix)
     assert kernel is not None
     (finding,) = doctor_module._kernel(kernel)
     aside.rename(prefix)
     assert finding.mend is not None
     finding.mend()
-    assert kernels.of_prefix(prefix) is not None
+    assert kernelspecs.of_prefix(prefix) is not None
 
 
 def test_files_beside_a_kernelspec_stay(operate: Operator, isolated: Any) -> None:
@@ -155,7 +156,7 @@ def test_files_beside_a_kernelspec_stay(operate: Operator, isolated: Any) -> Non
     operate(AttachRequest(str(prefix)))
     assert (place / "logo-64x64.png").read_bytes() == b"my own"
     operate(RemoveRequest("churn", yes=True))
-    assert not prefix.exists() and kernels.find("churn") is None
+    assert not prefix.exists() and kernelspecs.find("churn") is None
     assert {p.name for p in place.iterdir()} == {"logo-64x64.png", "notes.txt"}
     assert operate.create("churn").data["environment"]["kernel"] == "churn"
     assert (place / "notes.txt").read_text() == "mine"
@@ -169,7 +170,7 @@ def test_a_copy_of_a_kernelspec_is_somebodys(operate: Operator, isolated: Any) -
     text = (copy / "kernel.json").read_text()
     operate(AttachRequest(str(prefix)))
     operate(RemoveRequest("churn", yes=True))
-    assert kernels.find("churn") is None and not prefix.exists()
+    assert kernelspecs.find("churn") is None and not prefix.exists()
     assert (copy / "kernel.json").read_text() == text
 
 
@@ -210,10 +211,10 @@ def test_half_of_a_kernel_is_none(operate: Operator, isolated: Any) -> None:
     left.mkdir()
     spec = (isolated.kernels / "churn" / "kernel.json").read_bytes()
     (left / "kernel.json").write_bytes(spec)
-    assert [k.name for k in kernels.every() if k.prefix == prefix] == ["churn"]
+    assert [k.name for k in kernelspecs.every() if k.prefix == prefix] == ["churn"]
     assert [p.code for p in operate(DoctorRequest()).problems] == ["half-deleted"]
     assert operate(DoctorRequest(fix=True)).data["fixed"] and not left.exists()
-    assert kernels.find("churn") is not None
+    assert kernelspecs.find("churn") is not None
 
 
 def test_a_file_among_ours_in_an_environment_stays(operate: Operator) -> None:
@@ -265,15 +266,15 @@ def test_a_removal_that_was_cut_off_is_gone_on_with_only_where_it_had_begun(
     operate: Operator, moment: str
 ) -> None:
     prefix = prefix_of(operate.create("churn"))
-    kernel = kernels.of_prefix(prefix)
+    kernel = kernelspecs.of_prefix(prefix)
     journal.removing(prefix)
     assert kernel is not None
     if moment == "kernel gone":
-        kernels.unregister(kernel)
+        kernelspecs.unregister(kernel)
     assert "half-deleted" in {p.code for p in operate(DoctorRequest()).problems}
     operate(DoctorRequest(fix=True))
     assert prefix.exists() is (moment == "begun")
-    assert (kernels.find("churn") is not None) is (moment == "begun")
+    assert (kernelspecs.find("churn") is not None) is (moment == "begun")
     assert operate(DoctorRequest()).problems == ()
 
 

@@ -17,7 +17,7 @@ import pytest
 from support import wheels
 from support.operate import Operator, prefix_of
 
-from envmagic import journal, kernels, ownership, probe
+from envmagic import journal, ownership, probe
 from envmagic.backends import installers
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.verbs import (
@@ -27,6 +27,7 @@ from envmagic.core.verbs import (
     RemoveRequest,
     UninstallRequest,
 )
+from envmagic.jupyter import kernelspecs
 from envmagic.operations import clearing
 from envmagic.system import locks
 
@@ -42,7 +43,7 @@ def test_an_environment_of_ours_goes_with_its_kernel_once_confirmed(operate: Ope
     dry = operate(REMOVE("churn", dry_run=True))
     assert dry.exit_code == 0 and not dry.changed and prefix.exists()
     done = operate(REMOVE("churn", yes=True))
-    assert done.data["done"] and not prefix.exists() and kernels.find("churn") is None
+    assert done.data["done"] and not prefix.exists() and kernelspecs.find("churn") is None
     assert os.listdir(prefix.parent) == []
 
 
@@ -53,7 +54,7 @@ def test_an_attached_environment_loses_its_kernel_only(
     bare_venv(prefix, "six")
     operate(AttachRequest("./theirs"))
     report = operate(REMOVE("theirs", yes=True))
-    assert not report.data["delete"] and kernels.of_prefix(prefix) is None
+    assert not report.data["delete"] and kernelspecs.of_prefix(prefix) is None
     assert "six" in probe.distributions(probe.inspect(prefix))
 
 
@@ -112,7 +113,7 @@ def test_what_a_person_put_inside_keeps_it(operate: Operator, held: str) -> None
     mine.write_text("mine")
     with pytest.raises(EnvmagicError, match="is not deleted: it holds"):
         operate(REMOVE("churn", yes=True))
-    assert mine.read_text() == "mine" and kernels.find("churn") is not None
+    assert mine.read_text() == "mine" and kernelspecs.find("churn") is not None
 
 
 def test_links_inside_are_not_followed(operate: Operator) -> None:
@@ -200,7 +201,7 @@ def test_what_was_killed_in_the_middle_is_finished_by_the_next_call(
     _wait_for(lambda: locks.is_free(prefix))  # the installer goes on for a while
     left = list(journal.unfinished())
     if left:  # on a quick machine it may have been ready already
-        assert kernels.find("churn") is None or moment == "late"
+        assert kernelspecs.find("churn") is None or moment == "late"
         found = operate(DoctorRequest()).problems
         assert "half-made" in {p.code for p in found}
     report = operate.create("churn", "six")
@@ -311,7 +312,7 @@ def test_the_doctor_names_every_broken_kernel_and_mends_ours_alone(
     }
     report = operate(DoctorRequest(fix=True))
     assert {p.subject for p in report.problems} == {"bare", "missing", "lacking"}
-    assert kernels.find("gone") is None and kernels.find("missing") is not None
+    assert kernelspecs.find("gone") is None and kernelspecs.find("missing") is not None
 
 
 def test_the_doctor_knows_an_environment_that_was_moved(

@@ -21,7 +21,7 @@ from support.lab import Server, install_extensions, write_notebook
 from support.processes import eventually
 from support.specs import register, venv
 
-from envmagic import server_api
+from envmagic.jupyter import server_api
 
 WHICH = "import os; print(os.environ['WHICH'], os.getppid())"
 
@@ -297,7 +297,7 @@ def test_a_server_on_a_unix_socket(
     def hook(message: dict[str, Any]) -> None:
         said.append(message["content"].get("text", ""))
 
-    ask = "from envmagic import notebook\nprint(notebook.find(fresh=True).path)"
+    ask = "from envmagic.jupyter import live_notebook\nprint(live_notebook.find(fresh=True).path)"
     client.execute_interactive(f"{ask}\n%env use alpha\n{ask}", timeout=60, output_hook=hook)
     assert "".join(said).split() == [str(root / "a.ipynb")] * 2
     found = server_api.call(server, f"api/sessions/{session['id']}")
@@ -320,7 +320,7 @@ def _asked(server: server_api.Server, *words: Any) -> Any:
 
 def test_without_the_extension_it_is_said_what_a_restart_does(isolated: Any, opened: Any) -> None:
     # where envmagic is installed beside the server it is enabled
-    disabled = "--ServerApp.jpserver_extensions={'envmagic.server_extension': False}"
+    disabled = "--ServerApp.jpserver_extensions={'envmagic.jupyter.server_extension': False}"
     with Server(isolated.work / "root", options=[disabled]) as server:
         notebook = opened(server)
         said = notebook.run("x = 1\n%env use alpha")

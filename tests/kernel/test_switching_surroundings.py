@@ -88,7 +88,7 @@ def test_what_lies_beside_the_connection_file_is_not_believed(
         "connection_file": str(evil / f"kernel-{EVIL}.json"),
     }  # fmt: skip
     (short_tmp / "relay.json").write_text(json.dumps(relay))
-    find = "from envmagic import notebook, server_api\nprint(notebook.find(fresh=True).path)"
+    find = "from envmagic.jupyter import live_notebook as notebook, server_api\nprint(notebook.find(fresh=True).path)"
     found = kernel.run(f"{find}\nprint(server_api.front().connection_file)").stdout.split()
     assert found == ["None", str(file)]
     kernel.run("x = 5\n%env use alpha")

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from envmagic import kernels, ownership, payload, probe, pythons
+from envmagic import ownership, payload, probe, pythons
 from envmagic.contents import MARK, Written
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName
+from envmagic.jupyter import kernelspecs
 from envmagic.satisfaction import closure, missing
 
 REPOSITORY = Path(__file__).parents[2]
@@ -145,4 +146,6 @@ def test_specs_that_cannot_be_read_are_passed_over(isolated: Any) -> None:
         place.mkdir(parents=True)
         text = content or '{"argv": ["x"], "display_name": "Good", "metadata": []}'
         (place / "kernel.json").write_text(text)
-    assert [k.name for k in kernels.every() if k.directory.parent == isolated.kernels] == ["good"]
+    assert [k.name for k in kernelspecs.every() if k.directory.parent == isolated.kernels] == [
+        "good"
+    ]

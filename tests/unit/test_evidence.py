@@ -10,10 +10,10 @@ import pytest
 from conftest import Isolated
 from support.sites import install
 
-from envmagic import notebookfile
 from envmagic.core.model import Door, Place, Report, Silent
 from envmagic.core.verbs import RecordRequest
 from envmagic.distributions import Index, index_of
+from envmagic.jupyter import notebook_file
 from envmagic.operations.entries import text_of
 from envmagic.operations.needs import Needs, Sources, needs_of
 from envmagic.operations.record import record
@@ -194,7 +194,7 @@ def test_only_what_was_printed_is_taken_for_an_installer_s_words(tmp_path: Path)
     }
     path = tmp_path / "a.ipynb"
     path.write_text(json.dumps({"cells": [cell], "nbformat": 4}))
-    assert [cell.complaint for cell in notebookfile.read(path).cells] == [""]
+    assert [cell.complaint for cell in notebook_file.read(path).cells] == [""]
 
 
 def recorded(work: Path, *paths: str, **more: Any) -> Report:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envmagic import notebookfile
 from envmagic.core.errors import EnvmagicError
+from envmagic.jupyter import notebook_file
 
 CODE = "import numpy\nx = 1"
 PATH = Path("x.ipynb")
@@ -22,7 +22,7 @@ def notebook(*sources: object, **more: object) -> dict[str, object]:
 
 
 def sources(raw: bytes, path: Path = PATH) -> list[str]:
-    return [cell.source for cell in notebookfile.parse(raw, path).cells]
+    return [cell.source for cell in notebook_file.parse(raw, path).cells]
 
 
 @pytest.mark.parametrize("source", [CODE, CODE.splitlines(keepends=True)])
@@ -96,7 +96,7 @@ def test_a_raw_line_break_in_a_string_and_a_comma_too_many() -> None:
     ],
 )
 def test_languages(metadata: object, language: str) -> None:
-    found = notebookfile.parse(json.dumps(notebook(CODE, metadata=metadata)).encode(), PATH)
+    found = notebook_file.parse(json.dumps(notebook(CODE, metadata=metadata)).encode(), PATH)
     assert found.language == language
     assert bool(found.cells) == (language == "python")
 
@@ -114,7 +114,7 @@ def test_cells_are_numbered_among_all_cells() -> None:
     document = notebook(CODE, CODE)
     document["cells"].insert(1, {"cell_type": "markdown", "source": "x"})  # type: ignore[attr-defined]
     document["cells"].insert(1, "nonsense")  # type: ignore[attr-defined]
-    found = notebookfile.parse(json.dumps(document).encode(), PATH)
+    found = notebook_file.parse(json.dumps(document).encode(), PATH)
     assert [cell.number for cell in found.cells] == [1, 4]
 
 
@@ -132,15 +132,15 @@ def test_a_hundred_megabytes_are_read(tmp_path: Path) -> None:
     document = notebook(CODE)
     document["cells"][0]["outputs"] = ["IMAGE"]  # type: ignore[index]
     path.write_text(json.dumps(document).replace("IMAGE", "A" * 100_000_000))
-    assert [c.source for c in notebookfile.read(path).cells] == [CODE]
+    assert [c.source for c in notebook_file.read(path).cells] == [CODE]
 
 
 def test_beyond_the_limit_it_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "huge.ipynb"
     with path.open("wb") as file:
-        file.truncate(notebookfile.LIMIT + 1)
+        file.truncate(notebook_file.LIMIT + 1)
     with pytest.raises(EnvmagicError) as caught:
-        notebookfile.read(path)
+        notebook_file.read(path)
     assert caught.value.problem.code == "too-large"
 
 
@@ -148,7 +148,7 @@ def test_beyond_the_limit_it_is_refused_before_it_is_loaded(tmp_path: Path) -> N
 @pytest.mark.parametrize("levels", [1_000, 100_000])
 def test_a_thousandfold_nested_notebook_is_refused(deep: str, levels: int) -> None:
     with pytest.raises(EnvmagicError, match="nested too deeply"):
-        notebookfile.parse((deep % ("[" * levels + "]" * levels)).encode(), PATH)
+        notebook_file.parse((deep % ("[" * levels + "]" * levels)).encode(), PATH)
 
 
 @pytest.mark.parametrize("raw", [b"", b"not json", b"[]", b"5", b"{}", b'{"a": 1}', b"\xff\xfe"])
@@ -156,7 +156,7 @@ def test_what_is_no_notebook_is_named(raw: bytes, tmp_path: Path) -> None:
     path = tmp_path / "wrong.ipynb"
     path.write_bytes(raw)
     with pytest.raises(EnvmagicError, match=r"wrong\.ipynb is not a notebook"):
-        notebookfile.read(path)
+        notebook_file.read(path)
 
 
 def test_jupytext() -> None:
@@ -221,7 +221,7 @@ JSON = st.recursive(
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_give_cells_or_one_error(raw: bytes) -> None:
     try:
-        found = notebookfile.parse(raw, PATH)
+        found = notebook_file.parse(raw, PATH)
     except EnvmagicError as error:
         assert error.problem.code == "not-a-notebook"
     else:

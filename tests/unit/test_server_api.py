@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from envmagic import connection, server_api
+from envmagic.jupyter import connection, server_api
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from envmagic.connection import Front
+from envmagic.jupyter.connection import Front
 
 __all__ = ["Refused", "Server", "Session", "call", "servers", "session"]
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envmagic import connection, server_api
+from envmagic.jupyter import connection, server_api
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from envmagic.connection import Front
-    from envmagic.server_api import Server, Session
+    from envmagic.jupyter.connection import Front
+    from envmagic.jupyter.server_api import Server, Session
 
 __all__ = ["Located", "find"]
 

@@ -36,7 +36,7 @@ _before: MutableMapping[Any, tuple[str, Any]] = WeakKeyDictionary()
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
-    return [{"module": "envmagic.server_extension"}]
+    return [{"module": "envmagic.jupyter.server_extension"}]
 
 
 def _load_jupyter_server_extension(server: Any) -> None:

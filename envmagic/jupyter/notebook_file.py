@@ -15,7 +15,7 @@ from typing import Any
 
 from envmagic.core.display import user_path
 from envmagic.core.errors import EnvmagicError
-from envmagic.notebook_language import is_python_cell, language_of, mapping
+from envmagic.jupyter.notebook_language import is_python_cell, language_of, mapping
 
 __all__ = ["LIMIT", "Cell", "NotebookFile", "parse", "read"]
 

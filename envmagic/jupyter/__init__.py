@@ -1,0 +1,1 @@
+"""What is Jupyter's: kernelspecs, notebooks, servers, the running kernel's connection."""
