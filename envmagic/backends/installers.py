@@ -15,7 +15,7 @@ from pathlib import Path
 
 from envmagic.backends import staged
 from envmagic.backends.base import Wanted
-from envmagic.backends.verdict import verdict
+from envmagic.backends.tool_errors import verdict
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Environment, Progress

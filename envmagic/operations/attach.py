@@ -8,7 +8,7 @@ from envmagic.backends.base import Wanted
 from envmagic.core.model import Place, Progress, Report
 from envmagic.core.schema import CreateData
 from envmagic.core.verbs import AttachRequest
-from envmagic.operations import lookup, making
+from envmagic.operations import lookup, provisioning
 from envmagic.operations.moving import move, start_recording
 
 __all__ = ["attach"]
@@ -20,14 +20,14 @@ def attach(request: AttachRequest, place: Place, progress: Progress) -> Report:
     if request.use and place.switch is not None:
         place.switch.check()
     at = lookup.existing(request.target, place)
-    with making.locked(at.prefix):
+    with provisioning.locked(at.prefix):
         environment = lookup.environment_at(at.prefix)
-        before = making.versions(environment)
-        kernel, notes = making.make_ready(environment, at.name, Wanted(), progress)
+        before = provisioning.versions(environment)
+        kernel, notes = provisioning.make_ready(environment, at.name, Wanted(), progress)
     data = CreateData(
         environment=lookup.describe(environment, kernel, place),
         action="attached",
-        changes=making.changes(before, making.versions(environment)),
+        changes=provisioning.changes(before, provisioning.versions(environment)),
         notes=notes,
     )
     recorded = start_recording(place, environment)

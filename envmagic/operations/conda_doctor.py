@@ -12,7 +12,7 @@ from envmagic.backends.conda import condarc, metadata
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import Environment, Kernel, Progress
-from envmagic.operations import conda, making
+from envmagic.operations import conda, provisioning
 
 __all__ = ["gone", "is_somebody_else_s", "look", "settings"]
 
@@ -55,8 +55,10 @@ def look(environment: Environment, progress: Progress) -> Iterator[Found]:
     if broken:
 
         def relink() -> None:
-            with making.locked(prefix):
-                making.install_checked(environment, Wanted(broken, reinstall=broken), progress)
+            with provisioning.locked(prefix):
+                provisioning.install_checked(
+                    environment, Wanted(broken, reinstall=broken), progress
+                )
 
         problem = Problem(
             "broken-distribution",
@@ -82,8 +84,8 @@ def _left_behind(environment: Environment, progress: Progress) -> Iterator[Found
         wanted = Wanted(tuple(names), pip_only=True)
 
         def again(wanted: Wanted = wanted) -> None:
-            with making.locked(prefix):
-                making.install_checked(environment, wanted, progress)
+            with provisioning.locked(prefix):
+                provisioning.install_checked(environment, wanted, progress)
 
         problem = Problem(
             "python-changed",

@@ -28,7 +28,7 @@ from envmagic.core.model import (
 from envmagic.core.schema import CreateData
 from envmagic.core.verbs import CellRequest, CreateRequest
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import asking, conda, lookup, making
+from envmagic.operations import asking, conda, lookup, provisioning
 from envmagic.operations.moving import Recorded, move, start_recording
 from envmagic.satisfaction import missing
 from envmagic.system import directories
@@ -79,7 +79,7 @@ def _provide(
     if _for_conda(request, place):
         wanted, more = conda.pins(place, wanted)
         dropped += more
-    with making.locked(at.prefix) as kept:
+    with provisioning.locked(at.prefix) as kept:
         notes += [kept.message] if kept else []
         if _is_vacant(at.prefix):
             action, before = "created", {}
@@ -90,17 +90,19 @@ def _provide(
                 request.backend,
                 request.channels,
             )
-            environment, kernel = making.make(spec, wanted, progress, notes)
+            environment, kernel = provisioning.make(spec, wanted, progress, notes)
             notes += _tip()
         else:
             environment = _present(at.prefix, request)
             action = "reused" if environment.owned else "attached"
-            before = making.versions(environment)
+            before = provisioning.versions(environment)
             kernel = _renew(environment, at.name, wanted, progress, notes)
     data = CreateData(
         environment=lookup.describe(environment, kernel, place),
         action=action,
-        changes=making.changes(before, making.versions(environment), wanted.requirements),
+        changes=provisioning.changes(
+            before, provisioning.versions(environment), wanted.requirements
+        ),
         notes=notes,
     )
     goes = request.use or lookup.same(environment.prefix, place.prefix)
@@ -207,7 +209,9 @@ def _renew(
     """Install what is missing and see that the kernel is registered."""
     if not environment.owned:
         notes.append(f"{display.user_path(environment.prefix)} was there already and was attached.")
-    kernel, more = making.make_ready(environment, name, _lacking(environment, wanted), progress)
+    kernel, more = provisioning.make_ready(
+        environment, name, _lacking(environment, wanted), progress
+    )
     notes += more
     return kernel
 

@@ -16,7 +16,7 @@ from envmagic.core.model import BackendName, Environment, Kernel, Place, Progres
 from envmagic.core.schema import DoctorData
 from envmagic.core.verbs import DoctorRequest
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import conda_doctor, lookup, making
+from envmagic.operations import conda_doctor, lookup, provisioning
 from envmagic.system import directories, locks
 
 __all__ = ["doctor"]
@@ -86,7 +86,7 @@ def _kernel(kernel: Kernel) -> Iterator[Finding]:
 
     def unregister() -> None:
         assert kernel.prefix is not None
-        with making.locked(kernel.prefix):
+        with provisioning.locked(kernel.prefix):
             now = kernelspecs.read(kernel.directory)
             if now is not None and not kernel.prefix.is_dir():  # not made anew meanwhile
                 kernelspecs.unregister(now)
@@ -187,11 +187,11 @@ def _contents(
     installed = probe.distributions(environment)
 
     def reinstall() -> None:
-        with making.locked(prefix):
+        with provisioning.locked(prefix):
             now = lookup.environment_at(prefix)
             still = probe.broken_distributions(now) if now.owned else []
             if still:
-                making.install_checked(now, making.again(now, still), progress)
+                provisioning.install_checked(now, provisioning.again(now, still), progress)
 
     if broken:
         yield Finding(
@@ -206,10 +206,10 @@ def _contents(
         )
 
     def ready() -> None:
-        with making.locked(prefix):
+        with provisioning.locked(prefix):
             now = lookup.environment_at(prefix)
             if now.owned:
-                making.make_ready(now, name, making.NOTHING, progress)
+                provisioning.make_ready(now, name, provisioning.NOTHING, progress)
 
     if kernel is not None and "ipykernel" not in installed:
         yield Finding(
@@ -259,11 +259,11 @@ def _leftovers(progress: Progress) -> Iterator[Finding]:
             continue
 
         def settle(prefix: Path = prefix) -> str:
-            with making.locked(prefix) as kept:
+            with provisioning.locked(prefix) as kept:
                 if ownership.is_owned(prefix):  # only its kernel was lacking
                     name = names.kernel_name_of(prefix)
                     now = lookup.environment_at(prefix)
-                    making.make_ready(now, name, making.NOTHING, progress)
+                    provisioning.make_ready(now, name, provisioning.NOTHING, progress)
                 return kept.message if kept else ""
 
         code, message = "half-made", "was never finished"

@@ -14,7 +14,7 @@ from envmagic.core.model import BackendName, Environment, Place, Progress, Repor
 from envmagic.core.schema import InstallData
 from envmagic.core.verbs import InstallRequest, SyncRequest, UninstallRequest
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import asking, conda, lookup, making
+from envmagic.operations import asking, conda, lookup, provisioning
 from envmagic.operations.moving import start_recording
 from envmagic.satisfaction import closure
 
@@ -33,7 +33,7 @@ def install(request: InstallRequest, place: Place, progress: Progress) -> Report
     asking.check(wanted, conda=environment.backend is BackendName.CONDA)
 
     def work() -> list[str]:
-        return making.install_checked(environment, wanted, progress)
+        return provisioning.install_checked(environment, wanted, progress)
 
     return _changing("install", environment, place, work, progress, recorded=request.requirements)
 
@@ -61,11 +61,11 @@ def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Re
 
     def work() -> list[str]:
         progress.step(f"Uninstalling {', '.join(packages)}")
-        before, by_pip = making.versions(environment), conda.by_pip(environment)
+        before, by_pip = provisioning.versions(environment), conda.by_pip(environment)
         try:
-            making.take_out(environment, packages, progress)
+            provisioning.take_out(environment, packages, progress)
         except BaseException:
-            making.put_back(environment, before, progress)
+            provisioning.put_back(environment, before, progress)
             raise
         kept = {name: version for name, version in by_pip.items() if name not in packages}
         return conda.settle(kept, environment, progress) if kept else []
@@ -81,7 +81,7 @@ def sync(request: SyncRequest, place: Place, progress: Progress) -> Report:
     asking.check(wanted, conda=environment.backend is BackendName.CONDA)
 
     def work() -> list[str]:
-        return making.install_checked(environment, wanted, progress)
+        return provisioning.install_checked(environment, wanted, progress)
 
     return _changing("sync", environment, place, work, progress)
 
@@ -131,13 +131,13 @@ def _changing(
     recorded: tuple[str, ...] = (),
     removed: tuple[str, ...] = (),
 ) -> Report:
-    with making.locked(environment.prefix):
-        before = making.versions(environment)
+    with provisioning.locked(environment.prefix):
+        before = provisioning.versions(environment)
         modules = _modules(environment, probe.distributions(environment))
         notes = work()
         environment = _renewed(environment, progress, notes)
-        after = making.versions(environment)
-    changes = making.changes(before, after)
+        after = provisioning.versions(environment)
+    changes = provisioning.changes(before, after)
     touched = {c["name"] for c in changes if c["action"] == "removed"}
     data = InstallData(
         environment=lookup.describe(environment, None, place),
@@ -157,7 +157,7 @@ def _renewed(environment: Environment, progress: Progress, notes: list[str]) -> 
     now = lookup.environment_at(environment.prefix)
     kernel = kernelspecs.of_prefix(now.prefix)
     if now.version != environment.version and kernel is not None:
-        notes += making.make_ready(now, kernel.name, making.NOTHING, progress)[1]
+        notes += provisioning.make_ready(now, kernel.name, provisioning.NOTHING, progress)[1]
         notes.append(f"Python is {now.version} now; restart the kernel.")
     return now
 

@@ -12,7 +12,7 @@ from envmagic.core.model import Door, Kernel, Place, Progress, Report, Switch
 from envmagic.core.schema import RemoveData
 from envmagic.core.verbs import RemoveRequest
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import clearing, lookup, making
+from envmagic.operations import clearing, lookup, provisioning
 from envmagic.operations.running import pids_in
 
 __all__ = ["remove"]
@@ -23,7 +23,7 @@ _LEAVING = 2.5  # seconds that a kernel which was told to end may still take: 1.
 def remove(request: RemoveRequest, place: Place, progress: Progress) -> Report:
     """Take a kernel away, and its environment if envmagic made it. Never asks; see `--yes`."""
     at = lookup.existing(request.target, place)
-    with making.locked(at.prefix):
+    with provisioning.locked(at.prefix):
         kernel = kernelspecs.of_prefix(at.prefix)
         if kernel is None and not at.prefix.exists():
             raise lookup.no_such(request.target)

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 from envmagic.backends import installers
 from envmagic.backends.base import Wanted
-from envmagic.backends.conda import asked, engines, metadata, specs
-from envmagic.backends.conda.asked import Parts
+from envmagic.backends.conda import engines, metadata, partition, specs
 from envmagic.backends.conda.engine import Change, NotInChannels
+from envmagic.backends.conda.partition import Parts
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName, Environment, EnvSpec, Progress
 from envmagic.system import prefix_layout
@@ -30,7 +30,7 @@ class CondaBackend:
         return engines.missing()
 
     def create(self, spec: EnvSpec, python: Path, wanted: Wanted, progress: Progress) -> None:
-        parts = asked.split(wanted)
+        parts = partition.split(wanted)
         named = any(specs.conda_name(s) == "python" for s in parts.conda)
         first = [] if named and not spec.python else [specs.python_spec(spec.python).text]
         rest = [s for s in parts.conda if not (first and specs.conda_name(s) == "python")]
@@ -46,7 +46,7 @@ class CondaBackend:
         return self.install(environment, wanted, progress)  # conda's own part is there already
 
     def install(self, environment: Environment, wanted: Wanted, progress: Progress) -> list[str]:
-        parts = asked.split(wanted)
+        parts = partition.split(wanted)
         for_pip, notes = list(parts.pip), list(parts.notes)
         again = tuple(n for n in wanted.reinstall if _is_of_conda(environment, n))
         if wanted.pip_only:

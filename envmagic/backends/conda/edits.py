@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from envmagic.backends.conda import condarc, plain_yaml, worker
+from envmagic.backends.conda import condarc, plain_yaml, rattler_worker
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Silent
@@ -118,10 +118,10 @@ def _meaning(content: Any) -> Meaning | Unreadable:
 
 def _read_elsewhere(texts: Sequence[bytes]) -> list[Meaning | Unreadable] | None:
     """What the Python that has a reader says; None where there is none, or one of before this."""
-    if not worker.is_there():
+    if not rattler_worker.is_there():
         return None
     try:
-        answer = worker.ask({"texts": [text.decode("latin-1") for text in texts]}, Silent())
+        answer = rattler_worker.ask({"texts": [text.decode("latin-1") for text in texts]}, Silent())
         return [
             Meaning(said["others"], tuple(said["dependencies"]))
             if "others" in said

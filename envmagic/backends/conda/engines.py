@@ -21,17 +21,17 @@ def choose() -> Engine:
     conda, else rattler. Raises `EnvmagicError` when there is none."""
     found = executable()
     if found is not None:
-        from envmagic.backends.conda.executable import ExecutableEngine
+        from envmagic.backends.conda.executable_engine import ExecutableEngine
 
         return ExecutableEngine(found)
     if importlib.util.find_spec("rattler") is not None:
-        from envmagic.backends.conda.builtin import RattlerEngine
+        from envmagic.backends.conda.rattler_engine import RattlerEngine
 
         return RattlerEngine()
-    from envmagic.backends.conda import worker
+    from envmagic.backends.conda import rattler_worker
 
-    if worker.is_there():
-        return worker.ElsewhereEngine()
+    if rattler_worker.is_there():
+        return rattler_worker.ElsewhereEngine()
     raise EnvmagicError(
         "no-backend",
         "There is no mamba, micromamba or conda here to make conda environments with.",
@@ -42,9 +42,9 @@ def choose() -> Engine:
 
 def missing() -> str:
     """Why there is no engine, as the rest of a sentence; empty when there is one."""
-    from envmagic.backends.conda import worker
+    from envmagic.backends.conda import rattler_worker
 
-    if importlib.util.find_spec("rattler") is not None or worker.is_there():
+    if importlib.util.find_spec("rattler") is not None or rattler_worker.is_there():
         return ""
     if executable() is not None:
         return ""

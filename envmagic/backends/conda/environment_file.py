@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from envmagic.backends.conda import condarc, specs, worker
+from envmagic.backends.conda import condarc, rattler_worker, specs
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Silent
@@ -59,8 +59,8 @@ def has_block(path: Path) -> bool:
 
 def read(path: Path) -> EnvironmentFile:
     """What `path` says. Raises `EnvmagicError` (`bad-environment-file`) naming the line."""
-    if not condarc.has_reader() and worker.is_there():
-        answer = worker.ask({"file": str(path)}, Silent())
+    if not condarc.has_reader() and rattler_worker.is_there():
+        answer = rattler_worker.ask({"file": str(path)}, Silent())
         return EnvironmentFile(
             path,
             answer["name"],

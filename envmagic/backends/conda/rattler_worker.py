@@ -26,7 +26,7 @@ __all__ = ["VARIABLE", "ElsewhereEngine", "ask", "is_there", "main"]
 VARIABLE = "ENVMAGIC_RATTLER"
 _START = (
     "import sys; sys.path.insert(0, sys.argv[1]);"
-    " from envmagic.backends.conda.worker import main; main()"
+    " from envmagic.backends.conda.rattler_worker import main; main()"
 )
 _SECONDS = 3600.0
 
@@ -95,7 +95,7 @@ def main() -> NoReturn:
 
 def _carried_out(request: Mapping[str, Any]) -> dict[str, Any]:
     if "change" in request:
-        from envmagic.backends.conda.builtin import RattlerEngine
+        from envmagic.backends.conda.rattler_engine import RattlerEngine
 
         held: dict[str, Any] = dict(request["change"])
         lists = {k: tuple(v) for k, v in held.items() if isinstance(v, list)}
