@@ -84,11 +84,11 @@ def from_here(asked: Asked) -> Request:
 
 def _of_file(path: Path, prefix: Path | None) -> Place:
     from envmagic.jupyter import notebook_file
-    from envmagic.operations import notebooks
+    from envmagic.operations import lookup
 
     kernel = notebook_file.read(path).kernel
     if prefix is None:
-        prefix = notebooks.environment_of(kernel, path.parent) or _venv(path.parent)
+        prefix = lookup.environment_of(kernel, path.parent) or _venv(path.parent)
     return Place(Door.TERMINAL, path.parent, path, prefix, kernel)
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from envmagic.backends.base import Wanted
-from envmagic.backends.conda import condarc, metadata
+from envmagic.backends.conda import condarc, metadata, mixed
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import Environment, Kernel, Progress
-from envmagic.operations import conda, provisioning
+from envmagic.operations import provisioning
 
 __all__ = ["gone", "is_somebody_else_s", "look", "settings"]
 
@@ -23,14 +23,14 @@ def is_somebody_else_s(prefix: Path, kernel: Kernel | None, *, current: bool) ->
     """Whether the conda environment at `prefix` has nothing to do with us: neither made nor
     registered by envmagic, nor the one this notebook runs in."""
     owned = (prefix / "envmagic.json").is_file()
-    return conda.is_conda(prefix) and kernel is None and not owned and not current
+    return mixed.is_conda(prefix) and kernel is None and not owned and not current
 
 
 def gone(prefix: Path, kernel: Kernel | None) -> Problem | None:
     """That what was registered as a conda environment has lost its `conda-meta`."""
     entry = kernel.metadata.get("envmagic") if kernel is not None else None
     was = isinstance(entry, dict) and entry.get("backend") == "conda"
-    if kernel is None or not was or conda.is_conda(prefix):
+    if kernel is None or not was or mixed.is_conda(prefix):
         return None
     return Problem(
         "no-conda-meta",

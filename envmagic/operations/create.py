@@ -12,7 +12,7 @@ from envmagic import probe
 from envmagic import pythons as interpreters
 from envmagic.backends import installers
 from envmagic.backends.base import Wanted
-from envmagic.backends.conda import environment_file, specs
+from envmagic.backends.conda import environment_file, mixed, specs
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import (
@@ -60,7 +60,7 @@ def _for_conda(request: CreateRequest, place: Place) -> bool:
     """Whether what is asked for goes into a conda environment, new or there already."""
     if request.backend is not None:
         return request.backend is BackendName.CONDA
-    return conda.is_conda(lookup.target(request.target, place).prefix)
+    return mixed.is_conda(lookup.target(request.target, place).prefix)
 
 
 def _provide(
@@ -221,7 +221,7 @@ def _lacking(environment: Environment, wanted: Wanted) -> Wanted:
     if wanted.upgrade:
         return wanted
     if environment.backend is BackendName.CONDA:
-        return conda.lacking(environment, wanted)
+        return mixed.lacking(environment, wanted)
     lines = [(line, asking.requirement(line)) for line in wanted.requirements]
     parsed = [r for _, r in lines if r is not None]
     lacking = missing(parsed, probe.distributions(environment), environment.version)

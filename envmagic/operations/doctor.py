@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import journal, ownership, payload, probe
+from envmagic import integrity, journal, ownership, payload, probe
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import BackendName, Environment, Kernel, Place, Progress, Report
@@ -183,13 +183,13 @@ def _contents(
 ) -> Iterator[Finding]:
     prefix = environment.prefix
     name = kernel.name if kernel else lookup.Target(prefix, prefix.name).name
-    broken = probe.broken_distributions(environment)
+    broken = integrity.broken_distributions(environment)
     installed = probe.distributions(environment)
 
     def reinstall() -> None:
         with provisioning.locked(prefix):
             now = lookup.environment_at(prefix)
-            still = probe.broken_distributions(now) if now.owned else []
+            still = integrity.broken_distributions(now) if now.owned else []
             if still:
                 provisioning.install_checked(now, provisioning.again(now, still), progress)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from envmagic import probe
 from envmagic.backends.base import Wanted
+from envmagic.backends.conda import mixed
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName, Environment, Place, Progress, Report
@@ -42,7 +43,7 @@ def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Re
     """Take packages out; what the kernel needs to run stays."""
     environment = _environment(place)
     installed = probe.distributions(environment)
-    of_conda = conda.packages(environment)
+    of_conda = mixed.packages(environment)
     needed = closure(_NEEDED, installed, environment.version) | ({"python"} & set(of_conda))
     packages = [probe.normalize(package) for package in request.packages]
     for package in packages:
@@ -61,14 +62,14 @@ def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Re
 
     def work() -> list[str]:
         progress.step(f"Uninstalling {', '.join(packages)}")
-        before, by_pip = provisioning.versions(environment), conda.by_pip(environment)
+        before, by_pip = provisioning.versions(environment), mixed.by_pip(environment)
         try:
             provisioning.take_out(environment, packages, progress)
         except BaseException:
             provisioning.put_back(environment, before, progress)
             raise
         kept = {name: version for name, version in by_pip.items() if name not in packages}
-        return conda.settle(kept, environment, progress) if kept else []
+        return mixed.settle(kept, environment, progress) if kept else []
 
     return _changing("uninstall", environment, place, work, progress, removed=tuple(packages))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Door, Environment, Place
 from envmagic.distributions import Index, index_of
-from envmagic.operations import notebooks
+from envmagic.operations.lookup import environment_of
 
 __all__ = ["Installations", "Installed"]
 
@@ -80,7 +80,7 @@ class Installations:
             return self._known.get(None)
         if kernel is None:
             kernel = _kernel_of(notebook)
-        self._known[notebook] = self._at(notebooks.environment_of(kernel, notebook.parent))
+        self._known[notebook] = self._at(environment_of(kernel, notebook.parent))
         return self._known[notebook]
 
     @classmethod

@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envmagic import journal, ownership, probe
 from envmagic.backends.conda import discovery
@@ -17,10 +18,14 @@ from envmagic.core.schema import EnvironmentData
 from envmagic.jupyter import kernelspecs
 from envmagic.system import directories, locks
 
+if TYPE_CHECKING:
+    pass
+
 __all__ = [
     "Target",
     "describe",
     "environment_at",
+    "environment_of",
     "existing",
     "known_prefixes",
     "same",
@@ -205,3 +210,30 @@ def outside_environment(place: Place) -> bool:
 def is_this_process(prefix: Path) -> bool:
     """Whether this very process runs in the environment at `prefix`."""
     return same(prefix, Path(sys.prefix))
+
+
+def environment_of(kernel: str | None, directory: Path) -> Path | None:
+    """The prefix of the notebook's kernelspec, else of `.venv` beside it, else None.
+
+    A kernelspec of the Python this command runs in is there by accident; a `.venv` is not.
+    """
+    from envmagic import probe
+
+    prefix = _of_kernel(kernel) if kernel else None
+    ours = prefix is not None and os.path.realpath(prefix) == os.path.realpath(sys.prefix)
+    if prefix is not None and not ours and probe.is_environment(prefix):
+        return prefix
+    beside = directory / ".venv"
+    return beside if probe.is_environment(beside) else None
+
+
+def _of_kernel(name: str) -> Path | None:
+    from envmagic.jupyter import kernelspecs
+
+    kernel = kernelspecs.find(name)
+    if kernel is None or not kernel.argv:
+        return None
+    if kernel.prefix is not None:
+        return kernel.prefix
+    python = Path(kernel.argv[0])
+    return python.parent.parent if python.is_absolute() else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from envmagic.core.model import Door, Place
 if TYPE_CHECKING:
     from envmagic.system.process import CommandFailed
 
-__all__ = ["Chosen", "choose", "environment_of"]
+__all__ = ["Chosen", "choose"]
 
 RECORDS = ("requirements.txt", "environment.yml", "environment.yaml")
 """Files that hold a record of the notebooks beside them."""
@@ -75,33 +74,6 @@ def choose(words: tuple[str, ...], place: Place) -> Chosen:
             "Name one: %env record NOTEBOOK.ipynb",
         )
     return chosen
-
-
-def environment_of(kernel: str | None, directory: Path) -> Path | None:
-    """The prefix of the notebook's kernelspec, else of `.venv` beside it, else None.
-
-    A kernelspec of the Python this command runs in is there by accident; a `.venv` is not.
-    """
-    from envmagic import probe
-
-    prefix = _of_kernel(kernel) if kernel else None
-    ours = prefix is not None and os.path.realpath(prefix) == os.path.realpath(sys.prefix)
-    if prefix is not None and not ours and probe.is_environment(prefix):
-        return prefix
-    beside = directory / ".venv"
-    return beside if probe.is_environment(beside) else None
-
-
-def _of_kernel(name: str) -> Path | None:
-    from envmagic.jupyter import kernelspecs
-
-    kernel = kernelspecs.find(name)
-    if kernel is None or not kernel.argv:
-        return None
-    if kernel.prefix is not None:
-        return kernel.prefix
-    python = Path(kernel.argv[0])
-    return python.parent.parent if python.is_absolute() else None
 
 
 def _take(chosen: Chosen, directory: Path, paths: Iterable[Path]) -> None:

@@ -9,18 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from envmagic import backends, journal, ownership, payload, probe
+from envmagic import backends, integrity, journal, ownership, payload, probe
 from envmagic import pythons as interpreters
 from envmagic._version import __version__
 from envmagic.backends import installers
 from envmagic.backends.base import Wanted
-from envmagic.backends.conda import discovery
+from envmagic.backends.conda import discovery, mixed
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName, Environment, EnvSpec, Kernel, Progress
 from envmagic.core.schema import Change
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import clearing, conda
+from envmagic.operations import clearing
 from envmagic.system import locks, process
 
 __all__ = [
@@ -117,12 +117,12 @@ def install_checked(environment: Environment, wanted: Wanted, progress: Progress
     is not ours only what was installed now is looked at. Returns notes for the person.
     """
     backend = backends.for_environment(environment)
-    before, by_pip = versions(environment), conda.by_pip(environment)
+    before, by_pip = versions(environment), mixed.by_pip(environment)
     progress.step(f"Installing {_named(wanted)}")
     try:
         notes = backend.install(environment, wanted, progress)
         if by_pip and not wanted.pip_only:
-            notes += conda.settle(by_pip, environment, progress)
+            notes += mixed.settle(by_pip, environment, progress)
         environment = probe.inspect(environment.prefix, owned=environment.owned)
         _mend(environment, before, progress)
     except BaseException:
@@ -182,8 +182,8 @@ def take_out(environment: Environment, names: Sequence[str], progress: Progress)
     It takes out only what has its RECORD, so such ones are made whole before, if they can be.
     """
     backend = backends.for_environment(environment)
-    cut_off = probe.broken_distributions(environment, set(names))
-    cut_off += probe.unlisted_distributions(environment, set(names) - set(cut_off))
+    cut_off = integrity.broken_distributions(environment, set(names))
+    cut_off += integrity.unlisted_distributions(environment, set(names) - set(cut_off))
     if cut_off:
         with contextlib.suppress(EnvmagicError):
             backend.install(environment, again(environment, cut_off), progress)
@@ -192,9 +192,9 @@ def take_out(environment: Environment, names: Sequence[str], progress: Progress)
 
 def _broken_since(environment: Environment, before: dict[str, str]) -> list[str]:
     if ownership.is_owned(environment.prefix):
-        return probe.broken_distributions(environment)
+        return integrity.broken_distributions(environment)
     changed = {n for n, v in versions(environment).items() if before.get(n) != v}
-    return probe.broken_distributions(environment, changed)
+    return integrity.broken_distributions(environment, changed)
 
 
 def again(environment: Environment, names: Iterable[str]) -> Wanted:
@@ -230,7 +230,7 @@ def changes(
 def versions(environment: Environment) -> dict[str, str]:
     """Normalised name -> version of what is installed in `environment`, conda's packages too."""
     found = {name: version for name, (version, _) in probe.distributions(environment).items()}
-    return {**conda.packages(environment), **found}
+    return {**mixed.packages(environment), **found}
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.operate import BACKENDS, Operator, prefix_of
 
-from envmagic import ownership, payload, probe
+from envmagic import integrity, ownership, payload, probe
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import InstallRequest, UninstallRequest
 from envmagic.jupyter import kernelspecs
@@ -42,7 +42,7 @@ def test_a_named_environment_is_whole_registered_and_clean(
     environment = probe.inspect(prefix, owned=ownership.is_owned(prefix))
     assert (environment.backend, environment.owned) == (backend, True)
     assert {"six", "ipykernel", "pip", "envmagic"} <= set(probe.distributions(environment))
-    assert probe.broken_distributions(environment) == []
+    assert integrity.broken_distributions(environment) == []
     assert not payload.is_stale(environment)
     check = _run(prefix, "-m", "pip", "check")
     assert check.returncode == 0, check.stdout + check.stderr

@@ -15,7 +15,7 @@ import pytest
 from support.lab import write_notebook
 from support.operate import Operator, prefix_of
 
-from envmagic import ownership, payload, probe
+from envmagic import integrity, ownership, payload, probe
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import AttachRequest, UninstallRequest
@@ -179,7 +179,7 @@ def test_two_processes_that_create_the_same_name_make_one_environment(
     said = [json.loads(p.communicate(timeout=120)[0]) for p in both]
     assert sorted(s["data"]["action"] for s in said) == ["created", "reused"]
     prefix = Path(said[0]["data"]["environment"]["prefix"])
-    assert probe.broken_distributions(probe.inspect(prefix)) == []
+    assert integrity.broken_distributions(probe.inspect(prefix)) == []
 
 
 def test_an_older_copy_of_envmagic_is_refreshed_and_a_newer_one_left_alone(

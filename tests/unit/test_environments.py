@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from envmagic import ownership, payload, probe, pythons
+from envmagic import integrity, ownership, payload, probe, pythons
 from envmagic.contents import MARK, Written
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName
@@ -69,7 +69,7 @@ def test_a_missing_file_breaks_a_distribution_and_a_compiled_one_does_not(tmp_pa
     info = _distribution(site, "unfinished", "1")
     (info / "INSTALLER").write_text("uv\n")
     environment = probe.inspect(tmp_path / "e")
-    assert probe.broken_distributions(environment) == ["hurt", "unfinished"]
+    assert integrity.broken_distributions(environment) == ["hurt", "unfinished"]
 
 
 def test_sizes_are_written_for_people() -> None:
