@@ -83,25 +83,25 @@ def from_here(asked: Asked) -> Request:
 
 
 def _of_file(path: Path, prefix: Path | None) -> Place:
+    from envmagic.environments import registry
     from envmagic.jupyter import notebook_file
-    from envmagic.operations import lookup
 
     kernel = notebook_file.read(path).kernel
     if prefix is None:
-        prefix = lookup.environment_of(kernel, path.parent) or _venv(path.parent)
+        prefix = registry.environment_of(kernel, path.parent) or _venv(path.parent)
     return Place(Door.TERMINAL, path.parent, path, prefix, kernel)
 
 
 def _named(word: str | None, here: Path) -> Path | None:
     if word is None:
         return None
-    from envmagic.operations import lookup
+    from envmagic.environments import registry
 
-    return lookup.existing(word, Place(Door.TERMINAL, here)).prefix
+    return registry.existing(word, Place(Door.TERMINAL, here)).prefix
 
 
 def _venv(directory: Path) -> Path | None:
-    from envmagic import probe
+    from envmagic.environments import inspection
 
     prefix = directory / ".venv"
-    return prefix if probe.is_environment(prefix) else None
+    return prefix if inspection.is_environment(prefix) else None

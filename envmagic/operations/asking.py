@@ -8,11 +8,11 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from envmagic import requirements
-from envmagic.backends.base import Wanted
-from envmagic.backends.conda import environment_file, specs
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import Place
+from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.conda import environment_file, specs
 
 __all__ = ["body_lines", "check", "existing_file", "lines_of", "requirement"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from envmagic.backends.base import Wanted
 from envmagic.core.model import Place, Progress, Report
 from envmagic.core.schema import CreateData
 from envmagic.core.verbs import AttachRequest
-from envmagic.operations import lookup, provisioning
+from envmagic.environments import provisioning, registry
+from envmagic.environments.backends.base import Wanted
 from envmagic.operations.moving import move, start_recording
 
 __all__ = ["attach"]
@@ -19,13 +19,13 @@ def attach(request: AttachRequest, place: Place, progress: Progress) -> Report:
     started = time.monotonic()
     if request.use and place.switch is not None:
         place.switch.check()
-    at = lookup.existing(request.target, place)
+    at = registry.existing(request.target, place)
     with provisioning.locked(at.prefix):
-        environment = lookup.environment_at(at.prefix)
+        environment = registry.environment_at(at.prefix)
         before = provisioning.versions(environment)
         kernel, notes = provisioning.make_ready(environment, at.name, Wanted(), progress)
     data = CreateData(
-        environment=lookup.describe(environment, kernel, place),
+        environment=registry.describe(environment, kernel, place),
         action="attached",
         changes=provisioning.changes(before, provisioning.versions(environment)),
         notes=notes,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from envmagic.backends.base import Wanted
-from envmagic.backends.conda import environment_file, specs
 from envmagic.core import display
 from envmagic.core.errors import Problem, Severity, WordsError
 from envmagic.core.model import BackendName, Environment, Place
 from envmagic.core.verbs import CreateRequest
+from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.conda import environment_file, specs
 
 __all__ = ["files_beside", "pins", "with_file"]
 

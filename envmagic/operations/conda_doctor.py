@@ -7,12 +7,12 @@ import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from envmagic.backends.base import Wanted
-from envmagic.backends.conda import condarc, metadata, mixed
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import Environment, Kernel, Progress
-from envmagic.operations import provisioning
+from envmagic.environments import provisioning
+from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.conda import condarc, metadata, mixed
 
 __all__ = ["gone", "is_somebody_else_s", "look", "settings"]
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
-from envmagic import probe, requirements
-from envmagic.backends.conda import condarc, edits, environment_file, metadata, specs
+from envmagic import requirements
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.distributions import known
+from envmagic.environments import inspection
+from envmagic.environments.backends.conda import condarc, edits, environment_file, metadata, specs
 from envmagic.operations.entries import Held
 from envmagic.operations.succession import Succession, stem
 from envmagic.requirements import Block, Entry, Kind, Pin, condafile
@@ -70,7 +71,7 @@ def owners_of(prefix: Path) -> Owners | None:
     if not (meta / "history").is_file():
         return None
     try:
-        there = metadata.distributions(probe.inspect(prefix))
+        there = metadata.distributions(inspection.inspect(prefix))
     except EnvmagicError:
         return None
     infos = {name: info for name, (_, info) in there.items()}

@@ -8,11 +8,6 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from envmagic import probe
-from envmagic import pythons as interpreters
-from envmagic.backends import installers
-from envmagic.backends.base import Wanted
-from envmagic.backends.conda import environment_file, mixed, specs
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import (
@@ -27,10 +22,14 @@ from envmagic.core.model import (
 )
 from envmagic.core.schema import CreateData
 from envmagic.core.verbs import CellRequest, CreateRequest
+from envmagic.environments import inspection, interpreters, provisioning, registry
+from envmagic.environments.backends import installers
+from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.conda import environment_file, mixed, specs
+from envmagic.environments.satisfaction import missing
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import asking, conda, lookup, provisioning
+from envmagic.operations import asking, conda
 from envmagic.operations.moving import Recorded, move, start_recording
-from envmagic.satisfaction import missing
 from envmagic.system import directories
 
 __all__ = ["cell", "create"]
@@ -60,7 +59,7 @@ def _for_conda(request: CreateRequest, place: Place) -> bool:
     """Whether what is asked for goes into a conda environment, new or there already."""
     if request.backend is not None:
         return request.backend is BackendName.CONDA
-    return mixed.is_conda(lookup.target(request.target, place).prefix)
+    return mixed.is_conda(registry.target(request.target, place).prefix)
 
 
 def _provide(
@@ -74,7 +73,7 @@ def _provide(
     started = time.monotonic()
     if request.use and place.switch is not None:
         place.switch.check()
-    at = lookup.target(request.target, place)
+    at = registry.target(request.target, place)
     wanted, dropped = _constrained(wanted, place)
     if _for_conda(request, place):
         wanted, more = conda.pins(place, wanted)
@@ -98,14 +97,14 @@ def _provide(
             before = provisioning.versions(environment)
             kernel = _renew(environment, at.name, wanted, progress, notes)
     data = CreateData(
-        environment=lookup.describe(environment, kernel, place),
+        environment=registry.describe(environment, kernel, place),
         action=action,
         changes=provisioning.changes(
             before, provisioning.versions(environment), wanted.requirements
         ),
         notes=notes,
     )
-    goes = request.use or lookup.same(environment.prefix, place.prefix)
+    goes = request.use or registry.same(environment.prefix, place.prefix)
     # the record of a notebook that stays where it is has nothing to do with this environment
     recorded = start_recording(place, environment, wanted.requirements) if goes else Recorded()
     data["record"] = recorded.data
@@ -145,7 +144,7 @@ def _files(request: CreateRequest, place: Place) -> tuple[tuple[Path, ...], list
 def _is_vacant(prefix: Path) -> bool:
     """Whether an environment can be made at `prefix`. Raises when something else is there."""
     shown = display.user_path(prefix)
-    if prefix.is_symlink() and not probe.is_environment(prefix):
+    if prefix.is_symlink() and not inspection.is_environment(prefix):
         raise EnvmagicError(
             "not-a-directory",
             f"{shown} is a link, and no environment is where it leads.",
@@ -155,7 +154,7 @@ def _is_vacant(prefix: Path) -> bool:
     if prefix.is_dir():
         if not any(prefix.iterdir()):
             return True
-        if probe.is_environment(prefix):
+        if inspection.is_environment(prefix):
             return False
         first = min(prefix.iterdir()).name
         raise EnvmagicError(
@@ -176,7 +175,7 @@ def _is_vacant(prefix: Path) -> bool:
 
 def _present(prefix: Path, request: CreateRequest) -> Environment:
     """The environment at `prefix`, if it is what the request asks for."""
-    environment = lookup.environment_at(prefix)
+    environment = registry.environment_at(prefix)
     again = f"%env remove {display.typed(request.target or '.venv')} --yes"
     if request.python is not None and not _has_python(environment, request.python):
         raise EnvmagicError(
@@ -224,7 +223,7 @@ def _lacking(environment: Environment, wanted: Wanted) -> Wanted:
         return mixed.lacking(environment, wanted)
     lines = [(line, asking.requirement(line)) for line in wanted.requirements]
     parsed = [r for _, r in lines if r is not None]
-    lacking = missing(parsed, probe.distributions(environment), environment.version)
+    lacking = missing(parsed, inspection.distributions(environment), environment.version)
     return replace(
         wanted, requirements=tuple(line for line, r in lines if r is None or r in lacking)
     )

@@ -9,14 +9,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import integrity, journal, ownership, payload, probe
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import BackendName, Environment, Kernel, Place, Progress, Report
 from envmagic.core.schema import DoctorData
 from envmagic.core.verbs import DoctorRequest
+from envmagic.environments import (
+    inspection,
+    integrity,
+    journal,
+    ownership,
+    payload,
+    provisioning,
+    registry,
+)
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import conda_doctor, lookup, provisioning
+from envmagic.operations import conda_doctor
 from envmagic.system import directories, locks
 
 __all__ = ["doctor"]
@@ -37,11 +45,11 @@ def doctor(request: DoctorRequest, place: Place, progress: Progress) -> Report:
     registered = kernelspecs.by_prefix(every)
     prefixes = [
         prefix
-        for prefix in lookup.known_prefixes(place)
+        for prefix in registry.known_prefixes(place)
         if not conda_doctor.is_somebody_else_s(
             prefix,
             registered.get(os.path.realpath(prefix)),
-            current=lookup.same(prefix, place.prefix),
+            current=registry.same(prefix, place.prefix),
         )
     ]
     findings = [Finding(*found) for found in conda_doctor.settings()]
@@ -131,10 +139,10 @@ def _foreign_ipykernel(kernel: Kernel, python: Path) -> Iterator[Finding]:
     """A kernel somebody else registered: is ipykernel there at all?"""
     prefix = python.parent.parent
     try:
-        environment = lookup.environment_at(prefix)
+        environment = registry.environment_at(prefix)
     except EnvmagicError:
         return  # no environment of its own: its files do not tell
-    if "ipykernel" not in probe.distributions(environment):
+    if "ipykernel" not in inspection.distributions(environment):
         yield Finding(
             _problem(
                 "no-ipykernel",
@@ -156,7 +164,7 @@ def _environment(prefix: Path, progress: Progress) -> Iterator[Finding]:
         yield Finding(lost)
         return
     try:
-        environment = lookup.environment_at(prefix)
+        environment = registry.environment_at(prefix)
     except EnvmagicError as error:
         yield Finding(error.problem)
         return
@@ -182,13 +190,13 @@ def _contents(
     environment: Environment, kernel: Kernel | None, progress: Progress
 ) -> Iterator[Finding]:
     prefix = environment.prefix
-    name = kernel.name if kernel else lookup.Target(prefix, prefix.name).name
+    name = kernel.name if kernel else registry.Target(prefix, prefix.name).name
     broken = integrity.broken_distributions(environment)
-    installed = probe.distributions(environment)
+    installed = inspection.distributions(environment)
 
     def reinstall() -> None:
         with provisioning.locked(prefix):
-            now = lookup.environment_at(prefix)
+            now = registry.environment_at(prefix)
             still = integrity.broken_distributions(now) if now.owned else []
             if still:
                 provisioning.install_checked(now, provisioning.again(now, still), progress)
@@ -207,7 +215,7 @@ def _contents(
 
     def ready() -> None:
         with provisioning.locked(prefix):
-            now = lookup.environment_at(prefix)
+            now = registry.environment_at(prefix)
             if now.owned:
                 provisioning.make_ready(now, name, provisioning.NOTHING, progress)
 
@@ -262,7 +270,7 @@ def _leftovers(progress: Progress) -> Iterator[Finding]:
             with provisioning.locked(prefix) as kept:
                 if ownership.is_owned(prefix):  # only its kernel was lacking
                     name = names.kernel_name_of(prefix)
-                    now = lookup.environment_at(prefix)
+                    now = registry.environment_at(prefix)
                     provisioning.make_ready(now, name, provisioning.NOTHING, progress)
                 return kept.message if kept else ""
 
@@ -330,7 +338,7 @@ def _is_bare_python(word: str) -> bool:
 def _belongs_to_environment(kernel: Kernel) -> bool:
     """ipykernel's own spec inside an environment starts that environment's Python."""
     root = kernel.directory.parent.parent.parent.parent
-    return probe.is_environment(root)
+    return inspection.is_environment(root)
 
 
 def _problem(

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from envmagic.backends.conda import metadata
 from envmagic.distributions import Index
+from envmagic.environments.backends.conda import metadata
 from envmagic.imports import Install, Where
 
 __all__ = ["there", "unfailed"]

@@ -6,18 +6,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from envmagic import probe
-from envmagic.backends.base import Wanted
-from envmagic.backends.conda import mixed
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName, Environment, Place, Progress, Report
 from envmagic.core.schema import InstallData
 from envmagic.core.verbs import InstallRequest, SyncRequest, UninstallRequest
+from envmagic.environments import inspection, provisioning, registry
+from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.conda import mixed
+from envmagic.environments.satisfaction import closure
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import asking, conda, lookup, provisioning
+from envmagic.operations import asking, conda
 from envmagic.operations.moving import start_recording
-from envmagic.satisfaction import closure
 
 __all__ = ["install", "sync", "uninstall"]
 
@@ -42,10 +42,10 @@ def install(request: InstallRequest, place: Place, progress: Progress) -> Report
 def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Report:
     """Take packages out; what the kernel needs to run stays."""
     environment = _environment(place)
-    installed = probe.distributions(environment)
+    installed = inspection.distributions(environment)
     of_conda = mixed.packages(environment)
     needed = closure(_NEEDED, installed, environment.version) | ({"python"} & set(of_conda))
-    packages = [probe.normalize(package) for package in request.packages]
+    packages = [inspection.normalize(package) for package in request.packages]
     for package in packages:
         if package in needed:
             raise EnvmagicError(
@@ -111,7 +111,7 @@ def _environment(place: Place) -> Environment:
             "No environment was named and there is no .venv here.",
             "Name one with --env NAME, or make one: envmagic create",
         )
-    if not probe.is_environment(place.prefix):
+    if not inspection.is_environment(place.prefix):
         raise EnvmagicError(
             "not-an-environment",
             f"This notebook runs in {display.user_path(place.prefix)},"
@@ -119,7 +119,7 @@ def _environment(place: Place) -> Environment:
             "Make one first: %env create NAME",
             subject=str(place.prefix),
         )
-    return lookup.environment_at(place.prefix)
+    return registry.environment_at(place.prefix)
 
 
 def _changing(
@@ -134,14 +134,14 @@ def _changing(
 ) -> Report:
     with provisioning.locked(environment.prefix):
         before = provisioning.versions(environment)
-        modules = _modules(environment, probe.distributions(environment))
+        modules = _modules(environment, inspection.distributions(environment))
         notes = work()
         environment = _renewed(environment, progress, notes)
         after = provisioning.versions(environment)
     changes = provisioning.changes(before, after)
     touched = {c["name"] for c in changes if c["action"] == "removed"}
     data = InstallData(
-        environment=lookup.describe(environment, None, place),
+        environment=registry.describe(environment, None, place),
         changes=changes,
         restart=sorted({m for name in touched for m in modules.get(name, ())}),
         notes=notes,
@@ -155,7 +155,7 @@ def _changing(
 
 def _renewed(environment: Environment, progress: Progress, notes: list[str]) -> Environment:
     """`environment` as it is now; conda may have put another Python there, which needs a kernel."""
-    now = lookup.environment_at(environment.prefix)
+    now = registry.environment_at(environment.prefix)
     kernel = kernelspecs.of_prefix(now.prefix)
     if now.version != environment.version and kernel is not None:
         notes += provisioning.make_ready(now, kernel.name, provisioning.NOTHING, progress)[1]
@@ -167,7 +167,7 @@ def _modules(
     environment: Environment, installed: dict[str, tuple[str, Path]]
 ) -> dict[str, set[str]]:
     """Distribution -> those of its modules that are loaded in this very process."""
-    if not lookup.is_this_process(environment.prefix):
+    if not registry.is_this_process(environment.prefix):
         return {}
     loaded: dict[str, set[str]] = {}
     tops = {name.partition(".")[0] for name in sys.modules}

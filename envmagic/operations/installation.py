@@ -12,7 +12,7 @@ from pathlib import Path
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Door, Environment, Place
 from envmagic.distributions import Index, index_of
-from envmagic.operations.lookup import environment_of
+from envmagic.environments.registry import environment_of
 
 __all__ = ["Installations", "Installed"]
 
@@ -63,10 +63,10 @@ class Installations:
         if word == "none":
             return cls({None: None})
         if word is not None:
-            from envmagic.operations import lookup
+            from envmagic.environments import registry
 
-            prefix = lookup.existing(word, place).prefix
-            return cls({None: Installed.of(lookup.environment_at(prefix))})
+            prefix = registry.existing(word, place).prefix
+            return cls({None: Installed.of(registry.environment_at(prefix))})
         own: dict[Path | None, Installed | None] = {}
         if place.door is Door.NOTEBOOK:
             own[place.notebook] = Installed.here()
@@ -128,10 +128,10 @@ class Installations:
 
 
 def _inspected(prefix: Path) -> Installed | None:
-    from envmagic.operations import lookup
+    from envmagic.environments import registry
 
     try:
-        return Installed.of(lookup.environment_at(prefix))
+        return Installed.of(registry.environment_at(prefix))
     except EnvmagicError:
         return None  # gone or broken: `doctor` says so
 
@@ -144,14 +144,14 @@ def _same(one: Installed, other: Installed) -> bool:
 
 def _named_in(notebook: Path) -> Path | None:
     """The environment that a `%%env NAME` cell of `notebook` names, where it is there."""
+    from envmagic.environments import registry
     from envmagic.jupyter import notebook_file
-    from envmagic.operations import lookup
 
     try:
         found = [m[1] for c in notebook_file.read(notebook).cells if (m := _CELL.match(c.source))]
         if not found:
             return None
-        return lookup.existing(found[-1], Place(Door.NOTEBOOK, notebook.parent)).prefix
+        return registry.existing(found[-1], Place(Door.NOTEBOOK, notebook.parent)).prefix
     except EnvmagicError:
         return None
 

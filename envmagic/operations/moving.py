@@ -9,7 +9,7 @@ from pathlib import Path
 from envmagic.core.errors import Problem
 from envmagic.core.model import BackendName, Door, Environment, Kernel, Place, Progress
 from envmagic.core.schema import RecordData, SwitchData
-from envmagic.operations import lookup
+from envmagic.environments import registry
 
 __all__ = ["Recorded", "move", "start_recording"]
 
@@ -34,7 +34,7 @@ def move(
     keep_saved_name: bool = False,
 ) -> SwitchData:
     """Move the notebook to `kernel`, if that is wanted and it is not there already."""
-    if lookup.same(prefix, place.prefix) and (
+    if registry.same(prefix, place.prefix) and (
         place.switch is None or place.switch.is_current(kernel)
     ):
         return SwitchData(how="already", kernel=kernel.name, message="", hint="")
@@ -57,7 +57,7 @@ def start_recording(
     from envmagic.operations.record import record_notebook
 
     if environment.backend is BackendName.CONDA:
-        from envmagic.backends.conda import specs
+        from envmagic.environments.backends.conda import specs
 
         installed = [specs.for_pip(text) for text in installed]  # the record reads one language
     return Recorded(*record_notebook(place, environment, installed, removed))

@@ -278,7 +278,7 @@ def _of_text(text: str, where: Where) -> list[Install]:
 
 def _as_conda(text: str) -> tuple[requirements.RequirementLine, ...]:
     """The lines of a body that is written as conda does, as pip would write them."""
-    from envmagic.backends.conda import specs
+    from envmagic.environments.backends.conda import specs
 
     try:
         meant = [specs.for_pip(line) for line in specs.lines_of(text, "")]

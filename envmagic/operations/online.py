@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from envmagic.backends import installers
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.distributions import Evidence
+from envmagic.environments.backends import installers
 from envmagic.operations.needs import Need, Needs
 from envmagic.system import process
 

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from envmagic import probe
 from envmagic.core import names
 from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
 from envmagic.core.model import Door, Kernel, Place, Progress, Report
 from envmagic.core.schema import EnvironmentData, KernelData, ListData, SleepingData, StatusData
 from envmagic.core.verbs import ListRequest, StatusRequest
+from envmagic.environments import inspection, registry, sizes
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import lookup, sizes
 from envmagic.operations.moving import recorded_state
 
 __all__ = ["list_all", "status"]
@@ -26,7 +25,7 @@ def list_all(request: ListRequest, place: Place, progress: Progress) -> Report:
     registered = kernelspecs.by_prefix(every)
     environments = [
         environment_data(prefix, registered, place, size=request.size)
-        for prefix in lookup.known_prefixes(place)
+        for prefix in registry.known_prefixes(place)
     ]
     environments.sort(key=lambda e: (not e["current"], e["name"]))
     shown = {e["kernel"] for e in environments}
@@ -63,7 +62,7 @@ def status(request: StatusRequest, place: Place, progress: Progress) -> Report:
         )
     environment = None
     problems: tuple[Problem, ...] = ()
-    if not lookup.outside_environment(place):
+    if not registry.outside_environment(place):
         assert place.prefix is not None
         registered = kernelspecs.by_prefix(kernelspecs.every())
         environment = environment_data(place.prefix, registered, place, size=False)
@@ -94,7 +93,7 @@ def environment_data(
     """One environment for the reports, also one that is broken."""
     kernel = registered.get(os.path.realpath(prefix))
     try:
-        data = lookup.describe(lookup.environment_at(prefix), kernel, place)
+        data = registry.describe(registry.environment_at(prefix), kernel, place)
     except EnvmagicError as error:
         data = EnvironmentData(
             name=kernel.name if kernel else names.kernel_name_of(prefix),
@@ -104,7 +103,7 @@ def environment_data(
             owned=False,
             kernel=kernel.name if kernel else None,
             display_name=kernel.display_name if kernel else "",
-            current=lookup.same(prefix, place.prefix),
+            current=registry.same(prefix, place.prefix),
             size=None,
             problem=error.problem.message,
         )
@@ -115,6 +114,6 @@ def environment_data(
 
 def _packages(prefix: Path) -> int:
     try:
-        return len(probe.distributions(lookup.environment_at(prefix)))
+        return len(inspection.distributions(registry.environment_at(prefix)))
     except EnvmagicError:
         return 0

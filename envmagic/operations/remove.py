@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from envmagic import journal, ownership, probe
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import Door, Kernel, Place, Progress, Report, Switch
 from envmagic.core.schema import RemoveData
 from envmagic.core.verbs import RemoveRequest
+from envmagic.environments import clearing, inspection, journal, ownership, provisioning, registry
+from envmagic.environments.running import pids_in
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import clearing, lookup, provisioning
-from envmagic.operations.running import pids_in
 
 __all__ = ["remove"]
 
@@ -22,18 +21,18 @@ _LEAVING = 2.5  # seconds that a kernel which was told to end may still take: 1.
 
 def remove(request: RemoveRequest, place: Place, progress: Progress) -> Report:
     """Take a kernel away, and its environment if envmagic made it. Never asks; see `--yes`."""
-    at = lookup.existing(request.target, place)
+    at = registry.existing(request.target, place)
     with provisioning.locked(at.prefix):
         kernel = kernelspecs.of_prefix(at.prefix)
         if kernel is None and not at.prefix.exists():
-            raise lookup.no_such(request.target)
+            raise registry.no_such(request.target)
         deletes = ownership.is_owned(at.prefix) and not at.prefix.is_symlink()
         problems = _plan_problems(at.prefix, kernel, deletes=deletes)
         data = RemoveData(
             kernel=kernel.name if kernel else None,
             prefix=str(at.prefix),
             delete=deletes,
-            size=probe.size(at.prefix) if deletes else 0,
+            size=inspection.size(at.prefix) if deletes else 0,
             done=False,
         )
         _refuse_running(at.prefix, kernel, place, deletes=deletes)
@@ -95,7 +94,7 @@ def _plan_problems(prefix: Path, kernel: Kernel | None, *, deletes: bool) -> tup
 
 def _refuse_running(prefix: Path, kernel: Kernel | None, place: Place, *, deletes: bool) -> None:
     """A kernel that runs in `prefix` would lose the files, or the spec it restarts from."""
-    here = lookup.is_this_process(prefix)
+    here = registry.is_this_process(prefix)
     if here and deletes and place.door is Door.TERMINAL:
         raise EnvmagicError(
             "in-use",

@@ -100,7 +100,7 @@ def _recorded(notebook: str, blocks: Iterable[Block]) -> _Recorded:
         for entry in block.entries:
             name = entry.name
             if number and entry.kind is Kind.REQUIREMENT:
-                from envmagic.backends.conda import specs
+                from envmagic.environments.backends.conda import specs
 
                 name = normalized(specs.python_name(specs.conda_name(entry.text)))
             for mention in entry.mentions:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 
-from envmagic import payload
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import Kernel, Place, Progress, Report
 from envmagic.core.schema import SwitchData, UseData
 from envmagic.core.verbs import UseRequest
+from envmagic.environments import payload, registry
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import lookup
 from envmagic.operations.moving import move
 
 __all__ = ["use"]
@@ -33,12 +32,12 @@ def use(request: UseRequest, place: Place, progress: Progress) -> Report:
             how=switched.how, kernel=switched.kernel, message=switched.message, hint=switched.hint
         )
         return Report("use", UseData(environment=None, switch=switch), changed=True)
-    environment = lookup.environment_at(kernel.prefix)
+    environment = registry.environment_at(kernel.prefix)
     if payload.fits(environment):
         with contextlib.suppress(OSError):  # not writable: the copy that is there has to do
             payload.ensure(environment)
     switch = move(True, kernel, kernel.prefix, place, progress, drop=request.drop)
-    data = UseData(environment=lookup.describe(environment, kernel, place), switch=switch)
+    data = UseData(environment=registry.describe(environment, kernel, place), switch=switch)
     return Report("use", data, changed=switch["how"] != "already")
 
 
@@ -50,11 +49,11 @@ def _kernel(word: str, place: Place) -> Kernel:
         named = special or kernelspecs.find(word)
     if named is not None:
         return named
-    at = lookup.existing(word, place)
+    at = registry.existing(word, place)
     kernel = kernelspecs.of_prefix(at.prefix)
     if kernel is not None:
         return kernel
-    environment = lookup.environment_at(at.prefix)
+    environment = registry.environment_at(at.prefix)
     raise EnvmagicError(
         "not-registered",
         f"{display.user_path(environment.prefix)} is no kernel yet.",

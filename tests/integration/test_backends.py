@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from support.operate import BACKENDS, Operator, prefix_of
 
-from envmagic import integrity, ownership, payload, probe
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import InstallRequest, UninstallRequest
+from envmagic.environments import inspection, integrity, ownership, payload
 from envmagic.jupyter import kernelspecs
 
 PLACES = {
@@ -39,9 +39,9 @@ def test_a_named_environment_is_whole_registered_and_clean(
 ) -> None:
     report = operate.create("churn", "six", backend=backend)
     prefix = prefix_of(report)
-    environment = probe.inspect(prefix, owned=ownership.is_owned(prefix))
+    environment = inspection.inspect(prefix, owned=ownership.is_owned(prefix))
     assert (environment.backend, environment.owned) == (backend, True)
-    assert {"six", "ipykernel", "pip", "envmagic"} <= set(probe.distributions(environment))
+    assert {"six", "ipykernel", "pip", "envmagic"} <= set(inspection.distributions(environment))
     assert integrity.broken_distributions(environment) == []
     assert not payload.is_stale(environment)
     check = _run(prefix, "-m", "pip", "check")
@@ -108,7 +108,7 @@ def test_a_cell_said_again_changes_nothing(operate: Operator, backend: BackendNa
     assert not again.changed and again.data["changes"] == []
     more = operate.cell("churn", "humanize\n", backend=backend)
     assert [c["name"] for c in more.data["changes"]] == ["humanize"]
-    names = set(probe.distributions(probe.inspect(prefix_of(more))))
+    names = set(inspection.distributions(inspection.inspect(prefix_of(more))))
     assert {"six", "attrs", "humanize"} <= names
 
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from support.operate import BACKENDS, Operator
 
-from envmagic import probe
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import AttachRequest, InstallRequest, RemoveRequest, UseRequest
+from envmagic.environments import inspection
 
 Snapshot = Callable[[], dict[str, bytes]]
 
@@ -140,9 +140,9 @@ def test_a_python_that_is_not_there_lists_those_that_are(
 
 def test_a_python_too_old_for_envmagic_is_refused(operate: Operator, refuses: Refuses) -> None:
     """Its kernel would have no %env to leave it with."""
-    from envmagic import pythons
+    from envmagic.environments import interpreters
 
-    old = [p for p in pythons.installed() if p.parts[:2] < (3, 10)]
+    old = [p for p in interpreters.installed() if p.parts[:2] < (3, 10)]
     if not old:
         pytest.skip("no Python older than 3.10 on this machine")
     refuses(lambda: operate.create("x", python=str(old[0].executable)), "too old", 1)
@@ -241,10 +241,10 @@ def test_installing_into_no_environment(operate: Operator, refuses: Refuses) -> 
 def test_what_is_installed_stays_when_an_install_fails(operate: Operator) -> None:
     report = operate.create("churn", "six")
     prefix = Path(report.data["environment"]["prefix"])
-    before = probe.distributions(probe.inspect(prefix))
+    before = inspection.distributions(inspection.inspect(prefix))
     with pytest.raises(EnvmagicError):
         operate(InstallRequest(("attrs", "no-such-thing-at-all")), prefix)
-    assert probe.distributions(probe.inspect(prefix)) == before
+    assert inspection.distributions(inspection.inspect(prefix)) == before
     with pytest.raises(WordsError):
         operate(InstallRequest(()), prefix)
     assert shutil.which("python", path=str(prefix / "bin"))

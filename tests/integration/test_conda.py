@@ -15,8 +15,6 @@ import pytest
 from support.condachannel import Channel
 from support.operate import Operator, prefix_of
 
-from envmagic import ownership, probe
-from envmagic.backends.conda import engines, metadata
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import (
@@ -26,6 +24,8 @@ from envmagic.core.verbs import (
     SyncRequest,
     UninstallRequest,
 )
+from envmagic.environments import inspection, ownership
+from envmagic.environments.backends.conda import engines, metadata
 from envmagic.jupyter import kernelspecs
 
 CONDA = BackendName.CONDA
@@ -195,7 +195,7 @@ def test_an_environment_file_makes_the_environment_it_names(
     prefix = prefix_of(report)
     assert report.data["environment"]["name"] == "geo"
     assert {"tiny": "1.5", "library": "3.1"}.items() <= versions(prefix).items()
-    assert {"humanize", "six"} <= set(probe.distributions(probe.inspect(prefix)))
+    assert {"humanize", "six"} <= set(inspection.distributions(inspection.inspect(prefix)))
     assert "`prefix: /home/somebody/else` in environment.yml was ignored." in report.data["notes"]
     file.write_text(file.read_text().replace("library", "needs-old"))
     changes = operate(SyncRequest(), prefix).data["changes"]
@@ -350,9 +350,9 @@ def test_a_new_python_takes_nothing_of_pip_s_along(
     prefix = prefix_of(create("bio", "humanize", python=here))
     report = operate(InstallRequest((f"python={other}",)), prefix)
     assert any(note.startswith("Put back what pip had installed") for note in report.data["notes"])
-    environment = probe.inspect(prefix)
+    environment = inspection.inspect(prefix)
     assert environment.short_version == other
-    assert {"humanize", "ipykernel", "envmagic"} <= set(probe.distributions(environment))
+    assert {"humanize", "ipykernel", "envmagic"} <= set(inspection.distributions(environment))
     spec = kernelspecs.of_prefix(prefix)
     assert spec is not None and other in spec.display_name
 
@@ -376,7 +376,7 @@ def test_doctor_finds_what_conda_environments_break_by(
     (isolated.home / ".condarc").unlink()
     operate(DoctorRequest(fix=True))
     assert metadata.broken(prefix) == []
-    assert "humanize" in probe.distributions(probe.inspect(prefix))
+    assert "humanize" in inspection.distributions(inspection.inspect(prefix))
     (prefix / "conda-meta" / "history").unlink()
     assert [p.code for p in operate(DoctorRequest()).problems] == ["no-conda-meta"]
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from support.operate import Operator, prefix_of
 
-from envmagic.backends.conda import discovery
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.verbs import AttachRequest, ListRequest, RemoveRequest
+from envmagic.environments.backends.conda import discovery
 from envmagic.jupyter import kernelspecs
 
 MakeEnv = Callable[..., Path]

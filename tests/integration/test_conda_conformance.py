@@ -16,8 +16,6 @@ from support.condachannel import Channel
 from support.lab import write_notebook
 from support.operate import Operator, prefix_of
 
-from envmagic import probe
-from envmagic.backends.conda import metadata
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import (
@@ -27,6 +25,8 @@ from envmagic.core.verbs import (
     RecordRequest,
     UninstallRequest,
 )
+from envmagic.environments import inspection
+from envmagic.environments.backends.conda import metadata
 from envmagic.jupyter import activation
 
 PYTHON = os.environ.get("ENVMAGIC_TEST_CONDA_PYTHON")
@@ -133,7 +133,7 @@ def test_the_user_s_conda_is_an_engine(
     report = operate.create("bio", "tiny<2", "humanize", **options)
     prefix = prefix_of(report)
     assert metadata.packages(prefix)["tiny"].version == "1.5"
-    assert "humanize" in probe.distributions(probe.inspect(prefix))
+    assert "humanize" in inspection.distributions(inspection.inspect(prefix))
     assert any("humanize is not in the conda channels" in note for note in report.data["notes"])
     with pytest.raises(EnvmagicError, match=r"(?s)conda cannot solve this.*needs-new"):
         operate(InstallRequest(("needs-old", "needs-new")), prefix)
@@ -159,4 +159,4 @@ def test_conda_makes_an_environment_from_the_record(
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "Could not find" not in ran.stdout + ran.stderr, ran.stdout + ran.stderr
     assert metadata.packages(prefix)["tiny"].version == "1.5", ran.stdout + ran.stderr
-    assert "humanize" in probe.distributions(probe.inspect(prefix))
+    assert "humanize" in inspection.distributions(inspection.inspect(prefix))

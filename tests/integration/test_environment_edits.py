@@ -13,7 +13,7 @@ import pytest
 from conftest import REPOSITORY, Isolated
 from support.sites import install
 
-from envmagic.backends.conda import edits, rattler_worker
+from envmagic.environments.backends.conda import edits, rattler_worker
 
 # What a process without the extra sees; the modules are hidden from a real one.
 HIDING = (

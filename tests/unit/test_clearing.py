@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from support import wheels
 
-from envmagic import journal, ownership
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Door, Place
-from envmagic.operations import clearing, lookup
+from envmagic.environments import clearing, journal, ownership, registry
 from envmagic.system import locks
 
 
@@ -111,9 +110,9 @@ def test_what_is_half_made_is_no_environment_to_work_with(tmp_path: Path, isolat
     _venv(prefix)
     place = Place(Door.TERMINAL, tmp_path)
     with pytest.raises(EnvmagicError, match="only half made"):
-        lookup.environment_at(prefix)
+        registry.environment_at(prefix)
     with locks.lock(prefix), pytest.raises(EnvmagicError, match="being made by another"):
-        lookup.environment_at(prefix)
-    assert prefix not in lookup.known_prefixes(place)
+        registry.environment_at(prefix)
+    assert prefix not in registry.known_prefixes(place)
     journal.finish(entry)
-    assert prefix in lookup.known_prefixes(place)
+    assert prefix in registry.known_prefixes(place)

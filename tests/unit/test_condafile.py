@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from support.signs import unsigned
 
-from envmagic.backends.conda import environment_file
 from envmagic.core.errors import EnvmagicError
+from envmagic.environments.backends.conda import environment_file
 from envmagic.requirements import Block, Entry, Kind, Mention, Pin, condafile
 
 ENTRY = Entry(Kind.REQUIREMENT, "gdal=3.9.1", (Mention("a b.ipynb", True), Mention("maps.ipynb")))

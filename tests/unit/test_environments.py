@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from envmagic import integrity, ownership, payload, probe, pythons
-from envmagic.contents import MARK, Written
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName
+from envmagic.environments import inspection, integrity, interpreters, ownership, payload
+from envmagic.environments.contents import MARK, Written
+from envmagic.environments.satisfaction import closure, missing
 from envmagic.jupyter import kernelspecs
-from envmagic.satisfaction import closure, missing
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -46,7 +46,7 @@ def test_who_made_it_and_its_version_are_in_its_configuration(
     tmp_path: Path, config: str, backend: str
 ) -> None:
     _venv(tmp_path / "e", config)
-    environment = probe.inspect(tmp_path / "e")
+    environment = inspection.inspect(tmp_path / "e")
     assert environment.backend is BackendName(backend)
     assert (environment.version, environment.short_version) == ("3.12.4", "3.12")
 
@@ -56,7 +56,7 @@ def test_what_is_installed_is_read_from_names(tmp_path: Path) -> None:
     _distribution(site, "Foo.Bar", "1.0")
     (site / "old_egg-2.1-py3.12.egg-info").mkdir()
     (site / "~alf-made-1.0.dist-info").mkdir()
-    found = probe.distributions(probe.inspect(tmp_path / "e"))
+    found = inspection.distributions(inspection.inspect(tmp_path / "e"))
     assert {n: v for n, (v, _) in found.items()} == {"foo-bar": "1.0", "old-egg": "2.1"}
 
 
@@ -68,12 +68,12 @@ def test_a_missing_file_breaks_a_distribution_and_a_compiled_one_does_not(tmp_pa
         (info / "RECORD").write_text(f"{lost},,\n{info.name}/METADATA,,\n")
     info = _distribution(site, "unfinished", "1")
     (info / "INSTALLER").write_text("uv\n")
-    environment = probe.inspect(tmp_path / "e")
+    environment = inspection.inspect(tmp_path / "e")
     assert integrity.broken_distributions(environment) == ["hurt", "unfinished"]
 
 
 def test_sizes_are_written_for_people() -> None:
-    assert [probe.size_text(n) for n in (0, 999, 1500, 74_000_000, 2_340_000_000)] == [
+    assert [inspection.size_text(n) for n in (0, 999, 1500, 74_000_000, 2_340_000_000)] == [
         "0 B",
         "999 B",
         "2 kB",
@@ -86,7 +86,7 @@ def test_extras_and_markers_count(tmp_path: Path) -> None:
     site = _venv(tmp_path / "e")
     _distribution(site, "pandas", "2.1", 'openpyxl>=3; extra == "excel"', "numpy")
     _distribution(site, "numpy", "1.26")
-    installed = probe.distributions(probe.inspect(tmp_path / "e"))
+    installed = inspection.distributions(inspection.inspect(tmp_path / "e"))
 
     def lacking(*lines: str) -> list[str]:
         return [str(r) for r in missing([Requirement(x) for x in lines], installed, "3.12.4")]
@@ -95,30 +95,30 @@ def test_extras_and_markers_count(tmp_path: Path) -> None:
     assert lacking("pandas[excel]") == ["pandas[excel]"]
     assert lacking("pandas>=3", "six") == ["pandas>=3", "six"]
     _distribution(site, "openpyxl", "3.1")
-    installed = probe.distributions(probe.inspect(tmp_path / "e"))
+    installed = inspection.distributions(inspection.inspect(tmp_path / "e"))
     assert lacking("pandas[excel]") == []
     assert closure(["pandas"], installed, "3.12.4") == {"pandas", "numpy"}
 
 
-def test_a_version_finds_its_python(pythons_found: list[pythons.Python]) -> None:
+def test_a_version_finds_its_python(pythons_found: list[interpreters.Python]) -> None:
     own = "%d.%d.%d" % sys.version_info[:3]  # noqa: UP031
     short = own.rpartition(".")[0]
     for wanted in (short, own, f"python{short}", f"=={short}", f">={short},<4", None):
-        assert pythons.find(wanted).version.startswith(short)
-    assert pythons.find(sys.executable).version == own
+        assert interpreters.find(wanted).version.startswith(short)
+    assert interpreters.find(sys.executable).version == own
     assert all(p.executable.exists() for p in pythons_found)
 
 
 @pytest.fixture
-def pythons_found() -> list[pythons.Python]:
-    return pythons.installed()
+def pythons_found() -> list[interpreters.Python]:
+    return interpreters.installed()
 
 
 def test_a_python_that_is_not_there_lists_the_others() -> None:
     with pytest.raises(EnvmagicError, match=r"3\.99 is not on this machine; there are 3\."):
-        pythons.find("3.99")
+        interpreters.find("3.99")
     with pytest.raises(WordsError, match="no Python version"):
-        pythons.find("latest")
+        interpreters.find("latest")
 
 
 def test_what_is_needed_there_is_what_pyproject_says() -> None:

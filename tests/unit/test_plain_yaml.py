@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envmagic.backends.conda import edits, plain_yaml
 from envmagic.core.errors import EnvmagicError
+from envmagic.environments.backends.conda import edits, plain_yaml
 
 USERS = "name: x\nchannels:\n  - a\ndependencies:\n  - numpy\n  - scipy\n"
 BLOCK = "  - six=1.0\n  - python=3.12\n  - pip\n  - pip:\n    - -r requirements.txt\n"

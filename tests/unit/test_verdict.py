@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envmagic.backends.tool_errors import verdict
+from envmagic.environments.backends.tool_errors import verdict
 
 # As uv 0.13 and pip 25 wrote them.
 DEPRECATED = """\

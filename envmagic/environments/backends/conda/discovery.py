@@ -13,8 +13,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from envmagic.backends.conda import condarc
 from envmagic.core.errors import EnvmagicError
+from envmagic.environments.backends.conda import condarc
 from envmagic.system import directories, files
 
 __all__ = ["announce", "is_root", "name_of", "named", "prefixes", "roots"]

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from envmagic.backends.conda import condarc, plain_yaml, rattler_worker
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Silent
+from envmagic.environments.backends.conda import condarc, plain_yaml, rattler_worker
 
 __all__ = ["Edit", "Meaning", "Unreadable", "meaning_of", "prove"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from envmagic.backends.base import Backend
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName, Environment
+from envmagic.environments.backends.base import Backend
 
 __all__ = ["available", "choose", "for_environment", "get"]
 
@@ -12,18 +12,18 @@ __all__ = ["available", "choose", "for_environment", "get"]
 def get(name: BackendName) -> Backend:
     """The backend called `name`."""
     if name is BackendName.UV:
-        from envmagic.backends.uv import UvBackend
+        from envmagic.environments.backends.uv import UvBackend
 
         return UvBackend()
     if name is BackendName.VIRTUALENV:
-        from envmagic.backends.virtualenv import VirtualenvBackend
+        from envmagic.environments.backends.virtualenv import VirtualenvBackend
 
         return VirtualenvBackend()
     if name is BackendName.VENV:
-        from envmagic.backends.venv import VenvBackend
+        from envmagic.environments.backends.venv import VenvBackend
 
         return VenvBackend()
-    from envmagic.backends.conda import CondaBackend
+    from envmagic.environments.backends.conda import CondaBackend
 
     return CondaBackend()
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from envmagic import backends, integrity, probe, satisfaction
-from envmagic.backends.base import Wanted
-from envmagic.backends.conda import metadata
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName, Environment, Progress
+from envmagic.environments import backends, inspection, integrity, satisfaction
+from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.conda import metadata
 
 __all__ = ["by_pip", "is_conda", "lacking", "packages", "settle"]
 
@@ -27,7 +27,7 @@ def is_conda(prefix: Path) -> bool:
 
 def lacking(environment: Environment, wanted: Wanted) -> Wanted:
     """`wanted` without what the conda environment has for certain."""
-    from envmagic.backends.conda import missing
+    from envmagic.environments.backends.conda import missing
 
     return missing(environment, wanted)
 
@@ -58,7 +58,7 @@ def settle(before: dict[str, str], environment: Environment, progress: Progress)
     conda does not know them: a new Python leaves them behind, a package of the same name writes
     over them, another version may not be what they need. Returns what was done, and what is left.
     """
-    environment = probe.inspect(environment.prefix, owned=environment.owned)
+    environment = inspection.inspect(environment.prefix, owned=environment.owned)
     there = metadata.distributions(environment)
     lost = {name: version for name, version in before.items() if name not in there}
     lost |= {
@@ -90,7 +90,7 @@ def _put_back(lost: dict[str, str], environment: Environment, progress: Progress
 
 def _unmet(environment: Environment, names: Iterable[str]) -> list[str]:
     """What distributions of pip's need and no longer have, a sentence each."""
-    installed = probe.distributions(environment)
+    installed = inspection.distributions(environment)
     said = []
     for name in names:
         if name not in installed:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from envmagic.core.model import Environment
-from envmagic.probe import distributions
+from envmagic.environments.inspection import distributions
 
 __all__ = ["broken_distributions", "unlisted_distributions"]
 

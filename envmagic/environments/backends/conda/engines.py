@@ -7,9 +7,9 @@ import os
 import shutil
 from pathlib import Path
 
-from envmagic.backends.conda import discovery
-from envmagic.backends.conda.engine import Engine
 from envmagic.core.errors import EnvmagicError
+from envmagic.environments.backends.conda import discovery
+from envmagic.environments.backends.conda.engine import Engine
 
 __all__ = ["choose", "executable", "missing"]
 
@@ -21,14 +21,14 @@ def choose() -> Engine:
     conda, else rattler. Raises `EnvmagicError` when there is none."""
     found = executable()
     if found is not None:
-        from envmagic.backends.conda.executable_engine import ExecutableEngine
+        from envmagic.environments.backends.conda.executable_engine import ExecutableEngine
 
         return ExecutableEngine(found)
     if importlib.util.find_spec("rattler") is not None:
-        from envmagic.backends.conda.rattler_engine import RattlerEngine
+        from envmagic.environments.backends.conda.rattler_engine import RattlerEngine
 
         return RattlerEngine()
-    from envmagic.backends.conda import rattler_worker
+    from envmagic.environments.backends.conda import rattler_worker
 
     if rattler_worker.is_there():
         return rattler_worker.ElsewhereEngine()
@@ -42,7 +42,7 @@ def choose() -> Engine:
 
 def missing() -> str:
     """Why there is no engine, as the rest of a sentence; empty when there is one."""
-    from envmagic.backends.conda import rattler_worker
+    from envmagic.environments.backends.conda import rattler_worker
 
     if importlib.util.find_spec("rattler") is not None or rattler_worker.is_there():
         return ""

@@ -10,11 +10,11 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from envmagic.backends.conda import condarc, environment_file, metadata, specs
-from envmagic.backends.conda.engine import Change, NotInChannels
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Progress
+from envmagic.environments.backends.conda import condarc, environment_file, metadata, specs
+from envmagic.environments.backends.conda.engine import Change, NotInChannels
 from envmagic.system import process
 
 __all__ = ["RattlerEngine"]

@@ -13,12 +13,12 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from envmagic.backends import staged
-from envmagic.backends.base import Wanted
-from envmagic.backends.tool_errors import verdict
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Environment, Progress
+from envmagic.environments.backends import staged
+from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.tool_errors import verdict
 from envmagic.system import process, scratch
 
 __all__ = ["FilledFromOutside", "explain", "find_uv", "install", "uninstall", "uv_command"]

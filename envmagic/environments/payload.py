@@ -16,8 +16,8 @@ from importlib.util import cache_from_source
 from pathlib import Path
 
 from envmagic._version import PACKAGE, __version__
-from envmagic.contents import Written
 from envmagic.core.model import Environment
+from envmagic.environments.contents import Written
 from envmagic.system import prefix_layout, scratch
 
 __all__ = ["MINIMUM_PYTHON", "REQUIRES", "ensure", "fits", "is_stale", "requirements_for"]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from envmagic.backends.base import Wanted
-from envmagic.backends.conda import environment_file, specs
+from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.conda import environment_file, specs
 
 __all__ = ["Parts", "split"]
 

@@ -7,9 +7,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from envmagic.backends import installers
-from envmagic.backends.base import Wanted
 from envmagic.core.model import BackendName, EnvSpec, Progress
+from envmagic.environments.backends import installers
+from envmagic.environments.backends.base import Wanted
 from envmagic.system import process
 
 __all__ = ["VirtualenvBackend"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from envmagic.backends import installers
-from envmagic.backends.base import Wanted
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName, EnvSpec, Progress
+from envmagic.environments.backends import installers
+from envmagic.environments.backends.base import Wanted
 from envmagic.system import process
 
 __all__ = ["UvBackend"]

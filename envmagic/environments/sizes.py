@@ -7,8 +7,8 @@ import json
 import os
 from pathlib import Path
 
-from envmagic import probe
 from envmagic.core.errors import EnvmagicError
+from envmagic.environments import inspection
 from envmagic.system import directories, files
 
 __all__ = ["of"]
@@ -25,7 +25,7 @@ def of(prefix: Path) -> int:
     entry = known.get(str(prefix))
     if isinstance(entry, list) and len(entry) == 2 and entry[0] == stamp:
         return int(str(entry[1]))
-    size = probe.size(prefix)
+    size = inspection.size(prefix)
     known[str(prefix)] = [stamp, size]
     with contextlib.suppress(OSError, EnvmagicError):
         remembered.parent.mkdir(parents=True, exist_ok=True)

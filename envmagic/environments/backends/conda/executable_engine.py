@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from envmagic.backends.conda import specs as words
-from envmagic.backends.conda.engine import Change, NotInChannels
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Progress
+from envmagic.environments.backends.conda import specs as words
+from envmagic.environments.backends.conda.engine import Change, NotInChannels
 from envmagic.system import process
 
 __all__ = ["ExecutableEngine"]

@@ -16,9 +16,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from envmagic.backends.conda.engine import Change, NotInChannels
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Progress, Silent
+from envmagic.environments.backends.conda.engine import Change, NotInChannels
 from envmagic.system import process
 
 __all__ = ["VARIABLE", "ElsewhereEngine", "ask", "is_there", "main"]
@@ -26,7 +26,7 @@ __all__ = ["VARIABLE", "ElsewhereEngine", "ask", "is_there", "main"]
 VARIABLE = "ENVMAGIC_RATTLER"
 _START = (
     "import sys; sys.path.insert(0, sys.argv[1]);"
-    " from envmagic.backends.conda.rattler_worker import main; main()"
+    " from envmagic.environments.backends.conda.rattler_worker import main; main()"
 )
 _SECONDS = 3600.0
 
@@ -95,14 +95,14 @@ def main() -> NoReturn:
 
 def _carried_out(request: Mapping[str, Any]) -> dict[str, Any]:
     if "change" in request:
-        from envmagic.backends.conda.rattler_engine import RattlerEngine
+        from envmagic.environments.backends.conda.rattler_engine import RattlerEngine
 
         held: dict[str, Any] = dict(request["change"])
         lists = {k: tuple(v) for k, v in held.items() if isinstance(v, list)}
         change = Change(**{**held, **lists, "prefix": Path(held["prefix"])})
         RattlerEngine().apply(change, _Spoken(lambda text: print(text, file=sys.stderr)))
         return {}
-    from envmagic.backends.conda import edits, environment_file
+    from envmagic.environments.backends.conda import edits, environment_file
 
     if "texts" in request:
         read = [edits.meaning_of(text.encode("latin-1")) for text in request["texts"]]

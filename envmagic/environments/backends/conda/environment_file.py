@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from envmagic.backends.conda import condarc, rattler_worker, specs
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Silent
+from envmagic.environments.backends.conda import condarc, rattler_worker, specs
 
 __all__ = [
     "NAMES",

@@ -9,18 +9,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from envmagic import backends, integrity, journal, ownership, payload, probe
-from envmagic import pythons as interpreters
 from envmagic._version import __version__
-from envmagic.backends import installers
-from envmagic.backends.base import Wanted
-from envmagic.backends.conda import discovery, mixed
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName, Environment, EnvSpec, Kernel, Progress
 from envmagic.core.schema import Change
+from envmagic.environments import (
+    backends,
+    clearing,
+    inspection,
+    integrity,
+    interpreters,
+    journal,
+    ownership,
+    payload,
+)
+from envmagic.environments.backends import installers
+from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.conda import discovery, mixed
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import clearing
 from envmagic.system import locks, process
 
 __all__ = [
@@ -56,7 +63,7 @@ def make(
         version = f" {python.version}" if python.version else ""
         progress.step(f"Creating {spec.name} with Python{version} ({backend.name.value})")
         backend.create(spec, python.executable, _joined(wanted, _RUNTIME), progress)
-        environment = probe.inspect(spec.prefix, owned=True)
+        environment = inspection.inspect(spec.prefix, owned=True)
         _refuse_old(environment.version, display.user_path(spec.prefix))
         with ThreadPoolExecutor(1) as meanwhile:  # the installer is a process of its own
             copied = meanwhile.submit(payload.ensure, environment)
@@ -97,7 +104,7 @@ def make_ready(
     notes: list[str] = []
     try:
         _fill(environment, wanted, progress, notes)
-        environment = probe.inspect(environment.prefix, owned=environment.owned)
+        environment = inspection.inspect(environment.prefix, owned=environment.owned)
         extension = _bring_envmagic(environment, notes)
         own = kernelspecs.of_prefix(environment.prefix)
         if own is None:
@@ -123,7 +130,7 @@ def install_checked(environment: Environment, wanted: Wanted, progress: Progress
         notes = backend.install(environment, wanted, progress)
         if by_pip and not wanted.pip_only:
             notes += mixed.settle(by_pip, environment, progress)
-        environment = probe.inspect(environment.prefix, owned=environment.owned)
+        environment = inspection.inspect(environment.prefix, owned=environment.owned)
         _mend(environment, before, progress)
     except BaseException:
         put_back(environment, before, progress)
@@ -135,7 +142,7 @@ def _filled(environment: Environment, wanted: Wanted, progress: Progress) -> lis
     """Install `wanted` into the new `environment`; what fails leaves it to be cleared away."""
     progress.step(f"Installing {_named(wanted)}")
     notes = backends.for_environment(environment).fill(environment, wanted, progress)
-    environment = probe.inspect(environment.prefix, owned=environment.owned)
+    environment = inspection.inspect(environment.prefix, owned=environment.owned)
     _mend(environment, {}, progress)
     return notes
 
@@ -199,7 +206,7 @@ def _broken_since(environment: Environment, before: dict[str, str]) -> list[str]
 
 def again(environment: Environment, names: Iterable[str]) -> Wanted:
     """Installing distributions `names` once more in the versions that they look installed in."""
-    there = probe.distributions(environment)
+    there = inspection.distributions(environment)
     held = tuple(names)
     lines = tuple(f"{n}=={there[n][0]}" if n in there and there[n][0] else n for n in held)
     return Wanted(requirements=lines, reinstall=held)
@@ -212,7 +219,7 @@ def changes(
 
     What was `asked` for comes first, then what a kernel needs, then the rest.
     """
-    first = [probe.normalize(_bare(line)) for line in asked] + [*_RUNTIME, "envmagic"]
+    first = [inspection.normalize(_bare(line)) for line in asked] + [*_RUNTIME, "envmagic"]
     rank = {name: number for number, name in reversed(list(enumerate(first)))}
     removed = [
         Change(name=name, version=version, action="removed")
@@ -229,7 +236,7 @@ def changes(
 
 def versions(environment: Environment) -> dict[str, str]:
     """Normalised name -> version of what is installed in `environment`, conda's packages too."""
-    found = {name: version for name, (version, _) in probe.distributions(environment).items()}
+    found = {name: version for name, (version, _) in inspection.distributions(environment).items()}
     return {**mixed.packages(environment), **found}
 
 
@@ -250,7 +257,8 @@ def _fill(environment: Environment, wanted: Wanted, progress: Progress, notes: l
     if not ownership.is_owned(environment.prefix) and needed:
         # adopting must not change what is there: everything installed is held where it is
         held = tuple(
-            f"{name}=={version}" for name, (version, _) in probe.distributions(environment).items()
+            f"{name}=={version}"
+            for name, (version, _) in inspection.distributions(environment).items()
         )
         adopt = Wanted(requirements=tuple(needed), constraints=held, pip_only=True)
         try:
@@ -271,9 +279,9 @@ def _fill(environment: Environment, wanted: Wanted, progress: Progress, notes: l
 def _missing_runtime(environment: Environment) -> list[str]:
     from packaging.requirements import Requirement
 
-    from envmagic.satisfaction import missing
+    from envmagic.environments.satisfaction import missing
 
-    installed = probe.distributions(environment)
+    installed = inspection.distributions(environment)
     asked: Iterable[str] = payload.requirements_for(environment) or ("ipykernel",)
     if "ipykernel" in installed and not _writable(environment):
         return []
@@ -295,7 +303,7 @@ def _bring_envmagic(environment: Environment, notes: list[str]) -> bool:
         payload.ensure(environment)
     except OSError:
         notes.append("The environment is not writable, so %env is not there in its kernel.")
-        return "envmagic" in probe.distributions(environment)
+        return "envmagic" in inspection.distributions(environment)
     return True
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from envmagic.backends import installers
-from envmagic.backends.base import Wanted
 from envmagic.core.model import BackendName, EnvSpec, Progress
+from envmagic.environments.backends import installers
+from envmagic.environments.backends.base import Wanted
 from envmagic.system import process
 
 __all__ = ["VenvBackend"]

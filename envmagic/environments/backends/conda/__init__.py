@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from envmagic.backends import installers
-from envmagic.backends.base import Wanted
-from envmagic.backends.conda import engines, metadata, partition, specs
-from envmagic.backends.conda.engine import Change, NotInChannels
-from envmagic.backends.conda.partition import Parts
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName, Environment, EnvSpec, Progress
+from envmagic.environments.backends import installers
+from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.conda import engines, metadata, partition, specs
+from envmagic.environments.backends.conda.engine import Change, NotInChannels
+from envmagic.environments.backends.conda.partition import Parts
 from envmagic.system import prefix_layout
 
 __all__ = ["CondaBackend", "missing"]

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from envmagic.contents import MARK, Written, is_own_gitignore
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
+from envmagic.environments.contents import MARK, Written, is_own_gitignore
 from envmagic.system import files, scratch
 
 __all__ = ["check", "delete", "identity", "is_owned", "mark", "refusal", "user_files"]

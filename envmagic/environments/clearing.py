@@ -12,13 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import journal, ownership
-from envmagic.backends.conda import metadata
-from envmagic.contents import DIRECTORIES, MARK, NOBODYS, Written
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
+from envmagic.environments import journal, ownership
+from envmagic.environments.backends.conda import metadata
+from envmagic.environments.contents import DIRECTORIES, MARK, NOBODYS, Written
+from envmagic.environments.running import pids_in
 from envmagic.jupyter import kernelspecs
-from envmagic.operations.running import pids_in
 from envmagic.system import scratch
 
 __all__ = ["Kept", "clear", "settle", "written_in"]

@@ -17,9 +17,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from envmagic.contents import MARK
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
+from envmagic.environments.contents import MARK
 from envmagic.system import directories, files, scratch
 
 __all__ = ["Entry", "begin", "finish", "is_of", "removing", "unfinished", "unfinished_at"]
