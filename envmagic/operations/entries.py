@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,104 +15,17 @@ from envmagic.core.errors import Problem, Severity
 from envmagic.distributions import Distribution, Index
 from envmagic.imports import Where
 from envmagic.imports.follow import tree_of
-from envmagic.operations.needs import Need, Needs
-from envmagic.operations.own import project_name
+from envmagic.operations.held import Context, name_of
+from envmagic.operations.need import Need, Needs
 from envmagic.operations.supplied import quoted_key
-from envmagic.requirements import Block, Entry, Kind, Mention, Pin, RequirementLine
+from envmagic.requirements import Entry, Kind, Mention, Pin
 
 if TYPE_CHECKING:
     pass
 
-__all__ = ["Context", "Held", "entries_of", "lines_of", "site_name", "text_of"]
+__all__ = ["entries_of", "lines_of", "site_name", "text_of"]
 
 _EXTRAS = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\s*\[[^\]]*\])?")
-
-
-@dataclass(frozen=True)
-class Context:
-    """The file that is written, as far as an entry depends on it."""
-
-    notebook: str
-    """Path of the notebook from the file's directory, with `/`."""
-    directory: Path
-    """The file's."""
-    held: Held
-    """What the block has."""
-    pin: Pin
-    index: Index | None
-    users: Mapping[str, RequirementLine]
-    """The user's own lines by name."""
-    same_environment: Callable[[str], bool]
-    """Whether another notebook (by its name in the block) runs in this one's environment."""
-    environment: Path | None
-    """Where the notebook runs."""
-    environment_of: Callable[[str], Path | None]
-    """Where another runs."""
-    keep: bool = False
-    """Nothing that the notebook has in the block leaves it."""
-
-
-class Held:
-    """The entries of a block by name, notebook and module; new ones are added as they come."""
-
-    def __init__(
-        self,
-        block: Block,
-        directory: Path,
-        gone: Collection[str] = (),
-        doubtful: Collection[tuple[Kind, str]] = (),
-    ) -> None:
-        """The pins of notebooks that are `gone` are there for others; nobody has to agree with
-        them. What is `doubtful` (kinds and keys) may be no entry at all."""
-        self._doubtful = doubtful
-        self._by_name: dict[str, Entry] = {}
-        self._by_notebook: dict[str, list[Entry]] = {}
-        self._unresolved: set[tuple[str, str]] = set()
-        for entry in block.entries:
-            if gone:
-                mentions = tuple(m for m in entry.mentions if m.notebook not in gone)
-                entry = replace(entry, mentions=mentions)
-            if entry.kind is Kind.UNRESOLVED:
-                self._unresolved.update((entry.text, m.notebook) for m in entry.mentions)
-            if entry.kind is Kind.REQUIREMENT:
-                self._by_name.setdefault(_name(entry, directory), entry)
-                for mention in entry.mentions:
-                    self._by_notebook.setdefault(mention.notebook, []).append(entry)
-
-    def requirement(self, name: str) -> Entry | None:
-        """The entry for the distribution `name`."""
-        return self._by_name.get(name)
-
-    def of(self, notebook: str) -> list[Entry]:
-        """The requirements that the file has for `notebook`."""
-        return self._by_notebook.get(notebook, [])
-
-    def is_sure(self, entry: Entry) -> bool:
-        """Whether `entry` is one, and no line of the user's."""
-        return (entry.kind, entry.key) not in self._doubtful
-
-    def lists(self, module: str, notebook: str) -> bool:
-        """Whether the file has `module` as unresolved for `notebook`."""
-        return (module, notebook) in self._unresolved
-
-    def add(self, entries: Iterable[Entry], editable: Mapping[str, str]) -> None:
-        """`entries` are in the block now; the next notebook has to agree with them. `editable` are
-        the names of those that are `-e` lines, by the line."""
-        for entry in entries:
-            if entry.kind is Kind.REQUIREMENT:
-                name = editable.get(entry.text) or entry.key.partition(";")[0]
-                before = self._by_name.get(name)
-                mine = {m.notebook for m in entry.mentions}
-                others = before.mentions if before is not None else ()
-                others = tuple(m for m in others if m.notebook not in mine)
-                self._by_name[name] = replace(entry, mentions=(*others, *entry.mentions))
-
-
-def _name(entry: Entry, directory: Path) -> str:
-    """The distribution of an entry; for a `-e PATH` line as the project there is called."""
-    if entry.text.startswith("-e "):
-        return project_name(directory / entry.text[3:]) or entry.text
-    return entry.key.partition(";")[0]
 
 
 def entries_of(needs: Needs, context: Context) -> tuple[list[Entry], dict[str, str], list[Problem]]:
@@ -242,10 +155,10 @@ def _staying(
     What was installed by name, while it is there; and without the environment whatever may hold an
     import that is `unknown` here.
     """
-    found = removed | {_name(entry, context.directory) for entry in entries}
+    found = removed | {name_of(entry, context.directory) for entry in entries}
     stay: list[Entry] = []
     for entry in context.held.of(context.notebook):
-        name = _name(entry, context.directory)
+        name = name_of(entry, context.directory)
         if name in found or name in context.users or not context.held.is_sure(entry):
             continue
         for mention in entry.mentions:

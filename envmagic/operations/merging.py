@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,64 +14,23 @@ from envmagic.core.errors import Problem, Severity
 from envmagic.core.model import Place
 from envmagic.core.schema import RecordedNotebook
 from envmagic.operations.alternatives import agreed
-from envmagic.operations.entries import Context, Held, entries_of, lines_of
+from envmagic.operations.entries import entries_of, lines_of
+from envmagic.operations.held import Context, Held
 from envmagic.operations.installation import Installations
-from envmagic.operations.needs import Needs
+from envmagic.operations.need import Needs
 from envmagic.operations.own import OwnLines, own_lines
 from envmagic.operations.reporting import notebook_data
+from envmagic.operations.result import FILE, Asked, Outcome
 from envmagic.operations.succession import Succession, succession
-from envmagic.requirements import Block, Entry, Kind, Pin, RequirementsFile
+from envmagic.requirements import Block, Entry, Kind, RequirementsFile
 from envmagic.requirements.pieces import lines_of as lines_of_text
 from envmagic.system import files, locks
 
 if TYPE_CHECKING:
-    from envmagic.operations import conda_record
+    from envmagic.operations import conda_partition
     from envmagic.requirements.condafile import CondaFile
 
-__all__ = ["FILE", "Asked", "Outcome", "read", "recorded", "refused"]
-
-FILE = "requirements.txt"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A `record` with its words understood."""
-
-    pin: Pin | None = None
-    state: str | None = None
-    check: bool = False
-    file: Path | None = None
-    """`--to FILE`; None: beside each notebook."""
-    print: bool = False
-    """`--to -`."""
-
-    @property
-    def beside(self) -> bool:
-        """Each notebook's record is beside it, and conda's part too."""
-        return self.file is None and not self.print
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What recording into one file came to."""
-
-    file: Path | None
-    block: Block
-    changed: bool
-    notebooks: list[RecordedNotebook]
-    problems: list[Problem]
-    lines: list[str]
-    diff: str = ""
-    parts: tuple[conda_record.Part, ...] = ()
-    """What conda has of the notebooks' needs, for `environment.yml`."""
-    conda: Path | None = None
-    """The `environment.yml` that changed, or would."""
-    differs: bool = False
-    """The requirements file itself changed, or would."""
-    succession: Succession = field(default_factory=Succession)
-    """What became of notebooks that are gone."""
-    written: bool = True
-    """False: there is nothing to write, or nothing could be written."""
+__all__ = ["read", "recorded", "refused"]
 
 
 def read(path: Path | None) -> RequirementsFile:
@@ -150,7 +109,7 @@ def _merged_into(
     data: list[RecordedNotebook] = []
     base = _base(file, group, found, asked, place, directory, users)
     beside = base.conda
-    parts: list[conda_record.Part] = []
+    parts: list[conda_partition.Part] = []
     pythons: list[str] = []
     editable: dict[str, str] = {}
     held, new = base.held, dict[str, list[Entry]]()
@@ -241,19 +200,19 @@ def _parted(
     context: Context,
     asked: Asked,
     beside: CondaFile | None,
-) -> tuple[list[Entry], conda_record.Part | None, list[Problem]]:
+) -> tuple[list[Entry], conda_partition.Part | None, list[Problem]]:
     """The entries for pip, conda's part, and what is to be said, where conda has to do with it."""
     prefix = context.environment
     in_conda = prefix is not None and (prefix / "conda-meta").is_dir()
     if beside is None and not in_conda:
         return entries, None, warnings
-    from envmagic.operations import conda_record
+    from envmagic.operations import conda_partition
 
     if not asked.beside:
         modules = {need.name: [module for module, _ in need.sites] for need in needs.needs}
-        entries, said = conda_record.as_pip(entries, modules, prefix)
+        entries, said = conda_partition.as_pip(entries, modules, prefix)
         return entries, None, [*warnings, *said]
-    split = conda_record.split(
+    split = conda_partition.split(
         context.notebook, entries, prefix, context.pin, beside, context.held, keep=context.keep
     )
     if split is None:
@@ -326,9 +285,9 @@ def _beside(directory: Path) -> CondaFile | None:
     names = ("environment.yml", "environment.yaml")
     if not any(os.path.exists(os.path.join(directory, name)) for name in names):
         return None
-    from envmagic.operations import conda_record
+    from envmagic.operations import conda_partition
 
-    return conda_record.beside(directory)
+    return conda_partition.beside(directory)
 
 
 def _hash_checked(file: RequirementsFile, block: Block) -> Problem | None:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from envmagic import requirements
 from envmagic.core.display import display, typed, user_path
-from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
-from envmagic.core.model import Environment, Place, Progress, Report
-from envmagic.core.schema import RecordData
+from envmagic.core.errors import EnvmagicError, Problem, WordsError
+from envmagic.core.model import Place, Progress, Report
 from envmagic.core.verbs import RecordRequest
 from envmagic.operations import notebooks, supplied, unconfirmed
-from envmagic.operations.entries import lines_of
-from envmagic.operations.installation import Installations, Installed
-from envmagic.operations.merging import FILE, Asked, Outcome, read, recorded, refused
-from envmagic.operations.needs import Needs, Sources, needs_of
-from envmagic.operations.own import names_in, own_lines
+from envmagic.operations.installation import Installations
+from envmagic.operations.merging import read, recorded, refused
+from envmagic.operations.need import Needs, Sources
+from envmagic.operations.needs import needs_of
+from envmagic.operations.of_notebook import _listed, sources_for
+from envmagic.operations.result import FILE, Asked, Outcome, data_of
 from envmagic.operations.scanning import scanned
-from envmagic.requirements import Kind, Pin, RequirementsFile
+from envmagic.requirements import Pin, RequirementsFile
 
-__all__ = ["FILE", "keep", "record", "record_notebook", "state_of"]
+__all__ = ["FILE", "record"]
 
 MANY = 16  # notebooks; from there only cells that can hold an import are parsed
 SESSION = "(this session)"  # in the place of a notebook whose name cannot be told
@@ -122,83 +122,6 @@ def _ask_online(found: dict[Path, Needs | Problem]) -> list[Problem]:
     return problems
 
 
-def record_notebook(
-    place: Place,
-    environment: Environment,
-    installed: Sequence[str] = (),
-    removed: Sequence[str] = (),
-) -> tuple[RecordData | None, tuple[Problem, ...], bool]:
-    """Record the notebook at `place` with `environment`; `installed` are requirements it was given.
-
-    `removed` are distributions that were taken out of it (normalised names). Recording is on from
-    then, unless it was turned off. Returns the data, warnings and whether the file changed; no data
-    where there is no notebook, or a program runs it. Other verbs call this after they have
-    installed, so what fails here is a warning.
-    """
-    if place.notebook is None or place.executing:
-        return None, (), False
-    try:
-        asked = Asked(state=None if _is_off(place.notebook) else "on")
-        installations = Installations.live(place, Installed.of(environment))
-        outcome = _live(place, installations, asked, installed, removed)
-    except EnvmagicError as error:
-        return None, (replace(error.problem, severity=Severity.WARNING),), False
-    return _data([outcome], asked), tuple(outcome.problems), outcome.changed
-
-
-def keep(place: Place) -> tuple[Problem, ...]:
-    """Bring the record of the live notebook at `place` up to date, if its file says recording on.
-
-    Returns what is wrong; raises nothing that a cell could be blamed for.
-    """
-    if place.notebook is None or place.executing:
-        return ()
-    try:
-        file = requirements.read(place.notebook.parent / FILE)
-        if file.block is None or not file.block.recording:
-            return ()
-        installations = Installations.live(place, Installed.here())
-        return tuple(_live(place, installations, Asked()).problems)
-    except EnvmagicError as error:
-        return (error.problem,)
-
-
-def _live(
-    place: Place,
-    installations: Installations,
-    asked: Asked,
-    installed: Sequence[str] = (),
-    removed: Sequence[str] = (),
-) -> Outcome:
-    assert place.notebook is not None
-    file = place.notebook.parent / FILE
-    sources = _sources(place.notebook, read(file), place, installations)
-    told = replace(sources, installed=tuple(installed), removed=frozenset(removed))
-    needs = needs_of(place.notebook, told)
-    return recorded(file, [place.notebook], {place.notebook: needs}, asked, place, installations)
-
-
-def _is_off(notebook: Path) -> bool:
-    file = requirements.read(notebook.parent / FILE)
-    return file.block is not None and not file.block.recording
-
-
-def state_of(notebook: Path) -> RecordData | None:
-    """What the file beside `notebook` says of the record; None when it has no block."""
-    try:
-        file = requirements.read(notebook.parent / FILE)
-    except EnvmagicError:
-        return None
-    if file.block is None:
-        return None
-    return RecordData(
-        file=str(file.path),
-        state="on" if file.block.recording else "off",
-        pin=file.block.pin.value,
-        lines=list(lines_of(list(file.block.entries))),
-    )
-
-
 def _understood(request: RecordRequest, place: Place) -> Asked:
     if request.pin is not None and request.pin not in {p.value for p in Pin}:
         raise WordsError(
@@ -246,55 +169,21 @@ def _scanned(
 ) -> dict[Path, Needs | Problem]:
     if len(paths) == 1:
         target = kept[_target(paths[0], asked)]
-        return {paths[0]: needs_of(paths[0], _sources(paths[0], target, place, installations))}
+        return {paths[0]: needs_of(paths[0], sources_for(paths[0], target, place, installations))}
     listed = {file: _listed(held) for file, held in kept.items()}
 
     def sources(path: Path) -> Sources:
         file = _target(path, asked)
-        found = _sources(path, kept[file], place, installations, listed[file])
+        found = sources_for(path, kept[file], place, installations, listed[file])
         return replace(found, thorough=len(paths) < MANY)
 
     return scanned(paths, sources)
 
 
-def _sources(
-    path: Path,
-    file: RequirementsFile,
-    place: Place,
-    installations: Installations,
-    listed: frozenset[str] | None = None,
-) -> Sources:
-    """What is known of the notebook `path`; `listed` are the names in `file`, where they are known
-    already."""
-    live = path == place.notebook
-    return Sources(
-        lambda kernel: installations.index_for(path, kernel),
-        cells=place.cells if live else (),
-        failed=place.failed if live else frozenset(),
-        saved=not live or path.exists(),
-        listed=_listed(file) if listed is None else listed,
-        unknown=_unknown(file) if live else frozenset(),
-        target=file.path,
-        live=installations.kernel_prefix(path, place),
-    )
-
-
-def _unknown(file: RequirementsFile) -> frozenset[str]:
-    """The modules that the block of `file` lists as unresolved."""
-    entries = file.block.entries if file.block is not None else ()
-    return frozenset(entry.text for entry in entries if entry.kind is Kind.UNRESOLVED)
-
-
-def _listed(file: RequirementsFile) -> frozenset[str]:
-    """The distributions that `file` names, in the user's lines or in the block."""
-    names = set(own_lines(file).of(None))
-    return frozenset(names | {*names_in(file.block, file.path.parent)} if file.block else names)
-
-
 def _report(outcomes: Sequence[Outcome], asked: Asked, more: Sequence[Problem]) -> Report:
     problems = [p for outcome in outcomes for p in outcome.problems]
     changed = any(outcome.changed for outcome in outcomes)
-    data = _data(outcomes, asked)
+    data = data_of(outcomes, asked)
     failed = asked.check and changed
     return Report("record", data, changed and not asked.check, (*problems, *more), failed=failed)
 
@@ -317,27 +206,3 @@ def _files(outcome: Outcome) -> list[Path]:
     """The files that differ: one of them may be as it should be."""
     own = [outcome.file] if outcome.file and (outcome.differs or not outcome.conda) else []
     return [*own, *([outcome.conda] if outcome.conda else [])]
-
-
-def _data(outcomes: Sequence[Outcome], asked: Asked) -> RecordData:
-    """Of several files those are named that there are; nothing is said of the others' lines."""
-    of_files = [o for o in outcomes if o.file is not None]
-    first = of_files[0] if len(of_files) == 1 else None
-    told = [o for o in outcomes if o.written] or list(outcomes)
-    data = RecordData(
-        file=str(first.file) if first else None,
-        files=[str(f) for o in told for f in (o.file, o.conda) if f is not None],
-        changed=not asked.check and any(o.changed for o in outcomes),
-        notebooks=[n for o in outcomes for n in o.notebooks],
-        lines=_unique(line for o in told for line in o.lines),
-    )
-    if first is not None:
-        data["state"] = "on" if first.block.recording else "off"
-        data["pin"] = first.block.pin.value
-    if asked.check:
-        data["diff"] = "".join(o.diff for o in outcomes)
-    return data
-
-
-def _unique(lines: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(lines))

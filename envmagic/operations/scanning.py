@@ -12,7 +12,8 @@ from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError, Problem
 from envmagic.distributions import known
-from envmagic.operations.needs import Needs, Sources, needs_of
+from envmagic.operations.need import Needs, Sources
+from envmagic.operations.needs import needs_of
 
 __all__ = ["scanned"]
 

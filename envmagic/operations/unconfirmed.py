@@ -9,7 +9,7 @@ from envmagic.core.display import display
 from envmagic.core.errors import Problem, Severity
 from envmagic.imports import Where
 from envmagic.operations.entries import site_name
-from envmagic.operations.needs import Needs
+from envmagic.operations.need import Needs
 
 __all__ = ["said_of"]
 

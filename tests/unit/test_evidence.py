@@ -15,7 +15,8 @@ from envmagic.core.verbs import RecordRequest
 from envmagic.distributions import Index, index_of
 from envmagic.jupyter import notebook_file
 from envmagic.operations.entries import text_of
-from envmagic.operations.needs import Needs, Sources, needs_of
+from envmagic.operations.need import Needs, Sources
+from envmagic.operations.needs import needs_of
 from envmagic.operations.record import record
 from envmagic.requirements import Pin
 

@@ -10,7 +10,8 @@ import pytest
 
 from envmagic.distributions import Index
 from envmagic.operations.entries import text_of
-from envmagic.operations.needs import Need, Sources, needs_of
+from envmagic.operations.need import Need, Sources
+from envmagic.operations.needs import needs_of
 from envmagic.requirements import Pin
 
 

@@ -1,0 +1,104 @@
+"""What the block of a requirements file holds, as the record goes by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envmagic.distributions import Index
+from envmagic.operations.own import project_name
+from envmagic.requirements import Block, Entry, Kind, Pin, RequirementLine
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["Context", "Held"]
+
+
+@dataclass(frozen=True)
+class Context:
+    """The file that is written, as far as an entry depends on it."""
+
+    notebook: str
+    """Path of the notebook from the file's directory, with `/`."""
+    directory: Path
+    """The file's."""
+    held: Held
+    """What the block has."""
+    pin: Pin
+    index: Index | None
+    users: Mapping[str, RequirementLine]
+    """The user's own lines by name."""
+    same_environment: Callable[[str], bool]
+    """Whether another notebook (by its name in the block) runs in this one's environment."""
+    environment: Path | None
+    """Where the notebook runs."""
+    environment_of: Callable[[str], Path | None]
+    """Where another runs."""
+    keep: bool = False
+    """Nothing that the notebook has in the block leaves it."""
+
+
+class Held:
+    """The entries of a block by name, notebook and module; new ones are added as they come."""
+
+    def __init__(
+        self,
+        block: Block,
+        directory: Path,
+        gone: Collection[str] = (),
+        doubtful: Collection[tuple[Kind, str]] = (),
+    ) -> None:
+        """The pins of notebooks that are `gone` are there for others; nobody has to agree with
+        them. What is `doubtful` (kinds and keys) may be no entry at all."""
+        self._doubtful = doubtful
+        self._by_name: dict[str, Entry] = {}
+        self._by_notebook: dict[str, list[Entry]] = {}
+        self._unresolved: set[tuple[str, str]] = set()
+        for entry in block.entries:
+            if gone:
+                mentions = tuple(m for m in entry.mentions if m.notebook not in gone)
+                entry = replace(entry, mentions=mentions)
+            if entry.kind is Kind.UNRESOLVED:
+                self._unresolved.update((entry.text, m.notebook) for m in entry.mentions)
+            if entry.kind is Kind.REQUIREMENT:
+                self._by_name.setdefault(name_of(entry, directory), entry)
+                for mention in entry.mentions:
+                    self._by_notebook.setdefault(mention.notebook, []).append(entry)
+
+    def requirement(self, name: str) -> Entry | None:
+        """The entry for the distribution `name`."""
+        return self._by_name.get(name)
+
+    def of(self, notebook: str) -> list[Entry]:
+        """The requirements that the file has for `notebook`."""
+        return self._by_notebook.get(notebook, [])
+
+    def is_sure(self, entry: Entry) -> bool:
+        """Whether `entry` is one, and no line of the user's."""
+        return (entry.kind, entry.key) not in self._doubtful
+
+    def lists(self, module: str, notebook: str) -> bool:
+        """Whether the file has `module` as unresolved for `notebook`."""
+        return (module, notebook) in self._unresolved
+
+    def add(self, entries: Iterable[Entry], editable: Mapping[str, str]) -> None:
+        """`entries` are in the block now; the next notebook has to agree with them. `editable` are
+        the names of those that are `-e` lines, by the line."""
+        for entry in entries:
+            if entry.kind is Kind.REQUIREMENT:
+                name = editable.get(entry.text) or entry.key.partition(";")[0]
+                before = self._by_name.get(name)
+                mine = {m.notebook for m in entry.mentions}
+                others = before.mentions if before is not None else ()
+                others = tuple(m for m in others if m.notebook not in mine)
+                self._by_name[name] = replace(entry, mentions=(*others, *entry.mentions))
+
+
+def name_of(entry: Entry, directory: Path) -> str:
+    """The distribution of an entry; for a `-e PATH` line as the project there is called."""
+    if entry.text.startswith("-e "):
+        return project_name(directory / entry.text[3:]) or entry.text
+    return entry.key.partition(";")[0]

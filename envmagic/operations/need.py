@@ -1,0 +1,96 @@
+"""What a notebook needs, and what is known besides its file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from envmagic.distributions import (
+    Index,
+)
+from envmagic.imports import Where
+
+__all__ = ["Need", "Needs", "Sources"]
+
+
+@dataclass(frozen=True)
+class Need:
+    """A distribution that a notebook needs, and why."""
+
+    name: str
+    """Normalised."""
+    evidence: str
+    optional: bool = False
+    imported: bool = True
+    """False: the notebook only installs it."""
+    alternatives: tuple[str, ...] = ()
+    sites: tuple[tuple[str, Where], ...] = ()
+    """Module and place of each import."""
+    extras: frozenset[str] = frozenset()
+    specifier: str = ""
+    """As the notebook's install line has it."""
+    url: str = ""
+    named: bool = True
+    """False: the name is the last part of `url`, a guess that only an import can confirm."""
+    marker: str = ""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """All that one notebook needs."""
+
+    path: Path
+    language: str
+    needs: tuple[Need, ...] = ()
+    local: tuple[str, ...] = ()
+    provided: tuple[str, ...] = ()
+    unresolved: tuple[tuple[str, Where], ...] = ()
+    unparsed: tuple[Where, ...] = ()
+    kernel: str | None = None
+    removed: frozenset[str] = frozenset()
+    """Distributions that were taken out again; only an import brings them back."""
+    unconfirmed: tuple[tuple[str, Where], ...] = ()
+    """Names that it installs and of which nothing says that there are such distributions."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What is known besides the notebook file."""
+
+    index_for: Callable[[str | None], Index | None] = lambda kernel: None
+    """The index of the environment it runs in, given its kernel's name."""
+    cells: tuple[str, ...] = ()
+    """Cells run in this session after it was last saved."""
+    failed: frozenset[str] = frozenset()
+    """Dotted modules and names whose import failed in this session."""
+    saved: bool = True
+    """Whether the saved file counts; not when there is none."""
+    installed: tuple[str, ...] = ()
+    """Requirements that `install` and `create --with` were given."""
+    removed: frozenset[str] = frozenset()
+    """Distributions that `uninstall` was given."""
+    listed: frozenset[str] = frozenset()
+    """Distributions that the requirements file names; they can answer where nothing else can."""
+    unknown: frozenset[str] = frozenset()
+    """Modules that the requirements file lists as unresolved."""
+    thorough: bool = True
+    """Every cell is parsed, so that each that cannot be is reported."""
+    target: Path | None = None
+    """The requirements file that is written: `-r` of it is no evidence."""
+    live: Path | None = None
+    """The environment of the kernel that asks for its own notebook: what its lines installed is
+    there. None: the notebook's file is all there is to tell."""
+
+
+@dataclass
+class Taken:
+    """What was found so far, while a notebook is gone through."""
+
+    needs: dict[str, Need] = field(default_factory=dict)
+    sites: dict[str, list[tuple[str, Where]]] = field(default_factory=dict)
+    """Of the needs, by name, until all imports were seen."""
+    provided: set[str] = field(default_factory=set)
+    unresolved: dict[str, Where] = field(default_factory=dict)
+    local: set[str] = field(default_factory=set)
+    unconfirmed: dict[str, Where] = field(default_factory=dict)

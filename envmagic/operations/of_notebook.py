@@ -1,0 +1,133 @@
+"""Recording one notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from envmagic import requirements
+from envmagic.core.errors import EnvmagicError, Problem, Severity
+from envmagic.core.model import Environment, Place
+from envmagic.core.schema import RecordData
+from envmagic.operations.entries import lines_of
+from envmagic.operations.installation import Installations, Installed
+from envmagic.operations.merging import read, recorded
+from envmagic.operations.need import Sources
+from envmagic.operations.needs import needs_of
+from envmagic.operations.own import names_in, own_lines
+from envmagic.operations.result import FILE, Asked, Outcome, data_of
+from envmagic.requirements import Kind, RequirementsFile
+
+__all__ = ["keep", "record_notebook", "state_of"]
+
+
+def record_notebook(
+    place: Place,
+    environment: Environment,
+    installed: Sequence[str] = (),
+    removed: Sequence[str] = (),
+) -> tuple[RecordData | None, tuple[Problem, ...], bool]:
+    """Record the notebook at `place` with `environment`; `installed` are requirements it was given.
+
+    `removed` are distributions that were taken out of it (normalised names). Recording is on from
+    then, unless it was turned off. Returns the data, warnings and whether the file changed; no data
+    where there is no notebook, or a program runs it. Other verbs call this after they have
+    installed, so what fails here is a warning.
+    """
+    if place.notebook is None or place.executing:
+        return None, (), False
+    try:
+        asked = Asked(state=None if _is_off(place.notebook) else "on")
+        installations = Installations.live(place, Installed.of(environment))
+        outcome = _live(place, installations, asked, installed, removed)
+    except EnvmagicError as error:
+        return None, (replace(error.problem, severity=Severity.WARNING),), False
+    return data_of([outcome], asked), tuple(outcome.problems), outcome.changed
+
+
+def keep(place: Place) -> tuple[Problem, ...]:
+    """Bring the record of the live notebook at `place` up to date, if its file says recording on.
+
+    Returns what is wrong; raises nothing that a cell could be blamed for.
+    """
+    if place.notebook is None or place.executing:
+        return ()
+    try:
+        file = requirements.read(place.notebook.parent / FILE)
+        if file.block is None or not file.block.recording:
+            return ()
+        installations = Installations.live(place, Installed.here())
+        return tuple(_live(place, installations, Asked()).problems)
+    except EnvmagicError as error:
+        return (error.problem,)
+
+
+def _live(
+    place: Place,
+    installations: Installations,
+    asked: Asked,
+    installed: Sequence[str] = (),
+    removed: Sequence[str] = (),
+) -> Outcome:
+    assert place.notebook is not None
+    file = place.notebook.parent / FILE
+    sources = sources_for(place.notebook, read(file), place, installations)
+    told = replace(sources, installed=tuple(installed), removed=frozenset(removed))
+    needs = needs_of(place.notebook, told)
+    return recorded(file, [place.notebook], {place.notebook: needs}, asked, place, installations)
+
+
+def _is_off(notebook: Path) -> bool:
+    file = requirements.read(notebook.parent / FILE)
+    return file.block is not None and not file.block.recording
+
+
+def state_of(notebook: Path) -> RecordData | None:
+    """What the file beside `notebook` says of the record; None when it has no block."""
+    try:
+        file = requirements.read(notebook.parent / FILE)
+    except EnvmagicError:
+        return None
+    if file.block is None:
+        return None
+    return RecordData(
+        file=str(file.path),
+        state="on" if file.block.recording else "off",
+        pin=file.block.pin.value,
+        lines=list(lines_of(list(file.block.entries))),
+    )
+
+
+def sources_for(
+    path: Path,
+    file: RequirementsFile,
+    place: Place,
+    installations: Installations,
+    listed: frozenset[str] | None = None,
+) -> Sources:
+    """What is known of the notebook `path`; `listed` are the names in `file`, where they are known
+    already."""
+    live = path == place.notebook
+    return Sources(
+        lambda kernel: installations.index_for(path, kernel),
+        cells=place.cells if live else (),
+        failed=place.failed if live else frozenset(),
+        saved=not live or path.exists(),
+        listed=_listed(file) if listed is None else listed,
+        unknown=_unknown(file) if live else frozenset(),
+        target=file.path,
+        live=installations.kernel_prefix(path, place),
+    )
+
+
+def _unknown(file: RequirementsFile) -> frozenset[str]:
+    """The modules that the block of `file` lists as unresolved."""
+    entries = file.block.entries if file.block is not None else ()
+    return frozenset(entry.text for entry in entries if entry.kind is Kind.UNRESOLVED)
+
+
+def _listed(file: RequirementsFile) -> frozenset[str]:
+    """The distributions that `file` names, in the user's lines or in the block."""
+    names = set(own_lines(file).of(None))
+    return frozenset(names | {*names_in(file.block, file.path.parent)} if file.block else names)
