@@ -72,6 +72,6 @@ def keep_record(place: Place) -> tuple[Problem, ...]:
 
     Only while its file says `recording on`.
     """
-    from envmagic.operations.of_notebook import keep
+    from envmagic.record.of_notebook import keep
 
     return keep(place)

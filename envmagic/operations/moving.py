@@ -54,7 +54,7 @@ def start_recording(
 ) -> Recorded:
     """Turn recording on for the notebook at `place`, with what was `installed` by name, and
     without what was `removed`."""
-    from envmagic.operations.of_notebook import record_notebook
+    from envmagic.record.of_notebook import record_notebook
 
     if environment.backend is BackendName.CONDA:
         from envmagic.environments.backends.conda import specs
@@ -66,8 +66,8 @@ def start_recording(
 def recorded_state(place: Place) -> RecordData | None:
     """The record beside the notebook as it stands, in a terminal that names none the one in the
     directory; None when there is none."""
-    from envmagic.operations.of_notebook import state_of
     from envmagic.operations.record import FILE
+    from envmagic.record.of_notebook import state_of
 
     if place.notebook is None and place.door is Door.NOTEBOOK:
         return None

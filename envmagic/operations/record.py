@@ -12,14 +12,14 @@ from envmagic.core.display import display, typed, user_path
 from envmagic.core.errors import EnvmagicError, Problem, WordsError
 from envmagic.core.model import Place, Progress, Report
 from envmagic.core.verbs import RecordRequest
-from envmagic.operations import notebooks, supplied, unconfirmed
-from envmagic.operations.installation import Installations
-from envmagic.operations.merging import read, recorded, refused
-from envmagic.operations.need import Needs, Sources
-from envmagic.operations.needs import needs_of
-from envmagic.operations.of_notebook import _listed, sources_for
-from envmagic.operations.result import FILE, Asked, Outcome, data_of
-from envmagic.operations.scanning import scanned
+from envmagic.record import name_overrides, selection, unconfirmed
+from envmagic.record.environments import Installations
+from envmagic.record.merge import read, recorded, refused
+from envmagic.record.need import Needs, Sources
+from envmagic.record.needs import needs_of
+from envmagic.record.of_notebook import _listed, sources_for
+from envmagic.record.parallel import scanned
+from envmagic.record.result import FILE, Asked, Outcome, data_of
 from envmagic.requirements import Pin, RequirementsFile
 
 __all__ = ["FILE", "record"]
@@ -45,7 +45,7 @@ def record(request: RecordRequest, place: Place, progress: Progress) -> Report:
     asked = _understood(request, place)
     if request.to is not None and not request.paths and place.notebook is None:
         place = _of_session(place)
-    chosen = notebooks.choose(request.paths, place)
+    chosen = selection.choose(request.paths, place)
     installations = Installations.chosen(request.env, place)
     groups = _grouped(chosen, asked)
     if len(chosen.notebooks) > 1:
@@ -66,7 +66,7 @@ def record(request: RecordRequest, place: Place, progress: Progress) -> Report:
             outcomes.append(recorded(file, groups[file], found, asked, place, installations))
         except EnvmagicError as error:
             outcomes.append(_or_refused(file, error, alone=len(groups) == 1))
-    problems += [*chosen.problems, *supplied.unusable({path.parent: None for path in paths})]
+    problems += [*chosen.problems, *name_overrides.unusable({path.parent: None for path in paths})]
     report = _report(outcomes, asked, problems)
     differing = [outcome for outcome in outcomes if report.failed and outcome.changed]
     if not differing:
@@ -84,7 +84,7 @@ def _of_session(place: Place) -> Place:
     return replace(place, notebook=place.directory / SESSION)
 
 
-def _grouped(chosen: notebooks.Chosen, asked: Asked) -> dict[Path | None, list[Path]]:
+def _grouped(chosen: selection.Chosen, asked: Asked) -> dict[Path | None, list[Path]]:
     """The notebooks by the file that they are recorded in."""
     groups: dict[Path | None, list[Path]] = {}
     for path in chosen.notebooks:
@@ -114,10 +114,10 @@ def _same_words(request: RecordRequest) -> str:
 
 
 def _ask_online(found: dict[Path, Needs | Problem]) -> list[Problem]:
-    from envmagic.operations import online
+    from envmagic.record import index_lookup
 
     read = {path: needs for path, needs in found.items() if isinstance(needs, Needs)}
-    answered, problems = online.asked(list(read.values()))
+    answered, problems = index_lookup.asked(list(read.values()))
     found.update(zip(read, answered, strict=True))
     return problems
 

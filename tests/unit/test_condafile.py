@@ -9,7 +9,7 @@ from support.signs import unsigned
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.environments.backends.conda import environment_file
-from envmagic.requirements import Block, Entry, Kind, Mention, Pin, condafile
+from envmagic.requirements import Block, Entry, Kind, Mention, Pin, environment_yml
 
 ENTRY = Entry(Kind.REQUIREMENT, "gdal=3.9.1", (Mention("a b.ipynb", True), Mention("maps.ipynb")))
 BLOCK = Block("3.12", Pin.EXACT, True, (ENTRY, Entry(Kind.UNRESOLVED, "corp", ENTRY.mentions[1:])))
@@ -40,13 +40,13 @@ def test_the_block_goes_behind_the_last_item_and_the_rest_stays(case: str, tmp_p
     path = tmp_path / "environment.yml"
     before, after = USERS[case]
     path.write_text((before.replace("dependencies:\n", "") if case == "no key" else before) + after)
-    file = condafile.read(path)
+    file = environment_yml.read(path)
     assert file is not None and file.block is None
     written = file.with_block(BLOCK, include=True)
     indent = {"no indent": "", "key last": "    "}.get(case, "  ")
     assert written.decode() == before + RENDERED.format(indent) + after
     path.write_bytes(written)
-    again = condafile.read(path)
+    again = environment_yml.read(path)
     assert again is not None and again.block == BLOCK
     assert again.with_block(BLOCK, include=True) == written, "writing twice changes nothing"
     parsed = environment_file.read(path)
@@ -61,7 +61,7 @@ def test_line_ends_and_marks_stay(newline: str, mark: bytes, tmp_path: Path) -> 
     path = tmp_path / "environment.yml"
     user = f"name: größe{newline}dependencies:{newline}  - numpy{newline}"
     path.write_bytes(mark + user.encode())
-    file = condafile.read(path)
+    file = environment_yml.read(path)
     assert file is not None
     written = file.with_block(BLOCK, include=False)
     assert written.startswith(mark + user.encode())
@@ -74,7 +74,7 @@ def test_the_user_s_own_lines_win(tmp_path: Path) -> None:
         "dependencies:\n  - python>=3.11\n  - conda-forge::GDAL\n  - pip\n  - pip:\n      - six\n"
         "variables:\n  X: 1\n"
     )
-    file = condafile.read(path)
+    file = environment_yml.read(path)
     assert file is not None
     assert file.names == {"python", "gdal", "pip"}
     assert file.pip_section is not None and "six" in file.pip_section
@@ -95,13 +95,13 @@ def test_where_there_is_no_place_it_says_so(text: str, said: str, tmp_path: Path
     path = tmp_path / "environment.yml"
     path.write_text(text)
     with pytest.raises(EnvmagicError, match=said):
-        condafile.read(path)
+        environment_yml.read(path)
 
 
-def put(tmp_path: Path, *middle: str) -> condafile.CondaFile:
+def put(tmp_path: Path, *middle: str) -> environment_yml.CondaFile:
     path = tmp_path / "environment.yml"
     path.write_text("name: x\ndependencies:\n" + "".join(f"{line}\n" for line in middle))
-    file = condafile.read(path)
+    file = environment_yml.read(path)
     assert file is not None
     return file
 
@@ -119,7 +119,7 @@ def test_the_users_items_between_the_markers_go_above_and_comments_stay(tmp_path
     file.path.write_bytes(written)
     ours = [head, python, "  # why gdal", gdal, "      # keep", *rest[:4], SIGNED[-1]]
     assert written.decode().splitlines()[2:] == ["  # of nobody", *users, *ours]
-    again = condafile.read(file.path)
+    again = environment_yml.read(file.path)
     assert again is not None and again.with_block(BLOCK, include=False) == written
     assert "numpy" in environment_file.read(file.path).dependencies
 

@@ -14,10 +14,10 @@ from envmagic.core.model import Door, Place, Report, Silent
 from envmagic.core.verbs import RecordRequest
 from envmagic.distributions import Index, index_of
 from envmagic.jupyter import notebook_file
-from envmagic.operations.entries import text_of
-from envmagic.operations.need import Needs, Sources
-from envmagic.operations.needs import needs_of
 from envmagic.operations.record import record
+from envmagic.record.entries import text_of
+from envmagic.record.need import Needs, Sources
+from envmagic.record.needs import needs_of
 from envmagic.requirements import Pin
 
 PIP = """\

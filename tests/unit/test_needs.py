@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from envmagic.distributions import Index
-from envmagic.operations.entries import text_of
-from envmagic.operations.need import Need, Sources
-from envmagic.operations.needs import needs_of
+from envmagic.record.entries import text_of
+from envmagic.record.need import Need, Sources
+from envmagic.record.needs import needs_of
 from envmagic.requirements import Pin
 
 

@@ -18,8 +18,8 @@ from envmagic import render
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName, Door, Environment, Place, Report, Silent
 from envmagic.core.verbs import RecordRequest
-from envmagic.operations.of_notebook import keep, record_notebook, state_of
 from envmagic.operations.record import record
+from envmagic.record.of_notebook import keep, record_notebook, state_of
 
 
 def save(path: Path, *cells: str, **metadata: Any) -> Path:

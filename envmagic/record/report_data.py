@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from envmagic.core.schema import RecordedNotebook, RecordedRequirement, SiteData
 from envmagic.imports import Where
-from envmagic.operations.entries import site_name
-from envmagic.operations.need import Need, Needs
+from envmagic.record.entries import site_name
+from envmagic.record.need import Need, Needs
 from envmagic.requirements import Entry, RequirementLine
 
 __all__ = ["notebook_data"]

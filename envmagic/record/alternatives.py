@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from envmagic.distributions import Evidence, known
-from envmagic.operations.held import Context
-from envmagic.operations.need import Need, Needs
+from envmagic.record.held import Context
+from envmagic.record.need import Need, Needs
 
 __all__ = ["agreed"]
 

@@ -13,22 +13,22 @@ from envmagic.core.display import user_path
 from envmagic.core.errors import Problem, Severity
 from envmagic.core.model import Place
 from envmagic.core.schema import RecordedNotebook
-from envmagic.operations.alternatives import agreed
-from envmagic.operations.entries import entries_of, lines_of
-from envmagic.operations.held import Context, Held
-from envmagic.operations.installation import Installations
-from envmagic.operations.need import Needs
-from envmagic.operations.own import OwnLines, own_lines
-from envmagic.operations.reporting import notebook_data
-from envmagic.operations.result import FILE, Asked, Outcome
-from envmagic.operations.succession import Succession, succession
+from envmagic.record.alternatives import agreed
+from envmagic.record.entries import entries_of, lines_of
+from envmagic.record.environments import Installations
+from envmagic.record.held import Context, Held
+from envmagic.record.need import Needs
+from envmagic.record.report_data import notebook_data
+from envmagic.record.result import FILE, Asked, Outcome
+from envmagic.record.succession import Succession, succession
+from envmagic.record.user_lines import OwnLines, own_lines
 from envmagic.requirements import Block, Entry, Kind, RequirementsFile
 from envmagic.requirements.pieces import lines_of as lines_of_text
 from envmagic.system import files, locks
 
 if TYPE_CHECKING:
-    from envmagic.operations import conda_partition
-    from envmagic.requirements.condafile import CondaFile
+    from envmagic.record.conda import partition
+    from envmagic.requirements.environment_yml import CondaFile
 
 __all__ = ["read", "recorded", "refused"]
 
@@ -109,7 +109,7 @@ def _merged_into(
     data: list[RecordedNotebook] = []
     base = _base(file, group, found, asked, place, directory, users)
     beside = base.conda
-    parts: list[conda_partition.Part] = []
+    parts: list[partition.Part] = []
     pythons: list[str] = []
     editable: dict[str, str] = {}
     held, new = base.held, dict[str, list[Entry]]()
@@ -200,19 +200,19 @@ def _parted(
     context: Context,
     asked: Asked,
     beside: CondaFile | None,
-) -> tuple[list[Entry], conda_partition.Part | None, list[Problem]]:
+) -> tuple[list[Entry], partition.Part | None, list[Problem]]:
     """The entries for pip, conda's part, and what is to be said, where conda has to do with it."""
     prefix = context.environment
     in_conda = prefix is not None and (prefix / "conda-meta").is_dir()
     if beside is None and not in_conda:
         return entries, None, warnings
-    from envmagic.operations import conda_partition
+    from envmagic.record.conda import partition
 
     if not asked.beside:
         modules = {need.name: [module for module, _ in need.sites] for need in needs.needs}
-        entries, said = conda_partition.as_pip(entries, modules, prefix)
+        entries, said = partition.as_pip(entries, modules, prefix)
         return entries, None, [*warnings, *said]
-    split = conda_partition.split(
+    split = partition.split(
         context.notebook, entries, prefix, context.pin, beside, context.held, keep=context.keep
     )
     if split is None:
@@ -260,9 +260,9 @@ def _with_conda(
     def same(one: str, other: str) -> bool:
         return installations.share(directory / one, directory / other)
 
-    from envmagic.operations import conda_record
+    from envmagic.record.conda import environment_yml
 
-    conda, diff, problems = conda_record.update(
+    conda, diff, problems = environment_yml.update(
         directory,
         outcome.parts,
         outcome.block,
@@ -285,9 +285,9 @@ def _beside(directory: Path) -> CondaFile | None:
     names = ("environment.yml", "environment.yaml")
     if not any(os.path.exists(os.path.join(directory, name)) for name in names):
         return None
-    from envmagic.operations import conda_partition
+    from envmagic.record.conda import partition
 
-    return conda_partition.beside(directory)
+    return partition.beside(directory)
 
 
 def _hash_checked(file: RequirementsFile, block: Block) -> Problem | None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from envmagic.core.errors import Problem
 from envmagic.core.schema import RecordedNotebook
-from envmagic.operations.succession import Succession
+from envmagic.record.succession import Succession
 from envmagic.requirements import Block, Pin
 
 if TYPE_CHECKING:
-    from envmagic.operations import conda_partition
+    from envmagic.record.conda import partition
 from collections.abc import Iterable
 
 from envmagic.core.schema import RecordData
@@ -53,7 +53,7 @@ class Outcome:
     problems: list[Problem]
     lines: list[str]
     diff: str = ""
-    parts: tuple[conda_partition.Part, ...] = ()
+    parts: tuple[partition.Part, ...] = ()
     """What conda has of the notebooks' needs, for `environment.yml`."""
     conda: Path | None = None
     """The `environment.yml` that changed, or would."""

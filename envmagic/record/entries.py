@@ -15,9 +15,9 @@ from envmagic.core.errors import Problem, Severity
 from envmagic.distributions import Distribution, Index
 from envmagic.imports import Where
 from envmagic.imports.follow import tree_of
-from envmagic.operations.held import Context, name_of
-from envmagic.operations.need import Need, Needs
-from envmagic.operations.supplied import quoted_key
+from envmagic.record.held import Context, name_of
+from envmagic.record.name_overrides import quoted_key
+from envmagic.record.need import Need, Needs
 from envmagic.requirements import Entry, Kind, Mention, Pin
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from envmagic.distributions import (
 )
 from envmagic.imports import Install, Scan, Where
 from envmagic.jupyter.notebook_file import NotebookFile
-from envmagic.operations import evidence
-from envmagic.operations.need import Need, Sources, Taken
+from envmagic.record import evidence
+from envmagic.record.need import Need, Sources, Taken
 
 # What a notebook installs only to install with.
 _INSTALLERS = frozenset(

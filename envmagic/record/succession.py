@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError, Problem
-from envmagic.operations.need import Needs, Sources
-from envmagic.operations.needs import needs_of
+from envmagic.record.need import Needs, Sources
+from envmagic.record.needs import needs_of
 from envmagic.requirements import Block, Kind
 from envmagic.requirements.lines import normalized
 

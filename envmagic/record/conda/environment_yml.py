@@ -15,10 +15,10 @@ from envmagic import requirements
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.environments.backends.conda import condarc, edits, environment_file, metadata, specs
-from envmagic.operations.conda_partition import Part
-from envmagic.operations.succession import Succession
-from envmagic.requirements import Block, Entry, Kind, condafile
-from envmagic.requirements.condafile import CondaFile
+from envmagic.record.conda.partition import Part
+from envmagic.record.succession import Succession
+from envmagic.requirements import Block, Entry, Kind, environment_yml
+from envmagic.requirements.environment_yml import CondaFile
 from envmagic.requirements.lines import encode
 from envmagic.system import files, locks
 
@@ -56,7 +56,7 @@ def _updated(
     *,
     check: bool,
 ) -> tuple[Path | None, str, list[Problem]]:
-    present = condafile.read(path)
+    present = environment_yml.read(path)
     old = present.block if present is not None else None
     if old is None and not any(part.entries for part in parts):
         return None, "", []
@@ -72,7 +72,7 @@ def _updated(
         file = settled
     include = (path.parent / "requirements.txt").is_file() or bool(block.entries)
     content = file.with_block(merged, include=include)
-    if include and file.pip_section is not None and condafile.INCLUDE not in file.pip_section:
+    if include and file.pip_section is not None and environment_yml.INCLUDE not in file.pip_section:
         problems.append(_own_section(path))
     current = file.raw
     if file.is_current(merged, include=include):
@@ -112,7 +112,7 @@ def _fresh(path: Path, parts: Sequence[Part]) -> CondaFile:
     generic = prefix.name.startswith(".") or prefix.name in {"venv", "env"}
     name = names.kernel_name_of(prefix) if generic else prefix.name
     channels = [_short(channel) for channel in metadata.channels(prefix)]
-    return condafile.new(path, name, channels or [condarc.CONDA_FORGE])
+    return environment_yml.new(path, name, channels or [condarc.CONDA_FORGE])
 
 
 def _short(channel: str) -> str:
@@ -174,7 +174,7 @@ def _verify(file: CondaFile, current: bytes, content: bytes, block: Block) -> No
             file.mark + encode(file.before + file.after, file.encoding),
             _requirements(file.block or Block()),
             _requirements(block),
-            condafile.INCLUDE,
+            environment_yml.INCLUDE,
         )
     )
 
@@ -197,7 +197,7 @@ def _own_section(path: Path) -> Problem:
     return Problem(
         "pip-section",
         f"{display.user_path(path)} has a pip: section of its own, and conda takes only one.",
-        f"Add this line to it: - {condafile.INCLUDE}",
+        f"Add this line to it: - {environment_yml.INCLUDE}",
         Severity.WARNING,
         str(path),
     )

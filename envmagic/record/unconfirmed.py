@@ -8,8 +8,8 @@ from pathlib import Path
 from envmagic.core.display import display
 from envmagic.core.errors import Problem, Severity
 from envmagic.imports import Where
-from envmagic.operations.entries import site_name
-from envmagic.operations.need import Needs
+from envmagic.record.entries import site_name
+from envmagic.record.need import Needs
 
 __all__ = ["said_of"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from envmagic.core.display import user_path
 from envmagic.core.errors import EnvmagicError, Problem, WordsError
 from envmagic.core.model import Door, Place
-from envmagic.operations.notebook_files import RECORDS, below
+from envmagic.record.notebook_files import RECORDS, below
 
 if TYPE_CHECKING:
     pass

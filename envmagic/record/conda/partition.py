@@ -9,11 +9,11 @@ from pathlib import Path
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.distributions import known
 from envmagic.environments.backends.conda import environment_file, metadata, specs
-from envmagic.operations.conda_owners import Owners, owners_of
-from envmagic.operations.held import Held
-from envmagic.operations.succession import stem
-from envmagic.requirements import Entry, Kind, Pin, condafile
-from envmagic.requirements.condafile import CondaFile
+from envmagic.record.conda.owners import Owners, owners_of
+from envmagic.record.held import Held
+from envmagic.record.succession import stem
+from envmagic.requirements import Entry, Kind, Pin, environment_yml
+from envmagic.requirements.environment_yml import CondaFile
 
 __all__ = ["Part", "as_pip", "beside", "split"]
 
@@ -40,7 +40,7 @@ def beside(directory: Path) -> CondaFile | None:
     """
     path = environment_file.beside(directory)
     try:
-        return condafile.read(path) if path is not None else None
+        return environment_yml.read(path) if path is not None else None
     except EnvmagicError as error:
         if error.problem.code == "bad-block":
             raise

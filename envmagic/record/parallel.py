@@ -12,8 +12,8 @@ from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError, Problem
 from envmagic.distributions import known
-from envmagic.operations.need import Needs, Sources
-from envmagic.operations.needs import needs_of
+from envmagic.record.need import Needs, Sources
+from envmagic.record.needs import needs_of
 
 __all__ = ["scanned"]
 

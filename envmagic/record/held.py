@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envmagic.distributions import Index
-from envmagic.operations.own import project_name
+from envmagic.record.user_lines import project_name
 from envmagic.requirements import Block, Entry, Kind, Pin, RequirementLine
 
 if TYPE_CHECKING:

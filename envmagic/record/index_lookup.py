@@ -8,7 +8,7 @@ from dataclasses import replace
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.distributions import Evidence
 from envmagic.environments.backends import installers
-from envmagic.operations.need import Need, Needs
+from envmagic.record.need import Need, Needs
 from envmagic.system import process
 
 __all__ = ["asked"]

@@ -19,7 +19,7 @@ from envmagic.imports import Followed, ImportSite, Install, Scan, Where, follow,
 from envmagic.imports.follow import tree_of
 from envmagic.jupyter import notebook_file
 from envmagic.jupyter.notebook_file import NotebookFile
-from envmagic.operations.install_lines import (
+from envmagic.record.install_lines import (
     installs_of,
     is_elsewhere,
     is_python,
@@ -29,8 +29,8 @@ from envmagic.operations.install_lines import (
     told_by,
     url_of,
 )
-from envmagic.operations.need import Need, Needs, Sources, Taken
-from envmagic.operations.supplied import supplied_for
+from envmagic.record.name_overrides import supplied_for
+from envmagic.record.need import Need, Needs, Sources, Taken
 
 __all__ = ["needs_of"]
 

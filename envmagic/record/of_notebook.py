@@ -10,13 +10,13 @@ from envmagic import requirements
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import Environment, Place
 from envmagic.core.schema import RecordData
-from envmagic.operations.entries import lines_of
-from envmagic.operations.installation import Installations, Installed
-from envmagic.operations.merging import read, recorded
-from envmagic.operations.need import Sources
-from envmagic.operations.needs import needs_of
-from envmagic.operations.own import names_in, own_lines
-from envmagic.operations.result import FILE, Asked, Outcome, data_of
+from envmagic.record.entries import lines_of
+from envmagic.record.environments import Installations, Installed
+from envmagic.record.merge import read, recorded
+from envmagic.record.need import Sources
+from envmagic.record.needs import needs_of
+from envmagic.record.result import FILE, Asked, Outcome, data_of
+from envmagic.record.user_lines import names_in, own_lines
 from envmagic.requirements import Kind, RequirementsFile
 
 __all__ = ["keep", "record_notebook", "state_of"]

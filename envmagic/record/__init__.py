@@ -1,0 +1,1 @@
+"""What notebooks need, and the files that say so."""

@@ -1,0 +1,1 @@
+"""What of a record is conda's: environment.yml, and which package brings which distribution."""
