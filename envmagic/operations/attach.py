@@ -9,7 +9,7 @@ from envmagic.core.schema import CreateData
 from envmagic.core.verbs import AttachRequest
 from envmagic.environments import provisioning, registry
 from envmagic.environments.backends.base import Wanted
-from envmagic.operations.moving import move, start_recording
+from envmagic.operations.handover import move, start_recording
 
 __all__ = ["attach"]
 

@@ -6,10 +6,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
 from envmagic.core import display
-from envmagic.core.errors import EnvmagicError, Problem, Severity
+from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import (
     BackendName,
     Door,
@@ -28,8 +26,9 @@ from envmagic.environments.backends.base import Wanted
 from envmagic.environments.backends.conda import environment_file, mixed, specs
 from envmagic.environments.satisfaction import missing
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import asking, conda
-from envmagic.operations.moving import Recorded, move, start_recording
+from envmagic.operations import environment_yml, validation
+from envmagic.operations.handover import Recorded, move, start_recording
+from envmagic.operations.pins import constrained
 from envmagic.system import directories
 
 __all__ = ["cell", "create"]
@@ -37,21 +36,23 @@ __all__ = ["cell", "create"]
 
 def create(request: CreateRequest, place: Place, progress: Progress) -> Report:
     """`create`: a new environment with its kernel; an existing one is reused or attached."""
-    request = conda.with_file(request, place)
+    request = environment_yml.with_file(request, place)
     files, notes = _files(request, place)
     wanted = Wanted(request.requirements, files, directory=place.directory, upgrade=request.upgrade)
-    asking.check(wanted, conda=_for_conda(request, place))
+    validation.check(wanted, conda=_for_conda(request, place))
     return _provide("create", request, wanted, place, progress, notes)
 
 
 def cell(request: CellRequest, place: Place, progress: Progress) -> Report:
     """`%%env`: this notebook needs at least what the body lists. With nothing to do, it is fast."""
-    wish = conda.with_file(request.create, place) if request.create.files else request.create
+    wish = (
+        environment_yml.with_file(request.create, place) if request.create.files else request.create
+    )
     for_conda = _for_conda(wish, place)
-    asked = (*wish.requirements, *asking.body_lines(request.body, "the cell", conda=for_conda))
-    files = tuple(asking.existing_file(f, place) for f in wish.files)
+    asked = (*wish.requirements, *validation.body_lines(request.body, "the cell", conda=for_conda))
+    files = tuple(validation.existing_file(f, place) for f in wish.files)
     wanted = Wanted(asked, files, directory=place.directory, upgrade=wish.upgrade)
-    asking.check(wanted, conda=for_conda)
+    validation.check(wanted, conda=for_conda)
     return _provide("%%env", wish, wanted, place, progress, [])
 
 
@@ -74,9 +75,9 @@ def _provide(
     if request.use and place.switch is not None:
         place.switch.check()
     at = registry.target(request.target, place)
-    wanted, dropped = _constrained(wanted, place)
+    wanted, dropped = constrained(wanted, place)
     if _for_conda(request, place):
-        wanted, more = conda.pins(place, wanted)
+        wanted, more = environment_yml.pins(place, wanted)
         dropped += more
     with provisioning.locked(at.prefix) as kept:
         notes += [kept.message] if kept else []
@@ -129,12 +130,12 @@ def _tip() -> list[str]:
 def _files(request: CreateRequest, place: Place) -> tuple[tuple[Path, ...], list[str]]:
     """The files to install: those named, or the one beside the notebook when nothing is."""
     if request.files or request.requirements or request.bare:
-        return tuple(asking.existing_file(f, place) for f in request.files), []
+        return tuple(validation.existing_file(f, place) for f in request.files), []
     beside = place.directory / "requirements.txt"
     for_conda = environment_file.beside(place.directory)
     if request.backend is BackendName.CONDA and for_conda is not None:
         beside = for_conda
-    elif not beside.is_file() or not asking.lines_of(beside):
+    elif not beside.is_file() or not validation.lines_of(beside):
         return (), []
     of_notebook = place.notebook is not None or place.door is Door.NOTEBOOK
     where = "beside the notebook" if of_notebook else "here"
@@ -221,53 +222,9 @@ def _lacking(environment: Environment, wanted: Wanted) -> Wanted:
         return wanted
     if environment.backend is BackendName.CONDA:
         return mixed.lacking(environment, wanted)
-    lines = [(line, asking.requirement(line)) for line in wanted.requirements]
+    lines = [(line, validation.requirement(line)) for line in wanted.requirements]
     parsed = [r for _, r in lines if r is not None]
     lacking = missing(parsed, inspection.distributions(environment), environment.version)
     return replace(
         wanted, requirements=tuple(line for line, r in lines if r is None or r in lacking)
     )
-
-
-def _constrained(wanted: Wanted, place: Place) -> tuple[Wanted, list[Problem]]:
-    """`wanted` held to the pins recorded beside the notebook, and a warning for each that cannot.
-
-    `-U` ignores the pins, and a pin that contradicts what is asked for now is dropped.
-    """
-    beside = place.directory / "requirements.txt"
-    if wanted.upgrade or not beside.is_file():
-        return wanted, []
-    asked = {r.name.lower(): r for r in map(asking.requirement, wanted.requirements) if r}
-    pins: list[str] = []
-    problems: list[Problem] = []
-    for pin in _pins(beside):
-        other = asked.get(pin.name.lower())
-        if other is not None and _contradicts(pin, other):
-            problems.append(
-                Problem(
-                    "pin-dropped",
-                    f"{pin} in {beside.name} contradicts {other}; the pin was not used.",
-                    severity=Severity.WARNING,
-                    subject=pin.name,
-                )
-            )
-        else:
-            pins.append(str(pin))
-    return replace(wanted, constraints=tuple(pins)), problems
-
-
-def _pins(file: Path) -> list[Requirement]:
-    found = []
-    for line in asking.lines_of(file):
-        requirement = line.requirement
-        if requirement is not None and requirement.specifier and not requirement.url:
-            requirement.extras = set()  # constraints must not have any
-            found.append(requirement)
-    return found
-
-
-def _contradicts(pin: Requirement, asked: Requirement) -> bool:
-    exact = [
-        s.version for s in pin.specifier if s.operator in {"==", "==="} and "*" not in s.version
-    ]
-    return any(not asked.specifier.contains(version, prereleases=True) for version in exact)

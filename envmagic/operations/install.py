@@ -16,8 +16,8 @@ from envmagic.environments.backends.base import Wanted
 from envmagic.environments.backends.conda import mixed
 from envmagic.environments.satisfaction import closure
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import asking, conda
-from envmagic.operations.moving import start_recording
+from envmagic.operations import environment_yml, validation
+from envmagic.operations.handover import start_recording
 
 __all__ = ["install", "sync", "uninstall"]
 
@@ -28,10 +28,10 @@ def install(request: InstallRequest, place: Place, progress: Progress) -> Report
     """Install requirements and record them."""
     if not request.requirements and not request.files:
         raise WordsError("nothing-named", "Nothing to install was named.", "%env install pandas")
-    files = tuple(asking.existing_file(f, place) for f in request.files)
+    files = tuple(validation.existing_file(f, place) for f in request.files)
     wanted = Wanted(request.requirements, files, directory=place.directory, upgrade=request.upgrade)
     environment = _environment(place)
-    asking.check(wanted, conda=environment.backend is BackendName.CONDA)
+    validation.check(wanted, conda=environment.backend is BackendName.CONDA)
 
     def work() -> list[str]:
         return provisioning.install_checked(environment, wanted, progress)
@@ -79,7 +79,7 @@ def sync(request: SyncRequest, place: Place, progress: Progress) -> Report:
     environment = _environment(place)
     files = _beside(place, environment)
     wanted = Wanted(files=files, directory=place.directory)
-    asking.check(wanted, conda=environment.backend is BackendName.CONDA)
+    validation.check(wanted, conda=environment.backend is BackendName.CONDA)
 
     def work() -> list[str]:
         return provisioning.install_checked(environment, wanted, progress)
@@ -90,7 +90,7 @@ def sync(request: SyncRequest, place: Place, progress: Progress) -> Report:
 def _beside(place: Place, environment: Environment) -> tuple[Path, ...]:
     """The files beside the notebook that say what it needs. Raises when there is none."""
     beside = place.directory / "requirements.txt"
-    found = conda.files_beside(place, environment)
+    found = environment_yml.files_beside(place, environment)
     if beside.is_file():
         found = (*found, beside)
     if not found:

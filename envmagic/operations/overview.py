@@ -14,7 +14,7 @@ from envmagic.core.schema import EnvironmentData, KernelData, ListData, Sleeping
 from envmagic.core.verbs import ListRequest, StatusRequest
 from envmagic.environments import inspection, registry, sizes
 from envmagic.jupyter import kernelspecs
-from envmagic.operations.moving import recorded_state
+from envmagic.operations.handover import recorded_state
 
 __all__ = ["list_all", "status"]
 

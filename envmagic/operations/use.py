@@ -11,7 +11,7 @@ from envmagic.core.schema import SwitchData, UseData
 from envmagic.core.verbs import UseRequest
 from envmagic.environments import payload, registry
 from envmagic.jupyter import kernelspecs
-from envmagic.operations.moving import move
+from envmagic.operations.handover import move
 
 __all__ = ["use"]
 

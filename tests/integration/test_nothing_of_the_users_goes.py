@@ -22,7 +22,7 @@ from envmagic.core.verbs import AttachRequest, DoctorRequest, RemoveRequest, Uni
 from envmagic.environments import inspection, journal, ownership
 from envmagic.environments.backends import staged
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import doctor as doctor_module
+from envmagic.operations.doctor import kernels, leftovers
 from envmagic.system import locks
 
 
@@ -103,7 +103,7 @@ def test_the_doctor_leaves_alone_what_was_finished_or_made_anew_meanwhile(
 ) -> None:
     """It decides under the lock: what it found before may be over."""
     proj = _half_made(operate, make_wheel)
-    (finding,) = doctor_module._leftovers(operate.heard)
+    (finding,) = leftovers.leftovers(operate.heard)
     report = operate.create("./proj", "six")
     assert finding.mend is not None
     finding.mend()
@@ -130,7 +130,7 @@ def test_the_doctor_waits_for_nobody_who_is_at_work(operate: Operator) -> None:
     prefix = operate.work / "proj"
     entry = journal.begin(prefix)
     with locks.lock(prefix):
-        assert list(doctor_module._leftovers(operate.heard)) == []
+        assert list(leftovers.leftovers(operate.heard)) == []
     journal.finish(entry)
 
 
@@ -140,7 +140,7 @@ def test_a_kernel_that_was_made_anew_meanwhile_is_not_taken_away(operate: Operat
     prefix.rename(aside)
     kernel = kernelspecs.of_prefix(prefix)
     assert kernel is not None
-    (finding,) = doctor_module._kernel(kernel)
+    (finding,) = kernels.of_kernel(kernel)
     aside.rename(prefix)
     assert finding.mend is not None
     finding.mend()

@@ -1,0 +1,69 @@
+"""`doctor`: everything that is broken or about to be, each with its remedy."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+
+from envmagic.core.errors import EnvmagicError, Problem, Severity
+from envmagic.core.model import Place, Progress, Report
+from envmagic.core.schema import DoctorData
+from envmagic.core.verbs import DoctorRequest
+from envmagic.environments import registry
+from envmagic.jupyter import kernelspecs
+from envmagic.operations.doctor import conda
+from envmagic.operations.doctor.environments import of_environment
+from envmagic.operations.doctor.finding import Finding
+from envmagic.operations.doctor.kernels import of_kernel
+from envmagic.operations.doctor.leftovers import leftovers
+
+__all__ = ["doctor"]
+
+
+def doctor(request: DoctorRequest, place: Place, progress: Progress) -> Report:
+    """Look at every kernel and environment; `--fix` mends ours and leaves the rest alone."""
+    every = kernelspecs.every()
+    registered = kernelspecs.by_prefix(every)
+    prefixes = [
+        prefix
+        for prefix in registry.known_prefixes(place)
+        if not conda.is_somebody_else_s(
+            prefix,
+            registered.get(os.path.realpath(prefix)),
+            current=registry.same(prefix, place.prefix),
+        )
+    ]
+    findings = [Finding(*found) for found in conda.settings()]
+    progress.step(f"Looking at {len(every)} kernels and {len(prefixes)} environments")
+    for kernel in every:
+        findings += of_kernel(kernel)
+    for prefix in prefixes:
+        findings += of_environment(prefix, progress)
+    findings += leftovers(progress)
+    fixed, kept = _mend(findings, progress) if request.fix else ([], [])
+    data = DoctorData(
+        kernels=len(every), environments=len(prefixes), fixed=[p.message for p in fixed]
+    )
+    left = tuple(f.problem for f in findings if f.problem not in fixed)
+    return Report("doctor", data, changed=bool(fixed), problems=(*left, *kept))
+
+
+def _mend(findings: list[Finding], progress: Progress) -> tuple[list[Problem], list[Problem]]:
+    """Mend what can be; returns what was wrong, and what had to be left."""
+    fixed: list[Problem] = []
+    kept: list[Problem] = []
+    for finding in findings:
+        if finding.mend is None:
+            continue
+        progress.step(f"Mending: {finding.problem.message}")
+        try:
+            said = finding.mend()
+        except (EnvmagicError, OSError):
+            continue  # it stays among the problems
+        fixed.append(finding.problem)
+        if isinstance(said, str) and said:
+            kept.append(
+                Problem("kept", said, severity=Severity.INFO, subject=finding.problem.subject)
+            )
+    return fixed, kept

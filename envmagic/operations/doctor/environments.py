@@ -1,0 +1,149 @@
+"""What is wrong inside environments."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError, Severity
+from envmagic.core.model import BackendName, Environment, Kernel, Progress
+from envmagic.environments import (
+    inspection,
+    integrity,
+    ownership,
+    payload,
+    provisioning,
+    registry,
+)
+from envmagic.jupyter import kernelspecs
+from envmagic.operations.doctor import conda
+from envmagic.operations.doctor.finding import Finding, problem
+
+
+def of_environment(prefix: Path, progress: Progress) -> Iterator[Finding]:
+    """What is wrong inside one environment."""
+    kernel = kernelspecs.of_prefix(prefix)
+    if not prefix.is_dir():
+        return  # said of its kernel
+    lost = conda.gone(prefix, kernel)
+    if lost is not None:
+        yield Finding(lost)
+        return
+    try:
+        environment = registry.environment_at(prefix)
+    except EnvmagicError as error:
+        yield Finding(error.problem)
+        return
+    moved = _moved_from(environment)
+    if moved:
+        yield Finding(
+            problem(
+                "moved",
+                f"{display.user_path(prefix)} was moved or copied from {display.user_path(moved)};"
+                " its commands still point there.",
+                "Make it again: %env create NAME",
+                str(prefix),
+                Severity.WARNING,
+            )
+        )
+        return
+    yield from _contents(environment, kernel, progress)
+    if environment.backend is BackendName.CONDA:
+        yield from (Finding(*found) for found in conda.look(environment, progress))
+
+
+def _contents(
+    environment: Environment, kernel: Kernel | None, progress: Progress
+) -> Iterator[Finding]:
+    prefix = environment.prefix
+    name = kernel.name if kernel else registry.Target(prefix, prefix.name).name
+    broken = integrity.broken_distributions(environment)
+    installed = inspection.distributions(environment)
+
+    def reinstall() -> None:
+        with provisioning.locked(prefix):
+            now = registry.environment_at(prefix)
+            still = integrity.broken_distributions(now) if now.owned else []
+            if still:
+                provisioning.install_checked(now, provisioning.again(now, still), progress)
+
+    if broken:
+        yield Finding(
+            problem(
+                "broken-distribution",
+                f"Files of {', '.join(broken)} are missing in {display.user_path(prefix)}.",
+                f"{shlex.quote(str(environment.python))} -m pip install --force-reinstall"
+                f" {' '.join(broken)}",
+                str(prefix),
+            ),
+            reinstall if environment.owned else None,
+        )
+
+    def ready() -> None:
+        with provisioning.locked(prefix):
+            now = registry.environment_at(prefix)
+            if now.owned:
+                provisioning.make_ready(now, name, provisioning.NOTHING, progress)
+
+    if kernel is not None and "ipykernel" not in installed:
+        yield Finding(
+            problem(
+                "no-ipykernel",
+                f"The kernel {name!r} cannot start: ipykernel is not installed in"
+                f" {display.user_path(prefix)}.",
+                f"%env attach {display.typed(prefix)}",
+                name,
+            ),
+            ready if environment.owned else None,
+        )
+    elif environment.owned and payload.fits(environment) and payload.is_stale(environment):
+        yield Finding(
+            problem(
+                "old-envmagic",
+                f"{display.user_path(prefix)} holds an older envmagic.",
+                "%env doctor --fix",
+                str(prefix),
+                Severity.WARNING,
+            ),
+            ready,
+        )
+    elif environment.owned and kernel is None:
+        yield Finding(
+            problem(
+                "no-kernel",
+                f"{display.user_path(prefix)} has no kernel.",
+                f"%env attach {display.typed(prefix)}",
+                str(prefix),
+                Severity.WARNING,
+            ),
+            ready,
+        )
+
+
+def _moved_from(environment: Environment) -> str:
+    """Where the environment was made, when that is elsewhere: scripts hold the absolute path."""
+    if ownership.is_owned(environment.prefix):
+        return ""
+    for script in ("activate", "pip", "pip3", "jupyter-kernelspec"):
+        recorded = _prefix_in(environment.python.parent / script)
+        if recorded and os.path.realpath(recorded) != os.path.realpath(environment.prefix):
+            return recorded
+    return ""
+
+
+def _prefix_in(script: Path) -> str:
+    try:
+        text = script.read_bytes()[:8000].decode("utf-8", "replace")
+    except OSError:
+        return ""
+    for line in text.splitlines():
+        if line.startswith("#!/") and line.endswith(("/bin/python", "/bin/python3")):
+            return line[2:].strip().rpartition("/bin/")[0]
+        key, _, value = line.strip().partition("=")
+        value = value.strip().strip("'\"")
+        if key == "VIRTUAL_ENV" and value.startswith("/"):
+            return value
+    return ""

@@ -1,0 +1,95 @@
+"""What is wrong with kernelspecs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError, Severity
+from envmagic.core.model import Kernel
+from envmagic.environments import (
+    inspection,
+    provisioning,
+    registry,
+)
+from envmagic.jupyter import kernelspecs
+from envmagic.operations.doctor.finding import Finding, problem
+
+
+def of_kernel(kernel: Kernel) -> Iterator[Finding]:
+    """What is wrong with one kernelspec. Ours without an environment are simply removed."""
+    python = kernel.argv[0] if kernel.argv else ""
+    remove = f"jupyter kernelspec remove {kernel.name}"
+
+    def unregister() -> None:
+        assert kernel.prefix is not None
+        with provisioning.locked(kernel.prefix):
+            now = kernelspecs.read(kernel.directory)
+            if now is not None and not kernel.prefix.is_dir():  # not made anew meanwhile
+                kernelspecs.unregister(now)
+
+    ours = kernel.ours and kernel.directory.parent == kernelspecs.directory()
+    if kernel.prefix is not None and not kernel.prefix.is_dir():
+        yield Finding(
+            problem(
+                "environment-gone",
+                f"The kernel {kernel.name!r} is for {display.user_path(kernel.prefix)},"
+                " which is not there any more.",
+                f"%env remove {kernel.name} --yes" if ours else remove,
+                kernel.name,
+            ),
+            unregister if ours else None,
+        )
+    elif os.path.isabs(python) and not Path(python).exists():
+        yield Finding(
+            problem(
+                "no-interpreter",
+                f"The kernel {kernel.name!r} cannot start: {display.user_path(python)} is missing.",
+                remove if not ours else "",
+                kernel.name,
+            )
+        )
+    elif _is_bare_python(python) and not _belongs_to_environment(kernel):
+        yield Finding(
+            problem(
+                "bare-python",
+                f"The kernel {kernel.name!r} starts {python!r} without a path, which is whatever"
+                " Python the server runs on.",
+                f"Write an absolute path in {display.user_path(kernel.directory / 'kernel.json')}",
+                kernel.name,
+                Severity.WARNING,
+            )
+        )
+    elif "ipykernel_launcher" in kernel.argv and not kernel.ours:
+        yield from _foreign_ipykernel(kernel, Path(python))
+
+
+def _foreign_ipykernel(kernel: Kernel, python: Path) -> Iterator[Finding]:
+    """A kernel somebody else registered: is ipykernel there at all?"""
+    prefix = python.parent.parent
+    try:
+        environment = registry.environment_at(prefix)
+    except EnvmagicError:
+        return  # no environment of its own: its files do not tell
+    if "ipykernel" not in inspection.distributions(environment):
+        yield Finding(
+            problem(
+                "no-ipykernel",
+                f"The kernel {kernel.name!r} cannot start: ipykernel is not installed in"
+                f" {display.user_path(prefix)}.",
+                f"%env attach {display.typed(prefix)}",
+                kernel.name,
+            )
+        )
+
+
+def _is_bare_python(word: str) -> bool:
+    return word.startswith("python") and os.path.basename(word) == word
+
+
+def _belongs_to_environment(kernel: Kernel) -> bool:
+    """ipykernel's own spec inside an environment starts that environment's Python."""
+    root = kernel.directory.parent.parent.parent.parent
+    return inspection.is_environment(root)

@@ -1,0 +1,71 @@
+"""What was being made or removed when its process ended."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from envmagic.core import display, names
+from envmagic.core.errors import Severity
+from envmagic.core.model import Progress
+from envmagic.environments import (
+    journal,
+    ownership,
+    provisioning,
+    registry,
+)
+from envmagic.jupyter import kernelspecs
+from envmagic.operations.doctor.finding import Finding, problem
+from envmagic.system import directories, locks
+
+
+def leftovers(progress: Progress) -> Iterator[Finding]:
+    """What was being made or removed when its process ended.
+
+    One that is alive and holds its lock is at work; an installer that goes on alone is waited for.
+    What is to be done is decided under the lock, by what is there then: the entry may be another
+    one, or none.
+    """
+    for entry in journal.unfinished():
+        prefix = Path(entry.prefix)
+        if not locks.is_free(prefix) and entry.running:
+            continue
+
+        def settle(prefix: Path = prefix) -> str:
+            with provisioning.locked(prefix) as kept:
+                if ownership.is_owned(prefix):  # only its kernel was lacking
+                    name = names.kernel_name_of(prefix)
+                    now = registry.environment_at(prefix)
+                    provisioning.make_ready(now, name, provisioning.NOTHING, progress)
+                return kept.message if kept else ""
+
+        code, message = "half-made", "was never finished"
+        hint = "%env create makes it again; %env doctor --fix clears it away."
+        if entry.removing:
+            code, message, hint = "half-deleted", "is only half removed", "%env doctor --fix"
+        shown = f"{display.user_path(prefix)} {message}."
+        yield Finding(problem(code, shown, hint, entry.prefix), settle)
+    for left in _of_earlier_versions():
+
+        def delete(left: Path = left) -> None:
+            shutil.rmtree(left)
+
+        yield Finding(
+            problem(
+                "half-deleted",
+                f"{display.user_path(left)} was left by a command that was cut off.",
+                "%env doctor --fix",
+                str(left),
+                Severity.WARNING,
+            ),
+            delete,
+        )
+
+
+def _of_earlier_versions() -> list[Path]:
+    """What versions that kept no note of it left of environments and kernels."""
+    found = [*directories.envs().glob(".envmagic-trash-*")]
+    for kind in ("new", "old"):
+        found += kernelspecs.directory().glob(f".envmagic-{kind}-*")
+    return sorted(found)
