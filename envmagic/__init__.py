@@ -17,13 +17,13 @@ __all__ = ["__version__", "load_ipython_extension", "unload_ipython_extension"]
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Put the magics and the completion into `shell` (`%load_ext envmagic`)."""
-    from envmagic.magic import load
+    from envmagic.frontends.notebook.magic import load
 
     load(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take everything out of `shell` again; the built-in `%env` is back as it was."""
-    from envmagic.magic import unload
+    from envmagic.frontends.notebook.magic import unload
 
     unload(shell)

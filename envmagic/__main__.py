@@ -1,6 +1,6 @@
 """`python -m envmagic`: the terminal's door."""
 
-from envmagic.cli import run
+from envmagic.frontends.terminal.cli import run
 
 if __name__ == "__main__":
     run()

@@ -47,7 +47,7 @@ _SAYS = {
     "pyvenv.cfg": b"home",
 }
 _OUR_COMMANDS = re.compile(r"(?:bin|Scripts)/(?:envmagic|jupyter-env)")
-_OUR_WORDS = b"from envmagic.cli import run"
+_OUR_WORDS = b"from envmagic.frontends.terminal.cli import run"
 
 
 class Written:

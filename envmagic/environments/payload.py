@@ -35,7 +35,7 @@ _SCRIPTS = ("envmagic", "jupyter-env")
 _SCRIPT = """#!/bin/sh
 '''exec' '{python}' "$0" "$@"
 ' '''
-from envmagic.cli import run
+from envmagic.frontends.terminal.cli import run
 run()
 """
 
@@ -144,7 +144,8 @@ def _contents(environment: Environment) -> dict[str, bytes]:
     contents[f"{info}/INSTALLER"] = b"envmagic\n"
     contents[f"{info}/FILES"] = _digest().encode()
     contents[f"{info}/entry_points.txt"] = (
-        "[console_scripts]\n" + "".join(f"{s} = envmagic.cli:run\n" for s in _SCRIPTS)
+        "[console_scripts]\n"
+        + "".join(f"{s} = envmagic.frontends.terminal.cli:run\n" for s in _SCRIPTS)
     ).encode()
     contents |= _scripts(environment)
     rows = [f"{name},sha256={_hash(data)},{len(data)}" for name, data in contents.items()]

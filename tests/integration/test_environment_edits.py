@@ -18,9 +18,9 @@ from envmagic.environments.backends.conda import edits, rattler_worker
 # What a process without the extra sees; the modules are hidden from a real one.
 HIDING = (
     "import sys; sys.modules.update({'ruamel': None, 'ruamel.yaml': None});"
-    "from envmagic.cli import main; sys.exit(main())"
+    "from envmagic.frontends.terminal.cli import main; sys.exit(main())"
 )
-READING = "import sys; from envmagic.cli import main; sys.exit(main())"
+READING = "import sys; from envmagic.frontends.terminal.cli import main; sys.exit(main())"
 
 
 @dataclass(frozen=True)

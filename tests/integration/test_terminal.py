@@ -171,7 +171,7 @@ def test_a_closed_pipe_is_no_traceback(
 
 def test_help_imports_nothing_heavy(isolated: Isolated, tmp_path: Path) -> None:
     code = (
-        "import sys; from envmagic.cli import main; main(['--help']);"
+        "import sys; from envmagic.frontends.terminal.cli import main; main(['--help']);"
         "print(sorted(set(sys.modules) & {'IPython', 'jupyter_client', 'asyncio', 'subprocess',"
         " 'packaging', 'traitlets', 'envmagic.operations', 'email', 'importlib.metadata'}))"
     )

@@ -10,8 +10,8 @@ import pytest
 from support.kernels import RunningKernel
 from support.terminal import Said
 
-from envmagic import pip_magic
 from envmagic.core.errors import WordsError
+from envmagic.frontends.notebook import pip_magic
 
 
 def test_pip_and_uv_work_on_the_environment_and_never_on_another(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from envmagic.grammar.table import VERBS, Option, Verb, options_of
+from envmagic.frontends.grammar.table import VERBS, Option, Verb, options_of
 
 REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"

@@ -10,9 +10,9 @@ from envmagic.core import verbs
 from envmagic.core.errors import WordsError
 from envmagic.core.model import BackendName, Door
 from envmagic.core.verbs import VERBS as NAMES
-from envmagic.grammar import help, parse, parse_cell, split
-from envmagic.grammar.asked import Asked, Help
-from envmagic.grammar.table import VERBS, options_of
+from envmagic.frontends.grammar import help, parse, parse_cell, split
+from envmagic.frontends.grammar.asked import Asked, Help
+from envmagic.frontends.grammar.table import VERBS, options_of
 
 
 def asked(line: str, door: Door = Door.NOTEBOOK) -> Asked:

@@ -10,7 +10,7 @@ import pytest
 from support.signs import unsigned
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.recorder import _says_on
+from envmagic.frontends.notebook.recorder import _says_on
 from envmagic.requirements import (
     Block,
     Entry,

@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
-from envmagic.progress import Display, Milestones
+from envmagic.frontends.progress import Display, Milestones
 
 
 @pytest.fixture(autouse=True)

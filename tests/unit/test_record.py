@@ -14,10 +14,10 @@ from conftest import Isolated
 from support.signs import unsigned
 from support.sites import install
 
-from envmagic import render
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName, Door, Environment, Place, Report, Silent
 from envmagic.core.verbs import RecordRequest
+from envmagic.frontends import render
 from envmagic.operations.record import record
 from envmagic.record.of_notebook import keep, record_notebook, state_of
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from conftest import Isolated
 
-from envmagic import render
 from envmagic.core.errors import Problem, Severity
 from envmagic.core.model import Door, Report
+from envmagic.frontends import render
 
 ENVIRONMENT = {
     "name": "churn",

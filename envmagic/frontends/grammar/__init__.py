@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from envmagic.grammar.asked import Asked, Help
+from envmagic.frontends.grammar.asked import Asked, Help
 
 if TYPE_CHECKING:
     from envmagic.core.model import Door
@@ -15,20 +15,20 @@ __all__ = ["parse", "parse_cell", "split"]
 
 def parse(words: Sequence[str], door: Door) -> Asked | Help:
     """The request that `words` make, the verb first. Raises `WordsError` naming what is wrong."""
-    from envmagic.grammar import parsing
+    from envmagic.frontends.grammar import parsing
 
     return parsing.parse(words, door)
 
 
 def parse_cell(words: Sequence[str], body: str) -> Asked | Help:
     """The request of a `%%env` cell: create's words in the line, requirement lines as `body`."""
-    from envmagic.grammar import parsing
+    from envmagic.frontends.grammar import parsing
 
     return parsing.parse_cell(words, body)
 
 
 def split(line: str) -> tuple[str, ...]:
     """The words of `line`, quotes and comments taken out. Raises `WordsError` on an open quote."""
-    from envmagic.grammar import words
+    from envmagic.frontends.grammar import words
 
     return words.split(line)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from envmagic.render.parts import Code, Fact, Facts, Line, Part, Row, Table, Tone
-from envmagic.render.plain import MARKS
+from envmagic.frontends.render.parts import Code, Fact, Facts, Line, Part, Row, Table, Tone
+from envmagic.frontends.render.plain import MARKS
 
 __all__ = ["progress", "write"]
 

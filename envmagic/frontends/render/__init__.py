@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from envmagic.core.model import Door, Report
-    from envmagic.render.parts import Part
+    from envmagic.frontends.render.parts import Part
 
 __all__ = ["bundle", "hint_at", "html", "json", "text"]
 
 
 def text(report: Report, door: Door | None = None) -> str:
     """`report` as plain text, without a newline at its end; hints are those of `door`."""
-    from envmagic.render import plain, verbs
+    from envmagic.frontends.render import plain, verbs
 
     return plain.write([_at(part, door) for part in verbs.parts(report, door)])
 
 
 def html(report: Report) -> str:
     """`report` as an HTML fragment that takes its colours from the theme; no scripts."""
-    from envmagic.render import markup, verbs
+    from envmagic.frontends.render import markup, verbs
 
     return markup.write(verbs.parts(report))
 
@@ -54,7 +54,7 @@ def hint_at(hint: str, door: Door | None) -> str:
 def _at(part: Part, door: Door | None) -> Part:
     from dataclasses import replace
 
-    from envmagic.render.parts import Line
+    from envmagic.frontends.render.parts import Line
 
     if isinstance(part, Line):
         return replace(part, hint=hint_at(part.hint, door))

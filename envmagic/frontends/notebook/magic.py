@@ -12,16 +12,16 @@ from collections.abc import Callable, Mapping
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
-from envmagic import recorder
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.verbs import RESERVED_VERBS, VERBS
+from envmagic.frontends.notebook import recorder
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
     from envmagic.core.model import Report
-    from envmagic.grammar.asked import Asked, Help
+    from envmagic.frontends.grammar.asked import Asked, Help
 
 __all__ = ["load", "unload"]
 
@@ -31,7 +31,7 @@ _FIRST_WORD = re.compile(r"\s*([^\s=]+)(?!\s*=)(?=\s|$)")
 _CELL = re.compile(r"%%env(?:magic)?(?=\s|$)")
 _NAME = "envmagic"
 _REPORT = "envmagic.core.model.Report"
-_SHOWN = "envmagic.answer.Shown"
+_SHOWN = "envmagic.frontends.notebook.answer.Shown"
 
 
 def load(shell: InteractiveShell) -> None:
@@ -67,8 +67,8 @@ class Env:
 
     def getdoc(self) -> str:
         """What `%env?` shows; IPython asks for it by this name."""
-        from envmagic.grammar import help
-        from envmagic.grammar.asked import Help
+        from envmagic.frontends.grammar import help
+        from envmagic.frontends.grammar.asked import Help
 
         text = help.text(Help(), terminal=False)
         own = getattr(self._builtin, "__doc__", None)
@@ -134,7 +134,7 @@ class _Loaded:
         """In an environment without pip or uv, `%pip`, `!pip` and `%uv` mean it all the same."""
         if not (os.environ.get("VIRTUAL_ENV") or os.environ.get("CONDA_PREFIX")):
             return
-        from envmagic import pip_magic
+        from envmagic.frontends.notebook import pip_magic
 
         lacks_pip, uv = pip_magic.here()
         if lacks_pip:
@@ -161,8 +161,8 @@ _loaded: weakref.WeakKeyDictionary[InteractiveShell, _Loaded] = weakref.WeakKeyD
 
 def _line(shell: InteractiveShell, line: str) -> object:
     def ask() -> Asked | Help:
-        from envmagic import grammar
         from envmagic.core.model import Door
+        from envmagic.frontends import grammar
 
         return grammar.parse(grammar.split(line), Door.NOTEBOOK)
 
@@ -173,8 +173,8 @@ def _words(shell: InteractiveShell, words: Callable[[], tuple[str, ...]]) -> obj
     """The verb that `words` gives; it may raise `EnvmagicError` itself."""
 
     def ask() -> Asked | Help:
-        from envmagic import grammar
         from envmagic.core.model import Door
+        from envmagic.frontends import grammar
 
         return grammar.parse(words(), Door.NOTEBOOK)
 
@@ -183,7 +183,7 @@ def _words(shell: InteractiveShell, words: Callable[[], tuple[str, ...]]) -> obj
 
 def _cell(shell: InteractiveShell, line: str, body: str) -> object:
     def ask() -> Asked | Help:
-        from envmagic import grammar
+        from envmagic.frontends import grammar
 
         return grammar.parse_cell(grammar.split(line), body)
 
@@ -197,7 +197,8 @@ def _answer(shell: InteractiveShell, ask: Callable[[], Asked | Help], said: str)
     """
     from IPython.core.error import UsageError
 
-    from envmagic import answer, switching
+    from envmagic import switching
+    from envmagic.frontends.notebook import answer
 
     try:
         given = answer.give(shell, ask())
@@ -221,7 +222,7 @@ def _meant(word: str) -> str:
         return word.lower()
     if not (word.islower() or word.istitle()):
         return ""
-    from envmagic.grammar.asked import meant
+    from envmagic.frontends.grammar.asked import meant
 
     near = meant(word, closeness=0.75)
     return near[0] if near else ""
@@ -277,7 +278,7 @@ def _matcher(shell: InteractiveShell) -> Callable[[CompletionContext], SimpleMat
 
     @context_matcher(identifier="envmagic")  # type: ignore[untyped-decorator]
     def envmagic_matcher(context: CompletionContext) -> SimpleMatcherResult:
-        from envmagic import completion
+        from envmagic.frontends.notebook import completion
 
         return completion.match(shell, context)
 
@@ -285,6 +286,6 @@ def _matcher(shell: InteractiveShell) -> Callable[[CompletionContext], SimpleMat
 
 
 def _bundle(report: Report) -> Mapping[str, str]:
-    from envmagic import render
+    from envmagic.frontends import render
 
     return render.bundle(report)

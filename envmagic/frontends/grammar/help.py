@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from envmagic.grammar.asked import Help, prefix
-from envmagic.grammar.table import VERBS, Option, Verb, options_of
+from envmagic.frontends.grammar.asked import Help, prefix
+from envmagic.frontends.grammar.table import VERBS, Option, Verb, options_of
 
 __all__ = ["text"]
 

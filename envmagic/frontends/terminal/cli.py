@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from envmagic.core.errors import EnvmagicError, Problem
     from envmagic.core.model import Report
-    from envmagic.grammar.asked import Asked, Help
+    from envmagic.frontends.grammar.asked import Asked, Help
 
 __all__ = ["main", "run"]
 
@@ -57,17 +57,17 @@ def _about(words: Sequence[str]) -> int:
 
         print(f"envmagic {__version__}")
         return 0
-    from envmagic.grammar.asked import Help
+    from envmagic.frontends.grammar.asked import Help
 
     print(_help(Help()), end="", file=sys.stdout if words else sys.stderr)
     return 0 if words else 2
 
 
 def _verb(words: Sequence[str]) -> int:
-    from envmagic import grammar
     from envmagic.core.errors import EnvmagicError
     from envmagic.core.model import Door
-    from envmagic.grammar.asked import Help
+    from envmagic.frontends import grammar
+    from envmagic.frontends.grammar.asked import Help
 
     try:
         asked = grammar.parse(words, Door.TERMINAL)
@@ -86,24 +86,27 @@ def _verb(words: Sequence[str]) -> int:
 
 
 def _help(asked: Help) -> str:
-    from envmagic.grammar import help
+    from envmagic.frontends.grammar import help
 
     return help.text(asked, terminal=True)
 
 
 def _run(asked: Asked) -> Report:
-    from envmagic import operations, place
+    from envmagic import operations
     from envmagic.core.model import Silent
-    from envmagic.progress import Milestones
+    from envmagic.frontends.progress import Milestones
+    from envmagic.frontends.terminal import place as terminal_place
 
     progress = Silent() if asked.json else Milestones()
-    return operations.run(place.from_here(asked), place.of_terminal(asked), progress)
+    return operations.run(
+        terminal_place.from_here(asked), terminal_place.of_terminal(asked), progress
+    )
 
 
 def _say(report: Report, *, as_json: bool) -> None:
-    from envmagic import render
     from envmagic.core.model import Door
-    from envmagic.render.recorded import lines
+    from envmagic.frontends import render
+    from envmagic.frontends.render.record import lines
 
     printed = lines(report)
     if as_json:
@@ -128,7 +131,7 @@ def _say_error(error: EnvmagicError, words: Sequence[str]) -> None:
 
 def _say_problem(problem: Problem) -> None:
     from envmagic.core.model import Door
-    from envmagic.render import hint_at
+    from envmagic.frontends.render import hint_at
 
     hint = hint_at(problem.hint, Door.TERMINAL)
     print(f"envmagic: {problem.message} {hint}".rstrip(), file=sys.stderr)

@@ -7,10 +7,17 @@ from typing import Any
 
 from envmagic.core.errors import Problem, Severity
 from envmagic.core.model import Door, Report
-from envmagic.render.overview import doctor, listing, status
-from envmagic.render.parts import Fact, Facts, Line, Part, Tone
-from envmagic.render.recorded import record, record_fact
-from envmagic.render.said import changes_line, file_size, joined, made_of, packages_fact, path
+from envmagic.frontends.render.overview import doctor, listing, status
+from envmagic.frontends.render.parts import Fact, Facts, Line, Part, Tone
+from envmagic.frontends.render.phrases import (
+    changes_line,
+    file_size,
+    joined,
+    made_of,
+    packages_fact,
+    path,
+)
+from envmagic.frontends.render.record import record, record_fact
 
 __all__ = ["parts"]
 

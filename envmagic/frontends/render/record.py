@@ -10,8 +10,8 @@ from typing import Any
 
 from envmagic.core.errors import Severity
 from envmagic.core.model import Report
-from envmagic.render.parts import Code, Line, Part, Row, Table, Tone
-from envmagic.render.said import count, joined, near
+from envmagic.frontends.render.parts import Code, Line, Part, Row, Table, Tone
+from envmagic.frontends.render.phrases import count, joined, near
 
 __all__ = ["lines", "record", "record_fact"]
 

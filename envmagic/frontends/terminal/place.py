@@ -1,8 +1,7 @@
-"""Where a verb was said: what "here" and "this notebook" mean at each door."""
+"""Where words said in a terminal count: the notebook they mean, its environment."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,37 +12,9 @@ from envmagic.core.model import Door, Place
 from envmagic.core.verbs import AttachRequest, CreateRequest, InstallRequest, Request
 
 if TYPE_CHECKING:
-    from IPython.core.interactiveshell import InteractiveShell
+    from envmagic.frontends.grammar.asked import Asked
 
-    from envmagic.grammar.asked import Asked
-
-__all__ = ["from_here", "of_notebook", "of_terminal"]
-
-
-def of_notebook(shell: InteractiveShell) -> Place:
-    """The place of a magic said in `shell`.
-
-    Without a notebook, relative paths count from where the session started: `os.chdir` in a cell
-    does not move it.
-    """
-    from envmagic import recorder, switching
-    from envmagic.jupyter import live_notebook
-
-    located = live_notebook.find(shell)
-    session = located.session
-    ran = recorder.session(shell, located.path)
-    return Place(
-        door=Door.NOTEBOOK,
-        directory=located.path.parent if located.path else located.directory,
-        notebook=located.path,
-        prefix=Path(sys.prefix),
-        kernel=switching.kernel_name(shell) or (session.kernel_name if session else None),
-        switch=switching.strategy(shell),
-        cells=ran.cells,
-        saved_since_start=ran.saved_since_start,
-        failed=ran.failed,
-        executing=located.executing,
-    )
+__all__ = ["from_here", "of_terminal"]
 
 
 def of_terminal(asked: Asked) -> Place:

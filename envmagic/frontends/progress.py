@@ -68,8 +68,8 @@ class Display:
 
     def stop(self) -> None:
         """Replace the progress with the step that did not succeed."""
-        from envmagic.render import markup, plain
-        from envmagic.render.parts import Line, Tone
+        from envmagic.frontends.render import markup, plain
+        from envmagic.frontends.render.parts import Line, Tone
 
         parts = (Line(self._step, tone=Tone.BAD),)
         self.finish({"text/plain": plain.write(parts), "text/html": markup.write(parts)})
@@ -82,7 +82,7 @@ class Display:
     def _show(self, detail: str) -> None:
         from IPython.display import display
 
-        from envmagic.render import markup
+        from envmagic.frontends.render import markup
 
         now = self._clock()
         self._sent.append(now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from envmagic.render.parts import Code, Facts, Line, Part, Table, Tone
+from envmagic.frontends.render.parts import Code, Facts, Line, Part, Table, Tone
 
 __all__ = ["MARKS", "write"]
 

@@ -75,7 +75,7 @@ def as_magic(lines: list[str]) -> list[str]:
 
 def words(line: str) -> tuple[str, ...]:
     """The words of `%env` for pip's `line`. Raises `WordsError` for what only pip can do."""
-    from envmagic.grammar import split
+    from envmagic.frontends.grammar import split
 
     said = list(split(line))
     command = said.pop(0) if said else ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envmagic.core import names
-from envmagic.grammar.table import VERBS, Option, Verb, options_of
+from envmagic.frontends.grammar.table import VERBS, Option, Verb, options_of
 from envmagic.system import directories
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from envmagic.core.errors import WordsError
 from envmagic.core.model import Door
 from envmagic.core.verbs import RESERVED_VERBS, CellRequest
-from envmagic.grammar.asked import Asked, Help, meant, nearest, prefix
-from envmagic.grammar.meaning import Values, create, request
-from envmagic.grammar.table import TERMINAL, VERBS, Option, Positional, Verb, options_of
+from envmagic.frontends.grammar.asked import Asked, Help, meant, nearest, prefix
+from envmagic.frontends.grammar.meaning import Values, create, request
+from envmagic.frontends.grammar.table import TERMINAL, VERBS, Option, Positional, Verb, options_of
 
 __all__ = ["parse", "parse_cell"]
 

@@ -170,7 +170,7 @@ class _Recorder:
         return True
 
     def _here(self) -> Place | None:
-        from envmagic import place
+        from envmagic.frontends.notebook import place
 
         shell = self._shell()
         return place.of_notebook(shell) if shell is not None else None

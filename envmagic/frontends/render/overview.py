@@ -8,9 +8,9 @@ from typing import Any
 
 from envmagic.core.errors import Severity
 from envmagic.core.model import Report
-from envmagic.render.parts import Fact, Facts, Line, Part, Row, Table, Tone
-from envmagic.render.recorded import record_fact
-from envmagic.render.said import count, file_size, joined, made_of, path
+from envmagic.frontends.render.parts import Fact, Facts, Line, Part, Row, Table, Tone
+from envmagic.frontends.render.phrases import count, file_size, joined, made_of, path
+from envmagic.frontends.render.record import record_fact
 
 __all__ = ["doctor", "listing", "status"]
 

@@ -11,7 +11,7 @@ from envmagic.core.model import Progress, Report, Silent
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from envmagic.grammar.asked import Asked, Help
+    from envmagic.frontends.grammar.asked import Asked, Help
 
 __all__ = ["Json", "Shown", "error_json", "give", "show"]
 
@@ -27,7 +27,7 @@ class Shown(Report):
         """Show it, in another cell than the one that shows it already."""
         from IPython.display import display
 
-        from envmagic import render
+        from envmagic.frontends import render
 
         if shell.execution_count != self.cell:
             display(render.bundle(self), raw=True)
@@ -44,11 +44,13 @@ class Json(str):
 
 def give(shell: InteractiveShell, asked: Asked | Help) -> object:
     """Do what was asked and return what the magic returns. Raises `EnvmagicError`."""
-    from envmagic import operations, place, render
-    from envmagic.grammar.asked import Help
+    from envmagic import operations
+    from envmagic.frontends import render
+    from envmagic.frontends.grammar.asked import Help
+    from envmagic.frontends.notebook import place
 
     if isinstance(asked, Help):
-        from envmagic.grammar import help
+        from envmagic.frontends.grammar import help
 
         print(help.text(asked, terminal=False), end="")
         return None
@@ -75,13 +77,13 @@ def show(shell: InteractiveShell, given: object) -> None:
 
 def error_json(verb: str, error: EnvmagicError) -> str:
     """The envelope of a verb that could not be done."""
-    from envmagic import render
+    from envmagic.frontends import render
 
     return render.json(Report(verb, {}, problems=(error.problem,)))
 
 
 def _progress(shell: InteractiveShell) -> Progress:
-    from envmagic.progress import Display, Milestones
+    from envmagic.frontends.progress import Display, Milestones
 
     return Display() if _updates(shell) else Milestones()
 
@@ -100,15 +102,15 @@ def _updates(shell: InteractiveShell) -> bool:
 
 
 def _stop(progress: Progress) -> None:
-    from envmagic.progress import Display
+    from envmagic.frontends.progress import Display
 
     if isinstance(progress, Display):
         progress.stop()
 
 
 def _shown(shell: InteractiveShell, report: Report, progress: Progress) -> Report:
-    from envmagic import render
-    from envmagic.progress import Display
+    from envmagic.frontends import render
+    from envmagic.frontends.progress import Display
 
     if not (isinstance(progress, Display) and progress.shown):
         return report

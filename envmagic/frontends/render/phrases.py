@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from envmagic.core import display
-from envmagic.render.parts import Fact
+from envmagic.frontends.render.parts import Fact
 
 __all__ = [
     "changes_line",

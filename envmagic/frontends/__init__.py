@@ -1,0 +1,1 @@
+"""How a person meets envmagic: the notebook, the terminal, their words and answers."""

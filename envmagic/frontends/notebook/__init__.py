@@ -1,0 +1,1 @@
+"""In a notebook: the magics, what they know and record, how they answer."""

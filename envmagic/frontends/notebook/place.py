@@ -1,0 +1,42 @@
+"""Where a verb was said: what "here" and "this notebook" mean at each door."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envmagic.core.model import Door, Place
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+__all__ = ["of_notebook"]
+
+
+def of_notebook(shell: InteractiveShell) -> Place:
+    """The place of a magic said in `shell`.
+
+    Without a notebook, relative paths count from where the session started: `os.chdir` in a cell
+    does not move it.
+    """
+    from envmagic import switching
+    from envmagic.frontends.notebook import recorder
+    from envmagic.jupyter import live_notebook
+
+    located = live_notebook.find(shell)
+    session = located.session
+    ran = recorder.session(shell, located.path)
+    return Place(
+        door=Door.NOTEBOOK,
+        directory=located.path.parent if located.path else located.directory,
+        notebook=located.path,
+        prefix=Path(sys.prefix),
+        kernel=switching.kernel_name(shell) or (session.kernel_name if session else None),
+        switch=switching.strategy(shell),
+        cells=ran.cells,
+        saved_since_start=ran.saved_since_start,
+        failed=ran.failed,
+        executing=located.executing,
+    )
