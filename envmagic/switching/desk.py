@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Asleep
 from envmagic.switching import wire
+from envmagic.switching.kernel import kernel_from
 from envmagic.switching.line import run_on
 from envmagic.switching.move import Move
-from envmagic.switching.seat import kernel_from
 
 if TYPE_CHECKING:
+    from envmagic.switching.kernel import Seat
     from envmagic.switching.relay import Relay
-    from envmagic.switching.seat import BehindSeat, Seat
+    from envmagic.switching.seat import BehindSeat
     from envmagic.switching.wire import Frames
 
 __all__ = ["Desk"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from envmagic.switching.seat import Seat
+    from envmagic.switching.kernel import Seat
     from envmagic.switching.wire import Frames
 
 __all__ = ["Move"]

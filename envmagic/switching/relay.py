@@ -24,10 +24,12 @@ from envmagic.jupyter import connection, server_api
 from envmagic.switching import child, desk, ending, wire
 from envmagic.switching.child import Child, sweep
 from envmagic.switching.gate import error_output, gate_of
+from envmagic.switching.home_kernel import HomeSeat
+from envmagic.switching.kernel import Seat
 from envmagic.switching.line import Line, on_loop, run_on
 from envmagic.switching.named import spec_named, still_is
 from envmagic.switching.refusal import refusal
-from envmagic.switching.seat import BehindSeat, HomeSeat, Seat
+from envmagic.switching.seat import BehindSeat
 from envmagic.switching.setting import Setting
 
 if TYPE_CHECKING:

@@ -4,169 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import json
-import os
 import signal
-import sys
-import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from envmagic.core.errors import EnvmagicError
 from envmagic.switching import wire
-from envmagic.switching.child import Child, memory_of
-from envmagic.switching.departure import arrive
-from envmagic.switching.gate import set_eventloop
+from envmagic.switching.child import Child
+from envmagic.switching.kernel import _ARRIVE, _is_for_relay
 from envmagic.switching.line import on_loop, pass_on, run_on
 from envmagic.system import process
 
 if TYPE_CHECKING:
-    from envmagic.core.model import Kernel
-    from envmagic.switching.gate import Gate
     from envmagic.switching.relay import Relay
     from envmagic.switching.wire import Frames
 
-__all__ = ["BehindSeat", "HomeSeat", "Seat"]
+__all__ = ["BehindSeat"]
 
 _PATIENCE = 1.5  # seconds a child may take to shut down; Jupyter gives us 2.5 before it kills
-# Prompt numbers go on, and `In[n]` is the cell with the number n: what lies between is empty. The
-# rest of a cell that comes back has a number which is in the history already. VS Code says which
-# notebook it is in a variable of the kernel that it started.
-_ARRIVE = """
-history = shell.history_manager
-if count < shell.execution_count:
-    history.writeout_cache()
-    history.new_session()
-shell.execution_count = count
-for cells in (history.input_hist_parsed, history.input_hist_raw):
-    cells[count:] = [""] * (count - len(cells))
-if notebook is not None:
-    shell.user_ns.setdefault("__vsc_ipynb_file__", notebook)
-"""
-
-
-class Seat(Protocol):
-    """A kernel that messages can be given to."""
-
-    name: str
-    variables: int
-    """How many variables it held when it was left."""
-    used: bool
-    """It has run a cell, so ending it would lose something."""
-
-    @property
-    def alive(self) -> bool: ...
-
-    @property
-    def memory(self) -> int: ...
-
-    def take_shell(self, frames: Frames) -> Awaitable[None] | None:
-        """On the shell loop."""
-        ...
-
-    def take_control(self, frames: Frames) -> Awaitable[None] | None:
-        """On the control loop."""
-        ...
-
-    async def control_done(self) -> None:
-        """Until every control message it was given is answered."""
-        ...
-
-    async def all_said(self) -> None:
-        """Until everything it said on iopub before it was left has gone out in front, at least that
-        the cell is over."""
-        ...
-
-    async def arrive(self, count: int) -> None:
-        """Until it can be given messages, and `count` is its next prompt number."""
-        ...
-
-    def expect(self, request: str, runs: Callable[[], None]) -> None:
-        """The rest of a cell will come as that request; it was announced in front already.
-
-        `runs` is called, in any thread, when it begins.
-        """
-        ...
-
-    def interrupt(self) -> None:
-        """As Jupyter interrupts a kernel."""
-        ...
-
-
-class HomeSeat:
-    """The kernel of the relay's own process."""
-
-    used = True
-    alive = True
-    variables = 0
-
-    def __init__(self, gate: Gate, name: str) -> None:
-        self.gate, self.kernel, self.name = gate, gate.kernel, name
-        self._eventloop: Any = None
-
-    @property
-    def memory(self) -> int:
-        return memory_of(os.getpid())
-
-    def is_of(self, kernel: Kernel) -> bool:
-        """Whether `kernel` is what this process runs."""
-        if kernel.prefix is not None:
-            return os.path.realpath(kernel.prefix) == os.path.realpath(sys.prefix)
-        return kernel.name == self.name
-
-    def take_shell(self, frames: Frames) -> Awaitable[None] | None:
-        return self.gate.feed(frames)
-
-    def take_control(self, frames: Frames) -> Awaitable[None] | None:
-        dispatch = self.kernel.dispatch_control
-        result: Awaitable[None] | None = dispatch(wire.as_frames(frames))
-        return result
-
-    async def control_done(self) -> None:
-        await self.gate.control_done()
-
-    async def all_said(self) -> None:
-        said = threading.Event()
-        self.kernel.iopub_thread.schedule(said.set)
-        while not said.is_set():
-            await asyncio.sleep(0.001)
-
-    async def arrive(self, count: int) -> None:
-        facts = {"shell": self.kernel.shell, "count": count, "notebook": None}
-        await on_loop(self.kernel.io_loop, lambda: exec(_ARRIVE, facts))
-
-    def expect(self, request: str, runs: Callable[[], None]) -> None:
-        arrive(self.kernel.session, request, runs)
-
-    def interrupt(self) -> None:
-        if sys.platform == "win32":
-            signal.raise_signal(signal.SIGINT)
-        else:  # another thread that got it would not wake the main one
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-
-    def sleep(self) -> None:
-        """In the main thread: a GUI's event loop must not keep this one from turning."""
-        self._eventloop, self.kernel.eventloop = self.kernel.eventloop, None
-
-    def put_back(self) -> None:
-        """In the main thread: the loop is there again for `%gui`, and not yet entered."""
-        set_eventloop(self.kernel, self._eventloop)
-
-    def wake(self) -> None:
-        """In the main thread, when what was queued is handed over: as before."""
-        loop, self._eventloop = self._eventloop, None
-        if loop is not None and self.kernel.eventloop is loop:
-            self.kernel.io_loop.add_callback(self.kernel.enter_eventloop)
-
-    def forget(self) -> None:
-        """In the main thread: drop every variable. The process stays, it is the relay."""
-        self.kernel.shell.reset(new_session=False, aggressive=False)
-        self.variables = 0
-        gc.collect()
 
 
 class BehindSeat:
@@ -388,25 +245,3 @@ class BehindSeat:
             self.relay.desk.stayed(wire.unpack(self.child.session, frames)["content"]["id"])
         else:
             run_on(self.relay.loops["control"], self._answered["shell"].set)
-
-
-def _is_for_relay(frames: Frames) -> bool:
-    return frames[0] == wire.RELAY
-
-
-def kernel_from(content: dict[str, Any]) -> Kernel:
-    """The kernel in a message; raises `EnvmagicError` when it cannot be read."""
-    from envmagic.core.model import Kernel
-
-    try:
-        return Kernel(
-            name=content["name"],
-            directory=Path(content["directory"]),
-            display_name=content["display_name"],
-            argv=tuple(content["argv"]),
-            language=content["language"],
-            env=content["env"],
-            metadata=content["metadata"],
-        )
-    except (KeyError, TypeError) as error:
-        raise EnvmagicError("protocol", f"A kernel was not understood: {error}.") from error
