@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from envmagic.core.model import Switch
-from envmagic.switching.pick import Pick
+from envmagic.switching.by_hand import Pick
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -17,8 +17,8 @@ _NEEDED = ("shell_stream", "control_stream", "iopub_thread", "stdin_socket", "se
 
 def strategy(shell: InteractiveShell) -> Switch:
     """The way that works for the kernel `shell` runs in, cheap to ask for at every verb."""
-    from envmagic.switching import moving
-    from envmagic.switching.gate import gate_of
+    from envmagic.switching import by_relay
+    from envmagic.switching.relay.ipykernel_gate import gate_of
 
     kernel: Any = getattr(shell, "kernel", None)
     if kernel is None:
@@ -27,16 +27,18 @@ def strategy(shell: InteractiveShell) -> Switch:
     gate = gate_of(kernel) if usual else None
     if gate is None:
         return _by_server(shell)
-    relay = moving.relay_file(kernel)
-    return moving.FromHome(shell, gate) if relay is None else moving.FromBehind(shell, gate, relay)
+    relay = by_relay.relay_file(kernel)
+    return (
+        by_relay.FromHome(shell, gate) if relay is None else by_relay.FromBehind(shell, gate, relay)
+    )
 
 
 def kernel_name(shell: InteractiveShell) -> str | None:
     """What the kernel that `shell` runs in is called; None for the one the session began with."""
-    from envmagic.switching import moving
+    from envmagic.switching import by_relay
 
     kernel: Any = getattr(shell, "kernel", None)
-    relay = None if kernel is None else moving.relay_file(kernel)
+    relay = None if kernel is None else by_relay.relay_file(kernel)
     return str(relay["kernel"]) if relay is not None else None
 
 
@@ -56,27 +58,27 @@ def leaves_cell(shell: InteractiveShell) -> bool:
 
 def leave_cell(shell: InteractiveShell) -> None:
     """End the running cell: its rest runs in the kernel the notebook moves to, or not at all."""
-    from envmagic.switching import moving
+    from envmagic.switching import by_relay
 
     state: Any = shell
     leave = getattr(state, "_envmagic_leave", None)
     if leave is not None:
         state._envmagic_leave = None
         leave()
-    moving.leave_cell(shell)
+    by_relay.leave_cell(shell)
 
 
 def _in_terminal(shell: InteractiveShell) -> Switch:
     from IPython.terminal.interactiveshell import TerminalInteractiveShell
 
-    from envmagic.switching.terminal import Terminal
+    from envmagic.switching.by_exec import Terminal
 
     return Terminal(shell) if isinstance(shell, TerminalInteractiveShell) else Pick(shell)
 
 
 def _by_server(shell: InteractiveShell) -> Switch:
     from envmagic.jupyter import connection, server_api
-    from envmagic.switching.patch import Patch
+    from envmagic.switching.by_session import Patch
 
     front = connection.front()
     found = server_api.session(front) if front is not None else None

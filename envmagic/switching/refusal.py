@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envmagic.switching import label
+from envmagic.switching import restart_target
 
 if TYPE_CHECKING:
     pass
@@ -22,7 +22,7 @@ def refuse(name: str, alive: bool) -> None:
     from IPython.core.error import UsageError
     from IPython.core.getipython import get_ipython
 
-    label.take_back(get_ipython()._envmagic_told)
+    restart_target.take_back(get_ipython()._envmagic_told)
     what = "does not answer" if alive else "has ended"
     raise UsageError(
         f"Not run: the kernel {name!r} {what}, so the notebook stays here with its variables."

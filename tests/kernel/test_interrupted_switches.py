@@ -12,8 +12,8 @@ from support.processes import children, eventually
 # The signal itself, in the one moment that a test outside would hardly ever hit.
 INTERRUPTED = """
 import signal
-from envmagic.switching.moving import _Notes
-from envmagic.switching.relay import Relay
+from envmagic.switching.by_relay import _Notes
+from envmagic.switching.relay.relay import Relay
 
 def before(owner, name):
     usual = getattr(owner, name)
@@ -67,7 +67,7 @@ def test_an_interrupt_in_the_midst_of_a_question_to_the_relay(switching: Any) ->
 
 LOST = """
 import signal
-from envmagic.switching.departure import Departure
+from envmagic.switching.relay.departure import Departure
 usual = Departure._reply
 def interrupted(*words):
     Departure._reply = usual

@@ -107,7 +107,7 @@ def test_what_is_asked_after_the_idle_of_a_cell_is_asked_of_the_next_kernel(swit
     kernel = switching()
     kernel.run(
         "import time\n"
-        "from envmagic.switching.relay import Relay\n"
+        "from envmagic.switching.relay.relay import Relay\n"
         "def slow(self, leaves=Relay.leaves):\n"
         "    time.sleep(1)\n"
         "    leaves(self)\n"

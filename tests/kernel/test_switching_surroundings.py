@@ -23,7 +23,7 @@ from support.notebooks import shown
 from support.processes import eventually, runs
 
 WHO = "import os; print(os.getpid())"
-SWEEP = "from envmagic.switching.child import sweep; sweep()"
+SWEEP = "from envmagic.switching.relay.child_process import sweep; sweep()"
 EVIL = "00000000-0000-0000-0000-000000000000"
 
 
@@ -215,7 +215,7 @@ def test_a_relay_that_gives_no_sign_of_life(switching: Any) -> None:
     """The cell ends; when the relay comes to itself, everything is where it was."""
     kernel = switching()
     kernel.run("x = 5\n%env use alpha")
-    kernel.run("y = 6\nfrom envmagic.switching import moving\nmoving._SILENCE = 0.5")
+    kernel.run("y = 6\nfrom envmagic.switching import by_relay as moving\nmoving._SILENCE = 0.5")
     stop = f"import os, signal\nos.kill({kernel.pid}, signal.SIGSTOP)"
 
     def wake() -> None:

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from envmagic.switching import wire
-from envmagic.switching.gate import keep_interrupt_handler
+from envmagic.switching.relay import wire
+from envmagic.switching.relay.ipykernel_gate import keep_interrupt_handler
 
 if TYPE_CHECKING:
-    from envmagic.switching.gate import Gate
-    from envmagic.switching.wire import Frames
+    from envmagic.switching.relay.ipykernel_gate import Gate
+    from envmagic.switching.relay.wire import Frames
 
 __all__ = ["Departure", "Left", "arrive"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from envmagic.switching.kernel import Seat
-    from envmagic.switching.wire import Frames
+    from envmagic.switching.relay.kernel import Seat
+    from envmagic.switching.relay.wire import Frames
 
 __all__ = ["Move"]
 

@@ -21,23 +21,23 @@ from typing import TYPE_CHECKING, Any
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.jupyter import connection, server_api
-from envmagic.switching import child, desk, ending, wire
-from envmagic.switching.child import Child, sweep
-from envmagic.switching.gate import error_output, gate_of
-from envmagic.switching.home_kernel import HomeSeat
-from envmagic.switching.kernel import Seat
-from envmagic.switching.line import Line, on_loop, run_on
-from envmagic.switching.named import spec_named, still_is
+from envmagic.switching.kernel_names import spec_named, still_is
 from envmagic.switching.refusal import refusal
-from envmagic.switching.seat import BehindSeat
-from envmagic.switching.setting import Setting
+from envmagic.switching.relay import child_process, exit_status, switch_requests, wire
+from envmagic.switching.relay.channel import Line, on_loop, run_on
+from envmagic.switching.relay.child_kernel import BehindSeat
+from envmagic.switching.relay.child_process import Child, sweep
+from envmagic.switching.relay.home_kernel import HomeSeat
+from envmagic.switching.relay.ipykernel_gate import error_output, gate_of
+from envmagic.switching.relay.kernel import Seat
+from envmagic.switching.relay.setting import Setting
 
 if TYPE_CHECKING:
     from envmagic.core.model import Kernel, Progress
-    from envmagic.switching.departure import Left
-    from envmagic.switching.gate import Gate
-    from envmagic.switching.move import Move
-    from envmagic.switching.wire import Frames
+    from envmagic.switching.relay.departure import Left
+    from envmagic.switching.relay.ipykernel_gate import Gate
+    from envmagic.switching.relay.move import Move
+    from envmagic.switching.relay.wire import Frames
 
 __all__ = ["Relay"]
 
@@ -82,7 +82,7 @@ class Relay:
         self.children: dict[str, BehindSeat] = {}
         self._going: set[BehindSeat] = set()
         """Those that are being ended."""
-        self.desk = desk.Desk(self)
+        self.desk = switch_requests.Desk(self)
         self._moving = False
         """What the kernel that is left has got is done, and no other has got anything."""
         self._refusal = ""
@@ -200,7 +200,10 @@ class Relay:
         await _at_most(5, source.all_said())
         seat: Seat = self.home
         for seat in (target, source, self.home):
-            if await _at_most(min(child.limit(), _ARRIVAL), seat.arrive(count)) and seat.alive:
+            if (
+                await _at_most(min(child_process.limit(), _ARRIVAL), seat.arrive(count))
+                and seat.alive
+            ):
                 break
         self.current, seat.used, self._moving = seat, True, False
         if move.travels:
@@ -385,7 +388,7 @@ class Relay:
         self._closing = True
         await asyncio.sleep(_LAST_WORDS)
         self._leave_nothing()
-        ending.end_with(code, self.loops["main"])
+        exit_status.end_with(code, self.loops["main"])
 
     def _leave_nothing(self) -> None:
         self._closing = True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from zmq.eventloop.zmqstream import ZMQStream
 
-    from envmagic.switching.wire import Frames
+    from envmagic.switching.relay.wire import Frames
 
 __all__ = ["Line", "on_loop", "pass_on", "run_on"]
 

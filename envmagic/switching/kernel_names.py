@@ -18,7 +18,7 @@ from envmagic.core.model import Asleep, Kernel
 from envmagic.jupyter import connection, server_api
 
 if TYPE_CHECKING:
-    from envmagic.switching.child import Child
+    from envmagic.switching.relay.child_process import Child
 
 __all__ = [
     "front_environment",

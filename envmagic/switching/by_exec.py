@@ -74,11 +74,11 @@ class Terminal:
 
 def _interpreter(kernel: Kernel, environment: Mapping[str, str]) -> str:
     """The kernel's program as a path, since `execve` searches none; as it is when there is none."""
-    from envmagic.switching import named
+    from envmagic.switching import kernel_names
 
     program = kernel.argv[0]
-    if named.is_bare(program):
-        program = named.near(kernel) or sys.executable
+    if kernel_names.is_bare(program):
+        program = kernel_names.near(kernel) or sys.executable
     return shutil.which(program, path=environment.get("PATH")) or program
 
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Asleep
-from envmagic.switching import wire
-from envmagic.switching.kernel import kernel_from
-from envmagic.switching.line import run_on
-from envmagic.switching.move import Move
+from envmagic.switching.relay import wire
+from envmagic.switching.relay.channel import run_on
+from envmagic.switching.relay.kernel import kernel_from
+from envmagic.switching.relay.move import Move
 
 if TYPE_CHECKING:
-    from envmagic.switching.kernel import Seat
-    from envmagic.switching.relay import Relay
-    from envmagic.switching.seat import BehindSeat
-    from envmagic.switching.wire import Frames
+    from envmagic.switching.relay.child_kernel import BehindSeat
+    from envmagic.switching.relay.kernel import Seat
+    from envmagic.switching.relay.relay import Relay
+    from envmagic.switching.relay.wire import Frames
 
 __all__ = ["Desk"]
 

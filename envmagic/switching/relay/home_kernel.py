@@ -11,17 +11,17 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from envmagic.switching import wire
-from envmagic.switching.child import memory_of
-from envmagic.switching.departure import arrive
-from envmagic.switching.gate import set_eventloop
-from envmagic.switching.kernel import _ARRIVE
-from envmagic.switching.line import on_loop
+from envmagic.switching.relay import wire
+from envmagic.switching.relay.channel import on_loop
+from envmagic.switching.relay.child_process import memory_of
+from envmagic.switching.relay.departure import arrive
+from envmagic.switching.relay.ipykernel_gate import set_eventloop
+from envmagic.switching.relay.kernel import _ARRIVE
 
 if TYPE_CHECKING:
     from envmagic.core.model import Kernel
-    from envmagic.switching.gate import Gate
-    from envmagic.switching.wire import Frames
+    from envmagic.switching.relay.ipykernel_gate import Gate
+    from envmagic.switching.relay.wire import Frames
 
 __all__ = ["HomeSeat"]
 

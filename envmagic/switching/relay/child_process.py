@@ -17,10 +17,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.jupyter.connection import RELAY
-from envmagic.switching import directory as directories
-from envmagic.switching import launch, wire
-from envmagic.switching.directory import sweep
-from envmagic.switching.setting import Setting
+from envmagic.switching.relay import launch, wire
+from envmagic.switching.relay import runtime_directory as directories
+from envmagic.switching.relay.runtime_directory import sweep
+from envmagic.switching.relay.setting import Setting
 from envmagic.system import process
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.switching import wire
+from envmagic.switching.relay import wire
 
 if TYPE_CHECKING:
     from envmagic.core.model import Kernel
-    from envmagic.switching.wire import Frames
+    from envmagic.switching.relay.wire import Frames
 
 __all__ = ["Seat", "kernel_from"]
 

@@ -16,10 +16,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from envmagic.switching import wire
+from envmagic.switching.relay import wire
 
 if TYPE_CHECKING:
-    from envmagic.switching.wire import Frames
+    from envmagic.switching.relay.wire import Frames
 
 __all__ = ["Gate", "error_output", "gate_of", "keep_interrupt_handler", "set_eventloop"]
 

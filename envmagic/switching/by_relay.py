@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Asleep, Kernel, Progress, Switched
 from envmagic.jupyter import connection
-from envmagic.switching import cell, label, wire
-from envmagic.switching.departure import Departure, Left
-from envmagic.switching.named import is_newer, kernel_named
+from envmagic.switching import rest_of_cell, restart_target
+from envmagic.switching.kernel_names import is_newer, kernel_named
+from envmagic.switching.relay import wire
+from envmagic.switching.relay.departure import Departure, Left
 from envmagic.switching.variables import variables
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from envmagic.switching.gate import Gate
-    from envmagic.switching.wire import Frames
+    from envmagic.switching.relay.ipykernel_gate import Gate
+    from envmagic.switching.relay.wire import Frames
 
 __all__ = ["FromBehind", "FromHome", "leave_cell", "relay_file"]
 
@@ -44,7 +45,7 @@ def leave_cell(shell: InteractiveShell) -> None:
     departure: Departure = shell._envmagic_departure
     departure.travels = True
     departure.shield()
-    cell.stop(shell)
+    rest_of_cell.stop(shell)
 
 
 @dataclass
@@ -56,20 +57,20 @@ class FromHome:
 
     def check(self) -> None:
         """Refuses where the cell cannot be left."""
-        cell.rest_of_cell(self.shell)
+        rest_of_cell.rest_of_cell(self.shell)
 
     def to(
         self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
     ) -> Switched:
         """See `model.Switch.to`; the move happens when the running cell ends."""
-        from envmagic.switching.move import Move
-        from envmagic.switching.relay import Relay
+        from envmagic.switching.relay.move import Move
+        from envmagic.switching.relay.relay import Relay
 
         relay = Relay.of(self.gate.kernel)
         assert relay is not None
         if relay.home.is_of(kernel):
             return Switched("already", kernel.name)
-        rest = cell.rest_of_cell(self.shell)
+        rest = rest_of_cell.rest_of_cell(self.shell)
         _cancel_previous(self.shell)
         names, here = variables(self.shell), relay.home.name
         target = relay.prepare(kernel, progress)
@@ -77,7 +78,7 @@ class FromHome:
 
         def stayed(stream: Any | None) -> None:
             relay.abandon(move)
-            label.take_back(told)
+            restart_target.take_back(told)
 
         departure = Departure(
             self.gate,
@@ -87,12 +88,12 @@ class FromHome:
             stayed=stayed,
             interrupted=move.interrupt,
         )
-        told = label.restart_in(kernel, keep_name=keep_saved_name, first=here)
+        told = restart_target.restart_in(kernel, keep_name=keep_saved_name, first=here)
         return _moved(self.shell, departure, kernel, here, 0 if drop else len(names), told)
 
     def asleep(self) -> list[Asleep]:
         """The kernels that sleep behind this one."""
-        from envmagic.switching.relay import Relay
+        from envmagic.switching.relay.relay import Relay
 
         relay = Relay._only
         return relay.desk.asleep() if relay is not None else []
@@ -122,13 +123,13 @@ class FromBehind:
                 "The relay in front of this kernel is of another version of envmagic.",
                 "Restart the kernel.",
             )
-        cell.rest_of_cell(self.shell)
+        rest_of_cell.rest_of_cell(self.shell)
 
     def to(
         self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
     ) -> Switched:
         """See `model.Switch.to`; the move happens when the running cell ends."""
-        rest = cell.rest_of_cell(self.shell)
+        rest = rest_of_cell.rest_of_cell(self.shell)
         _cancel_previous(self.shell)
         names = variables(self.shell)
         request = uuid.uuid4().hex
@@ -154,7 +155,9 @@ class FromBehind:
             interrupted=notes.interrupt,
         )
         here, first = str(self.relay.get("kernel", "")), str(self.relay.get("first", ""))
-        notes.told = told = label.restart_in(kernel, keep_name=keep_saved_name, first=first)
+        notes.told = told = restart_target.restart_in(
+            kernel, keep_name=keep_saved_name, first=first
+        )
         return _moved(self.shell, departure, kernel, here, 0 if drop else len(names), told)
 
     def asleep(self) -> list[Asleep]:
@@ -234,7 +237,7 @@ class _Notes:
     cancel: Callable[[], None]
     """Takes the request back, where there is no stream for a note."""
     stream: Any = None
-    told: label.Label = field(default_factory=label.Label)
+    told: restart_target.Label = field(default_factory=restart_target.Label)
     interrupted: bool = False
 
     def interrupt(self) -> None:
@@ -255,7 +258,7 @@ class _Notes:
             self.cancel()
         else:
             self._note("envmagic_stay", {"id": self.request})
-        label.take_back(self.told)
+        restart_target.take_back(self.told)
 
     def left(self, left: Left) -> None:
         """Everything up to the relay's mark goes back to it: it was queued behind the cell."""
@@ -319,12 +322,17 @@ def _cancel_previous(shell: Any) -> None:
     departure = getattr(shell, "_envmagic_departure", None)
     if departure is not None and departure.is_of_running_request:
         departure.cancel()
-        label.take_back(shell._envmagic_told)
+        restart_target.take_back(shell._envmagic_told)
     shell._envmagic_departure = None
 
 
 def _moved(
-    shell: Any, departure: Departure, kernel: Kernel, here: str, names: int, told: label.Label
+    shell: Any,
+    departure: Departure,
+    kernel: Kernel,
+    here: str,
+    names: int,
+    told: restart_target.Label,
 ) -> Switched:
     shell._envmagic_departure, shell._envmagic_told = departure, told
     noun, them = ("variable stays", "it") if names == 1 else ("variables stay", "them")

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from envmagic.core.model import Asleep, Kernel, Progress, Switched
 from envmagic.jupyter import connection
-from envmagic.switching.cell import Stopped
+from envmagic.switching.rest_of_cell import Stopped
 
 __all__ = ["Pick", "choose"]
 

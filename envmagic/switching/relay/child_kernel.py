@@ -11,15 +11,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from envmagic.switching import wire
-from envmagic.switching.child import Child
-from envmagic.switching.kernel import _ARRIVE, _is_for_relay
-from envmagic.switching.line import on_loop, pass_on, run_on
+from envmagic.switching.relay import wire
+from envmagic.switching.relay.channel import on_loop, pass_on, run_on
+from envmagic.switching.relay.child_process import Child
+from envmagic.switching.relay.kernel import _ARRIVE, _is_for_relay
 from envmagic.system import process
 
 if TYPE_CHECKING:
-    from envmagic.switching.relay import Relay
-    from envmagic.switching.wire import Frames
+    from envmagic.switching.relay.relay import Relay
+    from envmagic.switching.relay.wire import Frames
 
 __all__ = ["BehindSeat"]
 

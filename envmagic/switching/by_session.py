@@ -11,8 +11,8 @@ from typing import Any
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Asleep, Kernel, Progress, Switched
 from envmagic.jupyter import server_api
-from envmagic.switching import pick
-from envmagic.switching.cell import Stopped
+from envmagic.switching import by_hand
+from envmagic.switching.rest_of_cell import Stopped
 
 __all__ = ["Patch"]
 
@@ -40,7 +40,7 @@ class Patch:
             known = server_api.call(self.server, "api/kernelspecs")["kernelspecs"]
         except (OSError, ValueError, server_api.Refused) as error:
             raise EnvmagicError(
-                "cannot-switch", f"The server answered: {error}.", pick.choose(kernel)
+                "cannot-switch", f"The server answered: {error}.", by_hand.choose(kernel)
             ) from error
         if kernel.name not in known:
             raise EnvmagicError(
@@ -83,7 +83,9 @@ class Patch:
         except (OSError, ValueError, server_api.Refused) as error:
             _allow(self.shell)
             said = str(error).rstrip(".")
-            print(f"The notebook stays here: the server answered {said!r}. {pick.choose(kernel)}")
+            print(
+                f"The notebook stays here: the server answered {said!r}. {by_hand.choose(kernel)}"
+            )
 
 
 @dataclass

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.jupyter import activation
-from envmagic.switching import named
+from envmagic.switching import kernel_names
 from envmagic.system import process
 
 if TYPE_CHECKING:
     from envmagic.core.model import Kernel
-    from envmagic.switching.setting import Setting
+    from envmagic.switching.relay.setting import Setting
 
 __all__ = ["command", "environment"]
 
@@ -84,15 +84,15 @@ def _filled(kernel: Kernel, file: Path, setting: Setting) -> list[str]:
 def _interpreter(kernel: Kernel, setting: Setting, word: str) -> str:
     """The program of a kernel; a bare `python` is the one that the spec was installed with, or
     the front end's own."""
-    if not named.is_bare(word):
+    if not kernel_names.is_bare(word):
         return word
-    return named.near(kernel) or _front_python(kernel, setting)
+    return kernel_names.near(kernel) or _front_python(kernel, setting)
 
 
 def _front_python(kernel: Kernel, setting: Setting) -> str:
-    python = named.front_python(setting.relay["parent"])
+    python = kernel_names.front_python(setting.relay["parent"])
     argv = setting.first.get("argv") or ["python"]
-    if not python and named.is_bare(argv[0]):
+    if not python and kernel_names.is_bare(argv[0]):
         python = sys.executable  # the first kernel was started with it
     if not python:
         raise _unclear(kernel, "which Python Jupyter itself runs in")
@@ -129,7 +129,7 @@ def _before(first: Mapping[str, str], setting: Setting) -> dict[str, str]:
             made.pop(name, None)
             replaced.append(name)
     if replaced:
-        front = named.front_environment(setting.relay["parent"])
+        front = kernel_names.front_environment(setting.relay["parent"])
         kept = {*process.clean_environment(base=front), "PYTHONPATH"}
         made.update({name: front[name] for name in replaced if name in kept and name in front})
     return made

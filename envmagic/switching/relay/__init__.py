@@ -1,0 +1,1 @@
+"""The relay: one process in front, the kernels it passes messages to behind it."""
