@@ -13,9 +13,9 @@ from envmagic.core.errors import Problem, Severity
 __all__ = [
     "Asleep",
     "BackendName",
-    "Door",
     "EnvSpec",
     "Environment",
+    "Frontend",
     "Kernel",
     "Place",
     "Progress",
@@ -35,7 +35,7 @@ class BackendName(str, Enum):
     CONDA = "conda"
 
 
-class Door(str, Enum):
+class Frontend(str, Enum):
     """Where the words were said."""
 
     NOTEBOOK = "notebook"
@@ -182,7 +182,7 @@ class Switch(Protocol):
 class Place:
     """Where a verb was said: what "here" and "this notebook" mean."""
 
-    door: Door
+    door: Frontend
     directory: Path
     """Relative PATHs count from here: the notebook's directory, the kernel's start directory, or
     the terminal's working directory."""

@@ -25,7 +25,7 @@ from envmagic.environments import (
     payload,
 )
 from envmagic.environments.backends import installers
-from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.conda import discovery, mixed
 from envmagic.jupyter import kernelspecs
 from envmagic.system import locks, process
@@ -43,12 +43,12 @@ __all__ = [
 
 OLDEST_PYTHON = (3, 8)
 """The oldest Python that an ipykernel we can talk to runs on."""
-NOTHING = Wanted()
+NOTHING = InstallPlan()
 _RUNTIME = ("pip", "ipykernel")
 
 
 def make(
-    spec: EnvSpec, wanted: Wanted, progress: Progress, notes: list[str]
+    spec: EnvSpec, wanted: InstallPlan, progress: Progress, notes: list[str]
 ) -> tuple[Environment, Kernel]:
     """Make the environment `spec` with `wanted` in it and register it, whole or not at all.
 
@@ -92,7 +92,7 @@ def make(
 
 
 def make_ready(
-    environment: Environment, name: str, wanted: Wanted, progress: Progress
+    environment: Environment, name: str, wanted: InstallPlan, progress: Progress
 ) -> tuple[Kernel, list[str]]:
     """See that the existing `environment` can run a kernel, holds `wanted`, and is registered.
 
@@ -116,7 +116,7 @@ def make_ready(
         raise
 
 
-def install_checked(environment: Environment, wanted: Wanted, progress: Progress) -> list[str]:
+def install_checked(environment: Environment, wanted: InstallPlan, progress: Progress) -> list[str]:
     """Install `wanted` and see on the disk that it is whole, else put everything back.
 
     An installer that was once cut off leaves distributions that it later takes for whole; those
@@ -138,7 +138,7 @@ def install_checked(environment: Environment, wanted: Wanted, progress: Progress
     return notes
 
 
-def _filled(environment: Environment, wanted: Wanted, progress: Progress) -> list[str]:
+def _filled(environment: Environment, wanted: InstallPlan, progress: Progress) -> list[str]:
     """Install `wanted` into the new `environment`; what fails leaves it to be cleared away."""
     progress.step(f"Installing {_named(wanted)}")
     notes = backends.for_environment(environment).fill(environment, wanted, progress)
@@ -180,7 +180,7 @@ def put_back(environment: Environment, before: dict[str, str], progress: Progres
         if lost or hurt:
             names = (*lost, *hurt)
             lines = tuple(f"{name}=={before[name]}" for name in names)
-            backend.install(environment, Wanted(requirements=lines, reinstall=names), progress)
+            backend.install(environment, InstallPlan(requirements=lines, reinstall=names), progress)
 
 
 def take_out(environment: Environment, names: Sequence[str], progress: Progress) -> None:
@@ -204,12 +204,12 @@ def _broken_since(environment: Environment, before: dict[str, str]) -> list[str]
     return integrity.broken_distributions(environment, changed)
 
 
-def again(environment: Environment, names: Iterable[str]) -> Wanted:
+def again(environment: Environment, names: Iterable[str]) -> InstallPlan:
     """Installing distributions `names` once more in the versions that they look installed in."""
     there = inspection.distributions(environment)
     held = tuple(names)
     lines = tuple(f"{n}=={there[n][0]}" if n in there and there[n][0] else n for n in held)
-    return Wanted(requirements=lines, reinstall=held)
+    return InstallPlan(requirements=lines, reinstall=held)
 
 
 def changes(
@@ -250,7 +250,9 @@ def locked(prefix: Path) -> Iterator[clearing.Kept | None]:
         yield clearing.settle(prefix)
 
 
-def _fill(environment: Environment, wanted: Wanted, progress: Progress, notes: list[str]) -> None:
+def _fill(
+    environment: Environment, wanted: InstallPlan, progress: Progress, notes: list[str]
+) -> None:
     needed = _missing_runtime(environment)
     if not needed and not wanted:
         return
@@ -260,7 +262,7 @@ def _fill(environment: Environment, wanted: Wanted, progress: Progress, notes: l
             f"{name}=={version}"
             for name, (version, _) in inspection.distributions(environment).items()
         )
-        adopt = Wanted(requirements=tuple(needed), constraints=held, pip_only=True)
+        adopt = InstallPlan(requirements=tuple(needed), constraints=held, pip_only=True)
         try:
             notes += install_checked(environment, adopt, progress)
         except EnvmagicError as error:
@@ -326,7 +328,7 @@ def _register(environment: Environment, name: str, *, extension: bool = True) ->
     return kernelspecs.register(environment, chosen, extension=extension, uv=uv)
 
 
-def _with_runtime(environment: Environment, wanted: Wanted) -> Wanted:
+def _with_runtime(environment: Environment, wanted: InstallPlan) -> InstallPlan:
     return _joined(wanted, [*_RUNTIME, *payload.requirements_for(environment)])
 
 
@@ -345,11 +347,11 @@ def _interpreter(spec: EnvSpec, backend: BackendName) -> interpreters.Python:
     return python
 
 
-def _joined(wanted: Wanted, extra: Iterable[str]) -> Wanted:
+def _joined(wanted: InstallPlan, extra: Iterable[str]) -> InstallPlan:
     return replace(wanted, requirements=(*extra, *wanted.requirements))
 
 
-def _named(wanted: Wanted) -> str:
+def _named(wanted: InstallPlan) -> str:
     words = [*wanted.requirements, *(display.user_path(f) for f in wanted.files)]
     hidden = {_bare(r) for r in payload.REQUIRES} - {"ipykernel"}
     shown = list(dict.fromkeys(_bare(w) for w in words if _bare(w) not in hidden))

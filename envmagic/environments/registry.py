@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, WordsError
-from envmagic.core.model import Door, Environment, Kernel, Place
+from envmagic.core.model import Environment, Frontend, Kernel, Place
 from envmagic.core.schema import EnvironmentData
 from envmagic.environments import inspection, journal, ownership
 from envmagic.environments.backends.conda import discovery
@@ -49,7 +49,7 @@ def target(word: str | None, place: Place) -> Target:
             "is-a-notebook",
             f"{word!r} is a notebook.",
             here
-            if place.door is Door.TERMINAL
+            if place.door is Frontend.TERMINAL
             else "Leave it out: the notebook you type in is meant.",
             subject=word,
         )

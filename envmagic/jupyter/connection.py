@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["RELAY", "Front", "front", "kernel_name", "relay_of"]
+__all__ = ["RELAY", "Connection", "connection", "kernel_name", "relay_of"]
 
 
 RELAY = "ENVMAGIC_RELAY"
@@ -24,7 +24,7 @@ _KERNEL_FILE = re.compile(r"kernel-([0-9a-f-]{36})\.json")
 
 
 @dataclass(frozen=True)
-class Front:
+class Connection:
     """The connection that the front end made, also when this kernel is behind a relay."""
 
     connection_file: Path
@@ -38,7 +38,7 @@ class Front:
         return found.group(1) if found else None
 
 
-def front() -> Front | None:
+def connection() -> Connection | None:
     """The front end's connection; None when this process is no kernel."""
     module = sys.modules.get("ipykernel.kernelapp")
     application = getattr(module, "IPKernelApp", None)
@@ -48,12 +48,12 @@ def front() -> Front | None:
 
 
 @functools.cache  # whatever becomes of the variables and of the parent
-def _front_of(connection_file: Path) -> Front:
+def _front_of(connection_file: Path) -> Connection:
     relay = relay_of(connection_file)
     if relay is not None:
-        return Front(Path(relay["connection_file"]), relay["parent"])
+        return Connection(Path(relay["connection_file"]), relay["parent"])
     parent = os.environ.get("JPY_PARENT_PID", "")
-    return Front(connection_file, int(parent) if parent.isdigit() else os.getppid())
+    return Connection(connection_file, int(parent) if parent.isdigit() else os.getppid())
 
 
 @functools.cache
@@ -70,7 +70,7 @@ def relay_of(connection_file: Path) -> dict[str, Any] | None:
     return None
 
 
-def kernel_name(of: Front) -> str:
+def kernel_name(of: Connection) -> str:
     """The kernelspec the front end was told to start, as its connection file has it; else empty."""
     with contextlib.suppress(OSError, ValueError):
         return str(json.loads(of.connection_file.read_text("utf-8")).get("kernel_name") or "")

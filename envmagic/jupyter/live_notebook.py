@@ -15,7 +15,7 @@ from envmagic.jupyter import connection, server_api
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from envmagic.jupyter.connection import Front
+    from envmagic.jupyter.connection import Connection
     from envmagic.jupyter.server_api import Server, Session
 
 __all__ = ["Located", "find"]
@@ -71,7 +71,7 @@ def _holds(when: float, located: Located) -> bool:
 
 def _find(shell: InteractiveShell | None) -> Located:
     directory = _start_directory(shell)
-    front = connection.front()
+    front = connection.connection()
     told = shell.user_ns.get("__vsc_ipynb_file__") if shell is not None else None
     if isinstance(told, str) and told:
         return Located(Path(told).absolute(), "vscode", directory)
@@ -127,7 +127,7 @@ class _Command:
     directory: Path
 
 
-def _executor(front: Front) -> tuple[str, _Command] | None:
+def _executor(front: Connection) -> tuple[str, _Command] | None:
     """The program that runs the notebook, if the kernel's parent is one, and its command."""
     if front.parent is None or front.kernel_id is not None:
         return None

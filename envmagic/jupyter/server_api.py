@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from envmagic.jupyter.connection import Front
+from envmagic.jupyter.connection import Connection
 
 __all__ = ["Refused", "Server", "Session", "call", "servers", "session"]
 
@@ -62,7 +62,7 @@ class Refused(Exception):
         self.status = status
 
 
-def servers(of: Front) -> Iterator[Server]:
+def servers(of: Connection) -> Iterator[Server]:
     """The servers that may have started the kernel: its parent first, then the newest.
 
     They get this user's tokens and are believed, so only those are named that this user runs.
@@ -76,7 +76,7 @@ def servers(of: Front) -> Iterator[Server]:
                 yield server
 
 
-def session(of: Front) -> tuple[Server, Session] | None:
+def session(of: Connection) -> tuple[Server, Session] | None:
     """The server's session of this kernel; None without one, or when no server lets us ask.
 
     A notebook's session is preferred to that of a console on the same kernel.
@@ -180,7 +180,7 @@ def _server(info: dict[str, Any]) -> Server:
     )
 
 
-def _runtime_directories(of: Front) -> set[Path]:
+def _runtime_directories(of: Connection) -> set[Path]:
     directories = {of.connection_file.parent}
     with contextlib.suppress(ImportError):
         from jupyter_core.paths import jupyter_runtime_dir

@@ -8,7 +8,7 @@ from envmagic.core.model import Place, Progress, Report
 from envmagic.core.schema import CreateData
 from envmagic.core.verbs import AttachRequest
 from envmagic.environments import provisioning, registry
-from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.base import InstallPlan
 from envmagic.operations.handover import move, start_recording
 
 __all__ = ["attach"]
@@ -23,7 +23,7 @@ def attach(request: AttachRequest, place: Place, progress: Progress) -> Report:
     with provisioning.locked(at.prefix):
         environment = registry.environment_at(at.prefix)
         before = provisioning.versions(environment)
-        kernel, notes = provisioning.make_ready(environment, at.name, Wanted(), progress)
+        kernel, notes = provisioning.make_ready(environment, at.name, InstallPlan(), progress)
     data = CreateData(
         environment=registry.describe(environment, kernel, place),
         action="attached",

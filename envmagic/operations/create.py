@@ -10,9 +10,9 @@ from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import (
     BackendName,
-    Door,
     Environment,
     EnvSpec,
+    Frontend,
     Kernel,
     Place,
     Progress,
@@ -22,7 +22,7 @@ from envmagic.core.schema import CreateData
 from envmagic.core.verbs import CellRequest, CreateRequest
 from envmagic.environments import inspection, interpreters, provisioning, registry
 from envmagic.environments.backends import installers
-from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.conda import environment_file, mixed, specs
 from envmagic.environments.satisfaction import missing
 from envmagic.jupyter import kernelspecs
@@ -38,7 +38,9 @@ def create(request: CreateRequest, place: Place, progress: Progress) -> Report:
     """`create`: a new environment with its kernel; an existing one is reused or attached."""
     request = environment_yml.with_file(request, place)
     files, notes = _files(request, place)
-    wanted = Wanted(request.requirements, files, directory=place.directory, upgrade=request.upgrade)
+    wanted = InstallPlan(
+        request.requirements, files, directory=place.directory, upgrade=request.upgrade
+    )
     validation.check(wanted, conda=_for_conda(request, place))
     return _provide("create", request, wanted, place, progress, notes)
 
@@ -51,7 +53,7 @@ def cell(request: CellRequest, place: Place, progress: Progress) -> Report:
     for_conda = _for_conda(wish, place)
     asked = (*wish.requirements, *validation.body_lines(request.body, "the cell", conda=for_conda))
     files = tuple(validation.existing_file(f, place) for f in wish.files)
-    wanted = Wanted(asked, files, directory=place.directory, upgrade=wish.upgrade)
+    wanted = InstallPlan(asked, files, directory=place.directory, upgrade=wish.upgrade)
     validation.check(wanted, conda=for_conda)
     return _provide("%%env", wish, wanted, place, progress, [])
 
@@ -66,7 +68,7 @@ def _for_conda(request: CreateRequest, place: Place) -> bool:
 def _provide(
     verb: str,
     request: CreateRequest,
-    wanted: Wanted,
+    wanted: InstallPlan,
     place: Place,
     progress: Progress,
     notes: list[str],
@@ -137,7 +139,7 @@ def _files(request: CreateRequest, place: Place) -> tuple[tuple[Path, ...], list
         beside = for_conda
     elif not beside.is_file() or not validation.lines_of(beside):
         return (), []
-    of_notebook = place.notebook is not None or place.door is Door.NOTEBOOK
+    of_notebook = place.notebook is not None or place.door is Frontend.NOTEBOOK
     where = "beside the notebook" if of_notebook else "here"
     return (beside,), [f"Installed what {beside.name} {where} asks for."]
 
@@ -204,7 +206,7 @@ def _has_python(environment: Environment, wanted: str) -> bool:
 
 
 def _renew(
-    environment: Environment, name: str, wanted: Wanted, progress: Progress, notes: list[str]
+    environment: Environment, name: str, wanted: InstallPlan, progress: Progress, notes: list[str]
 ) -> Kernel:
     """Install what is missing and see that the kernel is registered."""
     if not environment.owned:
@@ -216,7 +218,7 @@ def _renew(
     return kernel
 
 
-def _lacking(environment: Environment, wanted: Wanted) -> Wanted:
+def _lacking(environment: Environment, wanted: InstallPlan) -> InstallPlan:
     """`wanted` without the requirements that are satisfied; files are left to the installer."""
     if wanted.upgrade:
         return wanted

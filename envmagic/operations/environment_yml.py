@@ -9,7 +9,7 @@ from envmagic.core import display
 from envmagic.core.errors import Problem, Severity, WordsError
 from envmagic.core.model import BackendName, Environment, Place
 from envmagic.core.verbs import CreateRequest
-from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.conda import environment_file, specs
 
 __all__ = ["files_beside", "pins", "with_file"]
@@ -51,7 +51,7 @@ def _file_of(request: CreateRequest, place: Place) -> Path | None:
     return beside if chosen and usable else None
 
 
-def pins(place: Place, wanted: Wanted) -> tuple[Wanted, list[Problem]]:
+def pins(place: Place, wanted: InstallPlan) -> tuple[InstallPlan, list[Problem]]:
     """`wanted` held to the versions in the `environment.yml` beside the notebook.
 
     One that contradicts what is asked for now is dropped, with a warning.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envmagic.core.errors import Problem
-from envmagic.core.model import BackendName, Door, Environment, Kernel, Place, Progress
+from envmagic.core.model import BackendName, Environment, Frontend, Kernel, Place, Progress
 from envmagic.core.schema import RecordData, SwitchData
 from envmagic.environments import registry
 
@@ -69,6 +69,6 @@ def recorded_state(place: Place) -> RecordData | None:
     from envmagic.operations.record import FILE
     from envmagic.record.of_notebook import state_of
 
-    if place.notebook is None and place.door is Door.NOTEBOOK:
+    if place.notebook is None and place.door is Frontend.NOTEBOOK:
         return None
     return state_of(place.notebook or place.directory / FILE)

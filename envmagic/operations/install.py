@@ -12,7 +12,7 @@ from envmagic.core.model import BackendName, Environment, Place, Progress, Repor
 from envmagic.core.schema import InstallData
 from envmagic.core.verbs import InstallRequest, SyncRequest, UninstallRequest
 from envmagic.environments import inspection, provisioning, registry
-from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.conda import mixed
 from envmagic.environments.satisfaction import closure
 from envmagic.jupyter import kernelspecs
@@ -29,7 +29,9 @@ def install(request: InstallRequest, place: Place, progress: Progress) -> Report
     if not request.requirements and not request.files:
         raise WordsError("nothing-named", "Nothing to install was named.", "%env install pandas")
     files = tuple(validation.existing_file(f, place) for f in request.files)
-    wanted = Wanted(request.requirements, files, directory=place.directory, upgrade=request.upgrade)
+    wanted = InstallPlan(
+        request.requirements, files, directory=place.directory, upgrade=request.upgrade
+    )
     environment = _environment(place)
     validation.check(wanted, conda=environment.backend is BackendName.CONDA)
 
@@ -78,7 +80,7 @@ def sync(request: SyncRequest, place: Place, progress: Progress) -> Report:
     """Install what the files beside the notebook ask for and the environment lacks."""
     environment = _environment(place)
     files = _beside(place, environment)
-    wanted = Wanted(files=files, directory=place.directory)
+    wanted = InstallPlan(files=files, directory=place.directory)
     validation.check(wanted, conda=environment.backend is BackendName.CONDA)
 
     def work() -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from envmagic.core import names
 from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
-from envmagic.core.model import Door, Kernel, Place, Progress, Report
+from envmagic.core.model import Frontend, Kernel, Place, Progress, Report
 from envmagic.core.schema import EnvironmentData, KernelData, ListData, SleepingData, StatusData
 from envmagic.core.verbs import ListRequest, StatusRequest
 from envmagic.environments import inspection, registry, sizes
@@ -54,7 +54,7 @@ def _is_own_spec(kernel: Kernel, environments: list[EnvironmentData]) -> bool:
 
 def status(request: StatusRequest, place: Place, progress: Progress) -> Report:
     """`status`: this notebook, its kernel, its environment and its record."""
-    if place.door is Door.TERMINAL and place.prefix is None and place.notebook is None:
+    if place.door is Frontend.TERMINAL and place.prefix is None and place.notebook is None:
         raise WordsError(
             "no-environment",
             "No environment was named and there is no .venv here.",

@@ -11,11 +11,11 @@ from envmagic.core.errors import Problem, Severity
 from envmagic.core.model import (
     Place,
 )
-from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.base import InstallPlan
 from envmagic.operations import validation
 
 
-def constrained(wanted: Wanted, place: Place) -> tuple[Wanted, list[Problem]]:
+def constrained(wanted: InstallPlan, place: Place) -> tuple[InstallPlan, list[Problem]]:
     """`wanted` held to the pins recorded beside the notebook, and a warning for each that cannot.
 
     `-U` ignores the pins, and a pin that contradicts what is asked for now is dropped.

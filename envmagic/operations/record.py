@@ -13,13 +13,13 @@ from envmagic.core.errors import EnvmagicError, Problem, WordsError
 from envmagic.core.model import Place, Progress, Report
 from envmagic.core.verbs import RecordRequest
 from envmagic.record import name_overrides, selection, unconfirmed
-from envmagic.record.environments import Installations
+from envmagic.record.environments import NotebookEnvironments
 from envmagic.record.merge import read, recorded, refused
 from envmagic.record.need import Needs, Sources
 from envmagic.record.needs import needs_of
 from envmagic.record.of_notebook import _listed, sources_for
 from envmagic.record.parallel import scanned
-from envmagic.record.result import FILE, Asked, Outcome, data_of
+from envmagic.record.result import FILE, Outcome, RecordOptions, data_of
 from envmagic.requirements import Pin, RequirementsFile
 
 __all__ = ["FILE", "record"]
@@ -46,7 +46,7 @@ def record(request: RecordRequest, place: Place, progress: Progress) -> Report:
     if request.to is not None and not request.paths and place.notebook is None:
         place = _of_session(place)
     chosen = selection.choose(request.paths, place)
-    installations = Installations.chosen(request.env, place)
+    installations = NotebookEnvironments.chosen(request.env, place)
     groups = _grouped(chosen, asked)
     if len(chosen.notebooks) > 1:
         progress.step(f"reading {len(chosen.notebooks)} notebooks")
@@ -77,14 +77,14 @@ def record(request: RecordRequest, place: Place, progress: Progress) -> Report:
 
 def _of_session(place: Place) -> Place:
     """`place` with a name for the notebook that cannot be told; the cells that ran are known."""
-    from envmagic.core.model import Door
+    from envmagic.core.model import Frontend
 
-    if place.door is not Door.NOTEBOOK:
+    if place.door is not Frontend.NOTEBOOK:
         return place
     return replace(place, notebook=place.directory / SESSION)
 
 
-def _grouped(chosen: selection.Chosen, asked: Asked) -> dict[Path | None, list[Path]]:
+def _grouped(chosen: selection.Chosen, asked: RecordOptions) -> dict[Path | None, list[Path]]:
     """The notebooks by the file that they are recorded in."""
     groups: dict[Path | None, list[Path]] = {}
     for path in chosen.notebooks:
@@ -94,7 +94,7 @@ def _grouped(chosen: selection.Chosen, asked: Asked) -> dict[Path | None, list[P
     return groups
 
 
-def _target(notebook: Path, asked: Asked) -> Path | None:
+def _target(notebook: Path, asked: RecordOptions) -> Path | None:
     return None if asked.print else asked.file or notebook.parent / FILE
 
 
@@ -117,12 +117,12 @@ def _ask_online(found: dict[Path, Needs | Problem]) -> list[Problem]:
     from envmagic.record import index_lookup
 
     read = {path: needs for path, needs in found.items() if isinstance(needs, Needs)}
-    answered, problems = index_lookup.asked(list(read.values()))
+    answered, problems = index_lookup.resolve_online(list(read.values()))
     found.update(zip(read, answered, strict=True))
     return problems
 
 
-def _understood(request: RecordRequest, place: Place) -> Asked:
+def _understood(request: RecordRequest, place: Place) -> RecordOptions:
     if request.pin is not None and request.pin not in {p.value for p in Pin}:
         raise WordsError(
             "bad-pin",
@@ -137,7 +137,7 @@ def _understood(request: RecordRequest, place: Place) -> Asked:
             file = file / FILE
         _refuse_others(file)
     pin = Pin(request.pin) if request.pin else None
-    return Asked(pin, request.state, request.check, file, to_screen)
+    return RecordOptions(pin, request.state, request.check, file, to_screen)
 
 
 def _refuse_others(file: Path) -> None:
@@ -163,9 +163,9 @@ def _is_other_text(file: Path) -> bool:
 def _scanned(
     paths: Sequence[Path],
     kept: Mapping[Path | None, RequirementsFile],
-    asked: Asked,
+    asked: RecordOptions,
     place: Place,
-    installations: Installations,
+    installations: NotebookEnvironments,
 ) -> dict[Path, Needs | Problem]:
     if len(paths) == 1:
         target = kept[_target(paths[0], asked)]
@@ -180,7 +180,7 @@ def _scanned(
     return scanned(paths, sources)
 
 
-def _report(outcomes: Sequence[Outcome], asked: Asked, more: Sequence[Problem]) -> Report:
+def _report(outcomes: Sequence[Outcome], asked: RecordOptions, more: Sequence[Problem]) -> Report:
     problems = [p for outcome in outcomes for p in outcome.problems]
     changed = any(outcome.changed for outcome in outcomes)
     data = data_of(outcomes, asked)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Problem, Severity
-from envmagic.core.model import Door, Kernel, Place, Progress, Report, Switch
+from envmagic.core.model import Frontend, Kernel, Place, Progress, Report, Switch
 from envmagic.core.schema import RemoveData
 from envmagic.core.verbs import RemoveRequest
 from envmagic.environments import clearing, inspection, journal, ownership, provisioning, registry
@@ -95,14 +95,14 @@ def _plan_problems(prefix: Path, kernel: Kernel | None, *, deletes: bool) -> tup
 def _refuse_running(prefix: Path, kernel: Kernel | None, place: Place, *, deletes: bool) -> None:
     """A kernel that runs in `prefix` would lose the files, or the spec it restarts from."""
     here = registry.is_this_process(prefix)
-    if here and deletes and place.door is Door.TERMINAL:
+    if here and deletes and place.door is Frontend.TERMINAL:
         raise EnvmagicError(
             "in-use",
             f"This command itself runs from {display.user_path(prefix)}.",
             "Use the envmagic of another environment.",
             subject=str(prefix),
         )
-    if here and place.door is Door.NOTEBOOK:
+    if here and place.door is Frontend.NOTEBOOK:
         raise EnvmagicError(
             "in-use",
             "This notebook runs there.",

@@ -11,7 +11,7 @@ from envmagic import requirements
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import Place
-from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.conda import environment_file, specs
 
 __all__ = ["body_lines", "check", "existing_file", "lines_of", "requirement"]
@@ -22,7 +22,7 @@ _OPTIONS = re.compile(
 )
 
 
-def check(wanted: Wanted, *, conda: bool = False) -> None:
+def check(wanted: InstallPlan, *, conda: bool = False) -> None:
     """Refuse malformed requirement lines, and options that would install elsewhere.
 
     `conda`: they are for a conda environment and may be written as conda does.

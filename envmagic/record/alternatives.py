@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from envmagic.distributions import Evidence, known
-from envmagic.record.held import Context
+from envmagic.record.held import RecordContext
 from envmagic.record.need import Need, Needs
 
 __all__ = ["agreed"]
 
 
-def agreed(needs: Needs, context: Context) -> Needs:
+def agreed(needs: Needs, context: RecordContext) -> Needs:
     """`needs` with one distribution for each module, where several hold it.
 
     In the environment that is what is installed, whatever the notebook's install lines say; without

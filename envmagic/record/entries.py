@@ -15,7 +15,7 @@ from envmagic.core.errors import Problem, Severity
 from envmagic.distributions import Distribution, Index
 from envmagic.imports import Where
 from envmagic.imports.follow import tree_of
-from envmagic.record.held import Context, name_of
+from envmagic.record.held import RecordContext, name_of
 from envmagic.record.name_overrides import quoted_key
 from envmagic.record.need import Need, Needs
 from envmagic.requirements import Entry, Kind, Mention, Pin
@@ -28,7 +28,9 @@ __all__ = ["entries_of", "lines_of", "site_name", "text_of"]
 _EXTRAS = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\s*\[[^\]]*\])?")
 
 
-def entries_of(needs: Needs, context: Context) -> tuple[list[Entry], dict[str, str], list[Problem]]:
+def entries_of(
+    needs: Needs, context: RecordContext
+) -> tuple[list[Entry], dict[str, str], list[Problem]]:
     """The entries for a notebook, the line of each need by its name, and warnings: `unresolved`,
     `record-conflict`."""
     entries: list[Entry] = []
@@ -70,7 +72,7 @@ def text_of(need: Need, index: Index | None, pin: Pin, directory: Path | None = 
     return base + (pin.specifier(installed.version) or need.specifier) + marker
 
 
-def _entry(need: Need, context: Context, problems: list[Problem]) -> Entry:
+def _entry(need: Need, context: RecordContext, problems: list[Problem]) -> Entry:
     mention = Mention(context.notebook, installed=not need.imported)
     held = context.held.requirement(need.name)
     there = context.index is not None and need.name in context.index.distributions
@@ -86,7 +88,9 @@ def _entry(need: Need, context: Context, problems: list[Problem]) -> Entry:
     return Entry(Kind.REQUIREMENT, text, (mention,))
 
 
-def _kept(text: str, held: Entry, need: Need, context: Context, problems: list[Problem]) -> str:
+def _kept(
+    text: str, held: Entry, need: Need, context: RecordContext, problems: list[Problem]
+) -> str:
     """`text`, or the line that the block has, where that one has to stay."""
     installed = context.index.distributions.get(need.name) if context.index else None
     if installed is None and held.text.startswith("-e "):
@@ -148,7 +152,7 @@ def _with_extras(text: str, has: Collection[str], more: Collection[str]) -> str:
 
 
 def _staying(
-    entries: list[Entry], context: Context, removed: frozenset[str], *, unknown: bool
+    entries: list[Entry], context: RecordContext, removed: frozenset[str], *, unknown: bool
 ) -> list[Entry]:
     """Entries of this notebook that nothing in it explains and that stay all the same.
 

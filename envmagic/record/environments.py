@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.core.model import Door, Environment, Place
+from envmagic.core.model import Environment, Frontend, Place
 from envmagic.distributions import Index, index_of
 from envmagic.environments.registry import environment_of
 
-__all__ = ["Installations", "Installed"]
+__all__ = ["InstalledIndex", "NotebookEnvironments"]
 
 _CELL = re.compile(r"\s*%%env(?:magic)?[ \t]+([^\s=-][^\s=]*)")
 
 
 @dataclass(frozen=True)
-class Installed:
+class InstalledIndex:
     """What is installed in one environment."""
 
     index: Index
@@ -29,25 +29,25 @@ class Installed:
     prefix: Path | None = None
 
     @classmethod
-    def of(cls, environment: Environment) -> Installed:
+    def of(cls, environment: Environment) -> InstalledIndex:
         """That of `environment`."""
         index = index_of(environment.site_packages, environment.prefix)
         return cls(index, environment.short_version, environment.prefix)
 
     @classmethod
-    def here(cls) -> Installed:
+    def here(cls) -> InstalledIndex:
         """That of this very process, whether or not it runs in an environment."""
         places = [Path(p) for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         return cls(index_of(places, Path(sys.prefix)), version, Path(sys.prefix))
 
 
-class Installations:
+class NotebookEnvironments:
     """Which environment each notebook runs in: one for all, or by its kernel's name."""
 
     def __init__(
         self,
-        known: Mapping[Path | None, Installed | None],
+        known: Mapping[Path | None, InstalledIndex | None],
         *,
         search: bool = False,
         live: bool = False,
@@ -55,10 +55,10 @@ class Installations:
         self._known = dict(known)
         self._search = search
         self._live = live  # an unknown environment may well be this one
-        self._prefixes: dict[Path, Installed | None] = {}
+        self._prefixes: dict[Path, InstalledIndex | None] = {}
 
     @classmethod
-    def chosen(cls, word: str | None, place: Place) -> Installations:
+    def chosen(cls, word: str | None, place: Place) -> NotebookEnvironments:
         """As `--env` says: `none`, a NAME or a PREFIX; without it, each notebook's own."""
         if word == "none":
             return cls({None: None})
@@ -66,13 +66,13 @@ class Installations:
             from envmagic.environments import registry
 
             prefix = registry.existing(word, place).prefix
-            return cls({None: Installed.of(registry.environment_at(prefix))})
-        own: dict[Path | None, Installed | None] = {}
-        if place.door is Door.NOTEBOOK:
-            own[place.notebook] = Installed.here()
-        return cls(own, search=True, live=place.door is Door.NOTEBOOK)
+            return cls({None: InstalledIndex.of(registry.environment_at(prefix))})
+        own: dict[Path | None, InstalledIndex | None] = {}
+        if place.door is Frontend.NOTEBOOK:
+            own[place.notebook] = InstalledIndex.here()
+        return cls(own, search=True, live=place.door is Frontend.NOTEBOOK)
 
-    def of(self, notebook: Path, kernel: str | None = None) -> Installed | None:
+    def of(self, notebook: Path, kernel: str | None = None) -> InstalledIndex | None:
         """What is installed where `notebook` runs; `kernel` is its kernel's name, if known."""
         if notebook in self._known:
             return self._known[notebook]
@@ -84,7 +84,7 @@ class Installations:
         return self._known[notebook]
 
     @classmethod
-    def live(cls, place: Place, here: Installed) -> Installations:
+    def live(cls, place: Place, here: InstalledIndex) -> NotebookEnvironments:
         """The notebook at `place` runs in `here`; others in what they say."""
         return cls({place.notebook: here}, search=True, live=True)
 
@@ -103,10 +103,10 @@ class Installations:
     def kernel_prefix(self, notebook: Path, place: Place) -> Path | None:
         """Where `notebook` runs, if it is its own kernel that asks and no other environment was
         named."""
-        asks_itself = self._live and place.door is Door.NOTEBOOK and notebook == place.notebook
+        asks_itself = self._live and place.door is Frontend.NOTEBOOK and notebook == place.notebook
         return self.prefix_of(notebook) if asks_itself else None
 
-    def _declared(self, notebook: Path) -> Installed | None:
+    def _declared(self, notebook: Path) -> InstalledIndex | None:
         if notebook not in self._known and self._search:
             named = _named_in(notebook)
             if named is not None:
@@ -118,7 +118,7 @@ class Installations:
         installed = self.of(notebook, kernel or "")
         return installed.index if installed is not None else None
 
-    def _at(self, prefix: Path | None) -> Installed | None:
+    def _at(self, prefix: Path | None) -> InstalledIndex | None:
         if prefix is None:
             return None
         real = Path(os.path.realpath(prefix))
@@ -127,16 +127,16 @@ class Installations:
         return self._prefixes[real]
 
 
-def _inspected(prefix: Path) -> Installed | None:
+def _inspected(prefix: Path) -> InstalledIndex | None:
     from envmagic.environments import registry
 
     try:
-        return Installed.of(registry.environment_at(prefix))
+        return InstalledIndex.of(registry.environment_at(prefix))
     except EnvmagicError:
         return None  # gone or broken: `doctor` says so
 
 
-def _same(one: Installed, other: Installed) -> bool:
+def _same(one: InstalledIndex, other: InstalledIndex) -> bool:
     if one.prefix is None or other.prefix is None:
         return False
     return os.path.realpath(one.prefix) == os.path.realpath(other.prefix)
@@ -151,7 +151,7 @@ def _named_in(notebook: Path) -> Path | None:
         found = [m[1] for c in notebook_file.read(notebook).cells if (m := _CELL.match(c.source))]
         if not found:
             return None
-        return registry.existing(found[-1], Place(Door.NOTEBOOK, notebook.parent)).prefix
+        return registry.existing(found[-1], Place(Frontend.NOTEBOOK, notebook.parent)).prefix
     except EnvmagicError:
         return None
 

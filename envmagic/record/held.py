@@ -14,18 +14,18 @@ from envmagic.requirements import Block, Entry, Kind, Pin, RequirementLine
 if TYPE_CHECKING:
     pass
 
-__all__ = ["Context", "Held"]
+__all__ = ["RecordContext", "RecordedEntries"]
 
 
 @dataclass(frozen=True)
-class Context:
+class RecordContext:
     """The file that is written, as far as an entry depends on it."""
 
     notebook: str
     """Path of the notebook from the file's directory, with `/`."""
     directory: Path
     """The file's."""
-    held: Held
+    held: RecordedEntries
     """What the block has."""
     pin: Pin
     index: Index | None
@@ -41,7 +41,7 @@ class Context:
     """Nothing that the notebook has in the block leaves it."""
 
 
-class Held:
+class RecordedEntries:
     """The entries of a block by name, notebook and module; new ones are added as they come."""
 
     def __init__(

@@ -11,13 +11,13 @@ from envmagic.environments.backends import installers
 from envmagic.record.need import Need, Needs
 from envmagic.system import process
 
-__all__ = ["asked"]
+__all__ = ["resolve_online"]
 
 _MOST = 50  # names; each is a request
 _SECONDS = 60.0
 
 
-def asked(found: Sequence[Needs]) -> tuple[list[Needs], list[Problem]]:
+def resolve_online(found: Sequence[Needs]) -> tuple[list[Needs], list[Problem]]:
     """`found` with unresolved imports answered by distributions that the index has, and a warning
     for each: that a name exists does not say that it is what the notebook means.
 

@@ -15,11 +15,11 @@ from envmagic.core.model import Place
 from envmagic.core.schema import RecordedNotebook
 from envmagic.record.alternatives import agreed
 from envmagic.record.entries import entries_of, lines_of
-from envmagic.record.environments import Installations
-from envmagic.record.held import Context, Held
+from envmagic.record.environments import NotebookEnvironments
+from envmagic.record.held import RecordContext, RecordedEntries
 from envmagic.record.need import Needs
 from envmagic.record.report_data import notebook_data
-from envmagic.record.result import FILE, Asked, Outcome
+from envmagic.record.result import FILE, Outcome, RecordOptions
 from envmagic.record.succession import Succession, succession
 from envmagic.record.user_lines import OwnLines, own_lines
 from envmagic.requirements import Block, Entry, Kind, RequirementsFile
@@ -47,9 +47,9 @@ def recorded(
     path: Path | None,
     group: Sequence[Path],
     found: Mapping[Path, Needs | Problem],
-    asked: Asked,
+    asked: RecordOptions,
     place: Place,
-    installations: Installations,
+    installations: NotebookEnvironments,
 ) -> Outcome:
     """Record the notebooks of `group` into `path`, or with `--check` compare it.
 
@@ -80,9 +80,9 @@ def _merged(
     path: Path | None,
     group: Sequence[Path],
     found: Mapping[Path, Needs | Problem],
-    asked: Asked,
+    asked: RecordOptions,
     place: Place,
-    installations: Installations,
+    installations: NotebookEnvironments,
 ) -> tuple[Outcome, RequirementsFile]:
     """The block as it should be, and the file as it is now."""
     file = read(path)
@@ -99,9 +99,9 @@ def _merged_into(
     path: Path | None,
     group: Sequence[Path],
     found: Mapping[Path, Needs | Problem],
-    asked: Asked,
+    asked: RecordOptions,
     place: Place,
-    installations: Installations,
+    installations: NotebookEnvironments,
 ) -> Outcome:
     directory = path.parent if path is not None else place.directory
     users = own_lines(file)
@@ -121,7 +121,7 @@ def _merged_into(
         name = _relative(notebook, directory)
         installed = installations.of(notebook, needs.kernel)
         own = users.of(installed.index if installed else None)
-        context = Context(
+        context = RecordContext(
             name,
             directory,
             held,
@@ -159,7 +159,7 @@ class _Base:
 
     block: Block
     """With the state that is asked for, and without the old names of notebooks."""
-    held: Held
+    held: RecordedEntries
     succession: Succession
     conda: CondaFile | None
     """`environment.yml` beside, its block like `block`."""
@@ -169,7 +169,7 @@ def _base(
     file: RequirementsFile,
     group: Sequence[Path],
     found: Mapping[Path, Needs | Problem],
-    asked: Asked,
+    asked: RecordOptions,
     place: Place,
     directory: Path,
     users: OwnLines,
@@ -189,7 +189,7 @@ def _base(
     if beside is not None and beside.block is not None:
         beside = replace(beside, block=became.of(beside.block).restyled(pin, exact="="))
     block = replace(became.of(block).restyled(pin), recording=recording)
-    held = Held(block, directory, became.waiting | became.lost, file.doubtful)
+    held = RecordedEntries(block, directory, became.waiting | became.lost, file.doubtful)
     return _Base(block, held, became, beside)
 
 
@@ -197,8 +197,8 @@ def _parted(
     entries: list[Entry],
     warnings: list[Problem],
     needs: Needs,
-    context: Context,
-    asked: Asked,
+    context: RecordContext,
+    asked: RecordOptions,
     beside: CondaFile | None,
 ) -> tuple[list[Entry], partition.Part | None, list[Problem]]:
     """The entries for pip, conda's part, and what is to be said, where conda has to do with it."""
@@ -232,7 +232,7 @@ def _outcome(
     file: RequirementsFile,
     path: Path | None,
     block: Block,
-    asked: Asked,
+    asked: RecordOptions,
     data: list[RecordedNotebook],
     problems: list[Problem],
 ) -> Outcome:
@@ -250,7 +250,11 @@ def _outcome(
 
 
 def _with_conda(
-    outcome: Outcome, path: Path, asked: Asked, place: Place, installations: Installations
+    outcome: Outcome,
+    path: Path,
+    asked: RecordOptions,
+    place: Place,
+    installations: NotebookEnvironments,
 ) -> Outcome:
     """`outcome` with what became of `environment.yml`, which lists what conda installs."""
     directory = path.parent

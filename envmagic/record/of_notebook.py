@@ -11,11 +11,11 @@ from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import Environment, Place
 from envmagic.core.schema import RecordData
 from envmagic.record.entries import lines_of
-from envmagic.record.environments import Installations, Installed
+from envmagic.record.environments import InstalledIndex, NotebookEnvironments
 from envmagic.record.merge import read, recorded
 from envmagic.record.need import Sources
 from envmagic.record.needs import needs_of
-from envmagic.record.result import FILE, Asked, Outcome, data_of
+from envmagic.record.result import FILE, Outcome, RecordOptions, data_of
 from envmagic.record.user_lines import names_in, own_lines
 from envmagic.requirements import Kind, RequirementsFile
 
@@ -38,8 +38,8 @@ def record_notebook(
     if place.notebook is None or place.executing:
         return None, (), False
     try:
-        asked = Asked(state=None if _is_off(place.notebook) else "on")
-        installations = Installations.live(place, Installed.of(environment))
+        asked = RecordOptions(state=None if _is_off(place.notebook) else "on")
+        installations = NotebookEnvironments.live(place, InstalledIndex.of(environment))
         outcome = _live(place, installations, asked, installed, removed)
     except EnvmagicError as error:
         return None, (replace(error.problem, severity=Severity.WARNING),), False
@@ -57,16 +57,16 @@ def keep(place: Place) -> tuple[Problem, ...]:
         file = requirements.read(place.notebook.parent / FILE)
         if file.block is None or not file.block.recording:
             return ()
-        installations = Installations.live(place, Installed.here())
-        return tuple(_live(place, installations, Asked()).problems)
+        installations = NotebookEnvironments.live(place, InstalledIndex.here())
+        return tuple(_live(place, installations, RecordOptions()).problems)
     except EnvmagicError as error:
         return (error.problem,)
 
 
 def _live(
     place: Place,
-    installations: Installations,
-    asked: Asked,
+    installations: NotebookEnvironments,
+    asked: RecordOptions,
     installed: Sequence[str] = (),
     removed: Sequence[str] = (),
 ) -> Outcome:
@@ -103,7 +103,7 @@ def sources_for(
     path: Path,
     file: RequirementsFile,
     place: Place,
-    installations: Installations,
+    installations: NotebookEnvironments,
     listed: frozenset[str] | None = None,
 ) -> Sources:
     """What is known of the notebook `path`; `listed` are the names in `file`, where they are known

@@ -18,14 +18,14 @@ from collections.abc import Iterable
 
 from envmagic.core.schema import RecordData
 
-__all__ = ["FILE", "Asked", "Outcome"]
+__all__ = ["FILE", "Outcome", "RecordOptions"]
 
 
 FILE = "requirements.txt"
 
 
 @dataclass(frozen=True)
-class Asked:
+class RecordOptions:
     """A `record` with its words understood."""
 
     pin: Pin | None = None
@@ -65,7 +65,7 @@ class Outcome:
     """False: there is nothing to write, or nothing could be written."""
 
 
-def data_of(outcomes: Sequence[Outcome], asked: Asked) -> RecordData:
+def data_of(outcomes: Sequence[Outcome], asked: RecordOptions) -> RecordData:
     """Of several files those are named that there are; nothing is said of the others' lines."""
     of_files = [o for o in outcomes if o.file is not None]
     first = of_files[0] if len(of_files) == 1 else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from envmagic.core.display import user_path
 from envmagic.core.errors import EnvmagicError, Problem, WordsError
-from envmagic.core.model import Door, Place
+from envmagic.core.model import Frontend, Place
 from envmagic.record.notebook_files import RECORDS, below
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def choose(words: tuple[str, ...], place: Place) -> Chosen:
     """
     if not words and place.notebook is not None:
         return Chosen({place.notebook: None})
-    if not words and place.door is Door.NOTEBOOK:
+    if not words and place.door is Frontend.NOTEBOOK:
         raise EnvmagicError(
             "no-notebook",
             "Which notebook this is cannot be told, so it has no record.",

@@ -80,6 +80,6 @@ def _by_server(shell: InteractiveShell) -> Switch:
     from envmagic.jupyter import connection, server_api
     from envmagic.switching.by_session import Patch
 
-    front = connection.front()
+    front = connection.connection()
     found = server_api.session(front) if front is not None else None
     return Patch(shell, *found) if found is not None else Pick(shell)

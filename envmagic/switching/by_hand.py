@@ -34,7 +34,7 @@ class Pick:
         self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
     ) -> Switched:
         """Return the one line that says which kernel to choose; the cell ends behind it."""
-        front = connection.front()
+        front = connection.connection()
         if front is not None and connection.kernel_name(front) == kernel.name:
             return Switched("already", kernel.name)
         self.shell._envmagic_leave = _leave

@@ -35,7 +35,7 @@ _SILENCE = 60.0  # seconds without a sign of life from one that starts a kernel;
 
 def relay_file(kernel: Any) -> dict[str, Any] | None:
     """What the relay in front of `kernel` says of itself; None without one."""
-    if kernel.parent is None or connection.front() is None:
+    if kernel.parent is None or connection.connection() is None:
         return None
     return connection.relay_of(Path(kernel.parent.abs_connection_file).absolute())
 

@@ -18,7 +18,7 @@ from envmagic.core.model import Asleep, Kernel
 from envmagic.jupyter import connection, server_api
 
 if TYPE_CHECKING:
-    from envmagic.switching.relay.child_process import Child
+    from envmagic.switching.relay.child_process import KernelProcess
 
 __all__ = [
     "front_environment",
@@ -67,7 +67,7 @@ def near(kernel: Kernel) -> str:
     return ""
 
 
-def still_is(kernel: Kernel, running: Child) -> bool:
+def still_is(kernel: Kernel, running: KernelProcess) -> bool:
     """Whether `kernel`, which has the name of the `running` one, is that one.
 
     It is not when the name was given to another environment, or the environment was made anew
@@ -146,14 +146,14 @@ def _meant(name: str, first: str) -> Kernel | None:
         except (KeyError, TypeError):
             return None
     # what the session began with may have got a second name: that of its environment's kernel
-    front = connection.front()
+    front = connection.connection()
     if name == first or (front is not None and name == connection.kernel_name(front)):
         return Kernel(first or name, Path(), name, ("python", "-m", "ipykernel_launcher"))
     return None
 
 
 def _server() -> server_api.Server | None:
-    front = connection.front()
+    front = connection.connection()
     asked = server_api.session(front) if front is not None else None
     return asked[0] if asked is not None else None
 

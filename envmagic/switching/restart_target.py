@@ -36,7 +36,7 @@ def restart_in(kernel: Kernel, *, keep_name: bool, first: str) -> Label:
     could not start any more. Under nbconvert and the like there is no server and no restart, so
     nothing is said.
     """
-    front = connection.front()
+    front = connection.connection()
     if front is None or front.kernel_id is None:
         return Label()
     gone = not kernel.argv or (os.path.isabs(kernel.argv[0]) and not os.path.exists(kernel.argv[0]))
@@ -59,12 +59,12 @@ def restart_in(kernel: Kernel, *, keep_name: bool, first: str) -> Label:
 
 def take_back(told: Label) -> None:
     """Take `restart_in` back: the notebook did not move after all."""
-    front = connection.front()
+    front = connection.connection()
     if told.name and front is not None and front.kernel_id is not None:
         _tell(front, {"undo": told.name})
 
 
-def _tell(front: connection.Front, body: dict[str, object]) -> bool:
+def _tell(front: connection.Connection, body: dict[str, object]) -> bool:
     """Tell the server of this kernel; whether it heard."""
     for server in server_api.servers(front):
         try:
@@ -79,7 +79,7 @@ def _tell(front: connection.Front, body: dict[str, object]) -> bool:
     return False
 
 
-def _by_note(front: connection.Front, body: dict[str, object]) -> bool:
+def _by_note(front: connection.Connection, body: dict[str, object]) -> bool:
     """Leave a note for a server that lets us not ask; whether it was followed."""
     note = front.connection_file.parent / f"envmagic-restart-{front.kernel_id}.json"
     content = json.dumps({"kernel_id": front.kernel_id, **body}).encode()

@@ -100,7 +100,8 @@ def test_a_process_that_used_rattler_ends_without_taking_python_down() -> None:
     """rattler's threads outlive its calls: a finalizing interpreter crashes now and then."""
     code = (
         "import atexit, sys; atexit.register(print, 'taken down'); import rattler;"
-        " from envmagic.frontends.terminal import cli; sys.argv[1:] = ['create', '--no-such-option']; cli.run()"
+        " from envmagic.frontends.terminal import cli;"
+        " sys.argv[1:] = ['create', '--no-such-option']; cli.run()"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.returncode == 2 and "--no-such-option" in ended.stderr

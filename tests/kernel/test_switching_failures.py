@@ -166,7 +166,8 @@ def test_a_kernel_that_dies_before_it_has_said_that_its_cell_is_over(switching: 
     kernel = switching()
     kernel.run("%env use alpha")
     kernel.run(
-        "import os, threading\nfrom envmagic.switching.by_relay import _Notes\nnote = _Notes._note\n"
+        "import os, threading\nfrom envmagic.switching.by_relay import _Notes\n"
+        "note = _Notes._note\n"
         "iopub = get_ipython().kernel.iopub_thread\n"
         "def dying(self, kind, content, buffers=None):\n"
         "  if kind == 'envmagic_leave': iopub.schedule(threading.Event().wait)\n"

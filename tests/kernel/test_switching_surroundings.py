@@ -88,8 +88,10 @@ def test_what_lies_beside_the_connection_file_is_not_believed(
         "connection_file": str(evil / f"kernel-{EVIL}.json"),
     }  # fmt: skip
     (short_tmp / "relay.json").write_text(json.dumps(relay))
-    find = "from envmagic.jupyter import live_notebook as notebook, server_api\nprint(notebook.find(fresh=True).path)"
-    found = kernel.run(f"{find}\nprint(server_api.front().connection_file)").stdout.split()
+    kernel.run("from envmagic.jupyter import connection, live_notebook")
+    found = kernel.run(
+        "print(live_notebook.find(fresh=True).path, connection.connection().connection_file)"
+    ).stdout.split()
     assert found == ["None", str(file)]
     kernel.run("x = 5\n%env use alpha")
     kernel.run("%env use python3")
@@ -215,7 +217,7 @@ def test_a_relay_that_gives_no_sign_of_life(switching: Any) -> None:
     """The cell ends; when the relay comes to itself, everything is where it was."""
     kernel = switching()
     kernel.run("x = 5\n%env use alpha")
-    kernel.run("y = 6\nfrom envmagic.switching import by_relay as moving\nmoving._SILENCE = 0.5")
+    kernel.run("y = 6\nfrom envmagic.switching import by_relay\nby_relay._SILENCE = 0.5")
     stop = f"import os, signal\nos.kill({kernel.pid}, signal.SIGSTOP)"
 
     def wake() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from envmagic import operations
 from envmagic.core import verbs
-from envmagic.core.model import BackendName, Door, Place, Report
+from envmagic.core.model import BackendName, Frontend, Place, Report
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Operator:
     heard: Heard = field(default_factory=Heard)
 
     def place(self, prefix: Path | None = None, notebook: Path | None = None) -> Place:
-        return Place(Door.TERMINAL, self.work, prefix=prefix, notebook=notebook)
+        return Place(Frontend.TERMINAL, self.work, prefix=prefix, notebook=notebook)
 
     def __call__(self, request: verbs.Request, prefix: Path | None = None) -> Report:
         return operations.run(request, self.place(prefix), self.heard)

@@ -12,7 +12,7 @@ import pytest
 from support import wheels
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.core.model import Door, Place
+from envmagic.core.model import Frontend, Place
 from envmagic.environments import clearing, journal, ownership, registry
 from envmagic.system import locks
 
@@ -108,7 +108,7 @@ def test_what_is_half_made_is_no_environment_to_work_with(tmp_path: Path, isolat
     prefix = isolated.envmagic / "envs" / "churn"
     entry = journal.begin(prefix)
     _venv(prefix)
-    place = Place(Door.TERMINAL, tmp_path)
+    place = Place(Frontend.TERMINAL, tmp_path)
     with pytest.raises(EnvmagicError, match="only half made"):
         registry.environment_at(prefix)
     with locks.lock(prefix), pytest.raises(EnvmagicError, match="being made by another"):

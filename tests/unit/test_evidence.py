@@ -10,7 +10,7 @@ import pytest
 from conftest import Isolated
 from support.sites import install
 
-from envmagic.core.model import Door, Place, Report, Silent
+from envmagic.core.model import Frontend, Place, Report, Silent
 from envmagic.core.verbs import RecordRequest
 from envmagic.distributions import Index, index_of
 from envmagic.jupyter import notebook_file
@@ -200,7 +200,7 @@ def test_only_what_was_printed_is_taken_for_an_installer_s_words(tmp_path: Path)
 
 def recorded(work: Path, *paths: str, **more: Any) -> Report:
     request = RecordRequest(paths=paths, env="none", pin="none", **more)
-    return record(request, Place(Door.TERMINAL, work), Silent())
+    return record(request, Place(Frontend.TERMINAL, work), Silent())
 
 
 def test_one_warning_a_notebook_names_what_is_not_recorded_and_its_hint_works(

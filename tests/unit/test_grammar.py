@@ -8,16 +8,16 @@ import pytest
 
 from envmagic.core import verbs
 from envmagic.core.errors import WordsError
-from envmagic.core.model import BackendName, Door
+from envmagic.core.model import BackendName, Frontend
 from envmagic.core.verbs import VERBS as NAMES
 from envmagic.frontends.grammar import help, parse, parse_cell, split
-from envmagic.frontends.grammar.asked import Asked, Help
+from envmagic.frontends.grammar.asked import Help, ParsedCommand
 from envmagic.frontends.grammar.table import VERBS, options_of
 
 
-def asked(line: str, door: Door = Door.NOTEBOOK) -> Asked:
+def asked(line: str, door: Frontend = Frontend.NOTEBOOK) -> ParsedCommand:
     answer = parse(split(line), door)
-    assert isinstance(answer, Asked)
+    assert isinstance(answer, ParsedCommand)
     return answer
 
 
@@ -70,18 +70,18 @@ def asked(line: str, door: Door = Door.NOTEBOOK) -> Asked:
     ],
 )
 def test_words_become_the_request_they_say(line: str, request_: verbs.Request) -> None:
-    for door in Door:
+    for door in Frontend:
         assert asked(line, door).request == request_
 
 
 def test_every_verb_is_in_the_table_and_has_help_that_shows_each_option() -> None:
     assert tuple(VERBS) == NAMES
-    for door in Door:
+    for door in Frontend:
         for name, verb in VERBS.items():
             assert parse([name, "-h"], door) == parse([name, "--help"], door) == Help(name)
-            text = help.text(Help(name), terminal=door is Door.TERMINAL)
-            for option in options_of(verb, terminal=door is Door.TERMINAL):
-                shown = door is Door.NOTEBOOK or option.in_terminal
+            text = help.text(Help(name), terminal=door is Frontend.TERMINAL)
+            for option in options_of(verb, terminal=door is Frontend.TERMINAL):
+                shown = door is Frontend.NOTEBOOK or option.in_terminal
                 assert all((flag in text) == shown for flag in option.flags)
             assert all(len(line) <= 100 for line in text.splitlines())
 
@@ -98,32 +98,32 @@ def test_a_terminals_help_speaks_of_no_notebook_that_would_be_moved() -> None:
 def test_the_examples_in_the_help_are_understood() -> None:
     for verb in VERBS.values():
         for example in verb.examples:
-            for door in Door:
-                assert isinstance(parse(split(example), door), Asked)
+            for door in Frontend:
+                assert isinstance(parse(split(example), door), ParsedCommand)
 
 
 def test_help_answers_whatever_else_is_wrong() -> None:
-    assert parse(["create", "a", "b", "--nonsense", "-h"], Door.NOTEBOOK) == Help("create")
-    assert parse([], Door.NOTEBOOK) == parse(["--help"], Door.TERMINAL) == Help()
-    assert parse(["help", "use"], Door.NOTEBOOK) == Help("use")
+    assert parse(["create", "a", "b", "--nonsense", "-h"], Frontend.NOTEBOOK) == Help("create")
+    assert parse([], Frontend.NOTEBOOK) == parse(["--help"], Frontend.TERMINAL) == Help()
+    assert parse(["help", "use"], Frontend.NOTEBOOK) == Help("use")
 
 
 def test_json_is_for_every_verb_and_door() -> None:
-    for door in Door:
+    for door in Frontend:
         for verb in VERBS.values():
             assert asked(f"{verb.examples[0]} --json", door).json
 
 
 def test_terminal_options_name_the_notebook_and_the_environment() -> None:
-    found = asked("install six --env churn --notebook a.ipynb", Door.TERMINAL)
+    found = asked("install six --env churn --notebook a.ipynb", Frontend.TERMINAL)
     assert (found.env, found.notebook) == ("churn", "a.ipynb")
     with pytest.raises(WordsError, match="--env is for a terminal"):
-        parse(split("install six --env churn"), Door.NOTEBOOK)
+        parse(split("install six --env churn"), Frontend.NOTEBOOK)
 
 
 def test_a_cell_takes_creates_options_and_its_body() -> None:
     answer = parse_cell(split("churn --python 3.12 --json"), "pandas>=2\n# why\n")
-    assert answer == Asked(
+    assert answer == ParsedCommand(
         verbs.CellRequest(verbs.CreateRequest("churn", python="3.12"), "pandas>=2\n# why\n"),
         json=True,
     )
@@ -163,7 +163,7 @@ def test_a_mistake_is_one_line_that_names_it_and_what_to_type(
     line: str, code: str, says: str
 ) -> None:
     with pytest.raises(WordsError) as raised:
-        parse(split(line), Door.NOTEBOOK)
+        parse(split(line), Frontend.NOTEBOOK)
     problem = raised.value.problem
     assert problem.code == code
     assert says in problem.line()
@@ -173,7 +173,7 @@ def test_a_mistake_is_one_line_that_names_it_and_what_to_type(
 
 def test_hints_are_typed_as_the_door_wants_them() -> None:
     with pytest.raises(WordsError, match="envmagic use churn"):
-        parse(["use"], Door.TERMINAL)
+        parse(["use"], Frontend.TERMINAL)
 
 
 @pytest.mark.parametrize(

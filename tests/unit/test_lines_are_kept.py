@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pre_commit_hooks.requirements_txt_fixer import fix_requirements
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.core.model import Door, Place, Report, Silent
+from envmagic.core.model import Frontend, Place, Report, Silent
 from envmagic.core.verbs import RecordRequest
 from envmagic.operations.record import record
 
@@ -68,7 +68,7 @@ class Work:
 
     def said(self, **more: object) -> Report:
         request = RecordRequest(paths=(".",), env="none", **more)  # type: ignore[arg-type]
-        return record(request, Place(Door.TERMINAL, self.directory), Silent())
+        return record(request, Place(Frontend.TERMINAL, self.directory), Silent())
 
     def recorded(self, pin: str | None = None) -> None:
         """Record, and see to it that each promise held."""

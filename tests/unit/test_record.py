@@ -15,7 +15,7 @@ from support.signs import unsigned
 from support.sites import install
 
 from envmagic.core.errors import EnvmagicError, WordsError
-from envmagic.core.model import BackendName, Door, Environment, Place, Report, Silent
+from envmagic.core.model import BackendName, Environment, Frontend, Place, Report, Silent
 from envmagic.core.verbs import RecordRequest
 from envmagic.frontends import render
 from envmagic.operations.record import record
@@ -51,7 +51,7 @@ def environment(place: Path, python: str = "3.12.4", **versions: str) -> Environ
 
 def said(work: Path, *paths: str, **more: Any) -> Report:
     more.setdefault("env", "none")
-    place = more.pop("place", Place(Door.TERMINAL, work))
+    place = more.pop("place", Place(Frontend.TERMINAL, work))
     return record(RecordRequest(paths=paths, **more), place, Silent())
 
 
@@ -354,7 +354,7 @@ def test_two_running_notebooks_of_different_environments_do_not_repin_in_silence
 
     def ran(notebook: str, where: str) -> tuple[Any, ...]:
         path = save(isolated.work / notebook, f"%%env {where}\npandas", "import pandas")
-        place = Place(Door.NOTEBOOK, isolated.work, notebook=path)
+        place = Place(Frontend.NOTEBOOK, isolated.work, notebook=path)
         return record_notebook(place, running[where])[1]
 
     assert ran("a.ipynb", "old") == ()
@@ -409,7 +409,7 @@ def test_words_that_mean_nothing(isolated: Isolated) -> None:
 
 
 def live(isolated: Isolated, **more: Any) -> Place:
-    return Place(Door.NOTEBOOK, isolated.work, isolated.work / "a.ipynb", **more)
+    return Place(Frontend.NOTEBOOK, isolated.work, isolated.work / "a.ipynb", **more)
 
 
 def test_other_verbs_turn_recording_on_and_name_what_they_installed(isolated: Isolated) -> None:
@@ -465,7 +465,7 @@ def test_a_notebook_that_was_never_saved(isolated: Isolated) -> None:
 
 def test_an_unknown_notebook_has_no_record(isolated: Isolated) -> None:
     with pytest.raises(EnvmagicError) as caught:
-        record(RecordRequest(), Place(Door.NOTEBOOK, isolated.work), Silent())
+        record(RecordRequest(), Place(Frontend.NOTEBOOK, isolated.work), Silent())
     assert caught.value.problem.code == "no-notebook"
 
 
@@ -827,7 +827,7 @@ def test_git_loses_no_name(isolated: Isolated) -> None:
 def test_the_cells_of_a_notebook_without_a_name_are_recorded_elsewhere(
     isolated: Isolated, to: str
 ) -> None:
-    place = Place(Door.NOTEBOOK, isolated.work, cells=("import numpy_of_nobody, pandas",))
+    place = Place(Frontend.NOTEBOOK, isolated.work, cells=("import numpy_of_nobody, pandas",))
     report = record(RecordRequest(to=to, pin="none"), place, Silent())
     assert report.data["lines"] == ["pandas"]
     assert codes(report) == ["unresolved"]

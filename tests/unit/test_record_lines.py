@@ -14,7 +14,7 @@ from support.signs import unsigned
 from support.sites import install
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.core.model import Door, Place, Report, Silent
+from envmagic.core.model import Frontend, Place, Report, Silent
 from envmagic.core.verbs import RecordRequest
 from envmagic.operations.record import record
 
@@ -32,7 +32,7 @@ def save(path: Path, *cells: str) -> Path:
 
 def said(work: Path, *paths: str, **more: Any) -> Report:
     more.setdefault("env", "none")
-    return record(RecordRequest(paths=paths, **more), Place(Door.TERMINAL, work), Silent())
+    return record(RecordRequest(paths=paths, **more), Place(Frontend.TERMINAL, work), Silent())
 
 
 def old(work: Path, *lines: str, name: str = "requirements.txt", header: str = HEADER) -> None:
@@ -138,7 +138,7 @@ def test_a_gone_notebook_waits_for_its_new_name_while_another_is_recorded(
     old(isolated.work, "pandas==2.3.3", "    # a.ipynb", "xlrd==2", "    # a.ipynb (installed)")
     save(isolated.work / "b.ipynb", "import pandas")
     save(isolated.work / "c.ipynb", "import numpy")
-    place = Place(Door.NOTEBOOK, isolated.work, isolated.work / "c.ipynb")
+    place = Place(Frontend.NOTEBOOK, isolated.work, isolated.work / "c.ipynb")
     record(RecordRequest(env="none"), place, Silent())
     assert {"    # a.ipynb", "    # a.ipynb (installed)"} <= set(block(isolated.work))
     said(isolated.work, "b.ipynb")

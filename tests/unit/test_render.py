@@ -11,7 +11,7 @@ import pytest
 from conftest import Isolated
 
 from envmagic.core.errors import Problem, Severity
-from envmagic.core.model import Door, Report
+from envmagic.core.model import Frontend, Report
 from envmagic.frontends import render
 
 ENVIRONMENT = {
@@ -226,8 +226,8 @@ def test_an_upgrade_is_one_entry_and_a_problem_one_line() -> None:
 
 
 def test_hints_in_a_terminal_are_terminal_commands() -> None:
-    assert "envmagic remove churn --yes" in render.text(REPORTS["remove"], Door.TERMINAL)
-    assert "%env remove churn --yes" in render.text(REPORTS["remove"], Door.NOTEBOOK)
+    assert "envmagic remove churn --yes" in render.text(REPORTS["remove"], Frontend.TERMINAL)
+    assert "%env remove churn --yes" in render.text(REPORTS["remove"], Frontend.NOTEBOOK)
 
 
 @pytest.mark.parametrize(
@@ -239,13 +239,13 @@ def test_hints_in_a_terminal_are_terminal_commands() -> None:
     ],
 )
 def test_a_hint_in_a_terminal_names_something_that_works_there(hint: str, shown: str) -> None:
-    assert render.hint_at(hint, Door.TERMINAL).endswith(shown)
-    assert render.hint_at(hint, Door.NOTEBOOK) == hint
+    assert render.hint_at(hint, Frontend.TERMINAL).endswith(shown)
+    assert render.hint_at(hint, Frontend.NOTEBOOK) == hint
 
 
 def test_status_in_a_terminal_speaks_of_the_directory() -> None:
     data = {**REPORTS["status"].data, "notebook": None, "asleep": []}
-    text = render.text(Report("status", data), Door.TERMINAL)
+    text = render.text(Report("status", data), Frontend.TERMINAL)
     assert text.startswith("✓ The environment is churn")
     assert "session" not in text and "Notebook" not in text
     assert "2 requirements" in text

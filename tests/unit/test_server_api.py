@@ -32,7 +32,7 @@ def describe(file: Path, pid: object) -> None:
 
 
 def believed(file: Path) -> bool:
-    front = connection.Front(file.parent / "kernel-0.json", None)
+    front = connection.Connection(file.parent / "kernel-0.json", None)
     return [server.token for server in server_api.servers(front)] == ["t"]
 
 

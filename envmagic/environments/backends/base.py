@@ -9,11 +9,11 @@ from typing import Protocol
 
 from envmagic.core.model import BackendName, Environment, EnvSpec, Progress
 
-__all__ = ["Backend", "Wanted"]
+__all__ = ["Backend", "InstallPlan"]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class InstallPlan:
     """What is to be installed, as the installers take it."""
 
     requirements: tuple[str, ...] = ()
@@ -42,19 +42,21 @@ class Backend(Protocol):
         """Why this backend cannot be used here, as the rest of a sentence; empty when it can."""
         ...
 
-    def create(self, spec: EnvSpec, python: Path, wanted: Wanted, progress: Progress) -> None:
+    def create(self, spec: EnvSpec, python: Path, wanted: InstallPlan, progress: Progress) -> None:
         """Make an environment at `spec.prefix`, an existing empty directory.
 
         `wanted` is installed afterwards; a backend that solves puts it in at once.
         """
         ...
 
-    def fill(self, environment: Environment, wanted: Wanted, progress: Progress) -> list[str]:
+    def fill(self, environment: Environment, wanted: InstallPlan, progress: Progress) -> list[str]:
         """Install `wanted` into an environment that was just made and holds nothing yet. As
         `install`, and cut off at any moment it leaves only what a RECORD there explains."""
         ...
 
-    def install(self, environment: Environment, wanted: Wanted, progress: Progress) -> list[str]:
+    def install(
+        self, environment: Environment, wanted: InstallPlan, progress: Progress
+    ) -> list[str]:
         """Install `wanted`, leaving alone what satisfies it already. Returns notes for the person,
         one sentence each."""
         ...

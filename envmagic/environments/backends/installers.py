@@ -17,7 +17,7 @@ from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Environment, Progress
 from envmagic.environments.backends import staged
-from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.tool_errors import verdict
 from envmagic.system import process, scratch
 
@@ -50,12 +50,12 @@ def uv_command(uv: Path, *words: str | Path) -> list[str | Path]:
 UV_ENVIRONMENT = {"UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"}
 
 
-def install(environment: Environment, wanted: Wanted, progress: Progress) -> None:
+def install(environment: Environment, wanted: InstallPlan, progress: Progress) -> None:
     """Install `wanted` into `environment`. Raises `EnvmagicError` with the resolver's own words."""
     _install(environment, wanted, progress, ())
 
 
-def fill(environment: Environment, wanted: Wanted, progress: Progress) -> None:
+def fill(environment: Environment, wanted: InstallPlan, progress: Progress) -> None:
     """Install `wanted` into the new `environment`, which gets all of it or nothing.
 
     The installer works in a directory of its own, and what it has made is moved in. Raises
@@ -67,7 +67,7 @@ def fill(environment: Environment, wanted: Wanted, progress: Progress) -> None:
 
 
 def _install(
-    environment: Environment, wanted: Wanted, progress: Progress, where: Sequence[str | Path]
+    environment: Environment, wanted: InstallPlan, progress: Progress, where: Sequence[str | Path]
 ) -> None:
     uv = find_uv()
     # options at a line's end, such as --hash, are only understood in files
@@ -102,11 +102,13 @@ def uninstall(environment: Environment, packages: Sequence[str], progress: Progr
 class FilledFromOutside:
     """The half of a backend that all kinds of venv share."""
 
-    def fill(self, environment: Environment, wanted: Wanted, progress: Progress) -> list[str]:
+    def fill(self, environment: Environment, wanted: InstallPlan, progress: Progress) -> list[str]:
         fill(environment, wanted, progress)
         return []
 
-    def install(self, environment: Environment, wanted: Wanted, progress: Progress) -> list[str]:
+    def install(
+        self, environment: Environment, wanted: InstallPlan, progress: Progress
+    ) -> list[str]:
         install(environment, wanted, progress)
         return []
 
@@ -144,7 +146,7 @@ _NETWORK = re.compile(
 )
 
 
-def _options(wanted: Wanted, constraints: Path | None, lines: Path | None) -> list[str | Path]:
+def _options(wanted: InstallPlan, constraints: Path | None, lines: Path | None) -> list[str | Path]:
     words: list[str | Path] = []
     for file in (*wanted.files, *([lines] if lines else [])):
         words += ["-r", file]

@@ -7,7 +7,7 @@ from pathlib import Path
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName, EnvSpec, Progress
 from envmagic.environments.backends import installers
-from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.base import InstallPlan
 from envmagic.system import process
 
 __all__ = ["UvBackend"]
@@ -19,7 +19,7 @@ class UvBackend(installers.FilledFromOutside):
     def missing(self) -> str:
         return "" if installers.find_uv() else "uv is not installed"
 
-    def create(self, spec: EnvSpec, python: Path, wanted: Wanted, progress: Progress) -> None:
+    def create(self, spec: EnvSpec, python: Path, wanted: InstallPlan, progress: Progress) -> None:
         uv = installers.find_uv()
         if uv is None:
             raise EnvmagicError("no-backend", "uv is not installed.", "pip install uv")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from envmagic.core.model import BackendName, EnvSpec, Progress
 from envmagic.environments.backends import installers
-from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.base import InstallPlan
 from envmagic.system import process
 
 __all__ = ["VenvBackend"]
@@ -21,7 +21,7 @@ class VenvBackend(installers.FilledFromOutside):
             return "this Python was packaged without venv"
         return ""
 
-    def create(self, spec: EnvSpec, python: Path, wanted: Wanted, progress: Progress) -> None:
+    def create(self, spec: EnvSpec, python: Path, wanted: InstallPlan, progress: Progress) -> None:
         # --without-pip: ensurepip takes seconds, installing pip with the rest a fraction of one
         options = ["-m", "venv", "--without-pip", "--prompt", spec.name]
         try:

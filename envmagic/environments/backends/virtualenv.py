@@ -9,7 +9,7 @@ from pathlib import Path
 
 from envmagic.core.model import BackendName, EnvSpec, Progress
 from envmagic.environments.backends import installers
-from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.base import InstallPlan
 from envmagic.system import process
 
 __all__ = ["VirtualenvBackend"]
@@ -21,7 +21,7 @@ class VirtualenvBackend(installers.FilledFromOutside):
     def missing(self) -> str:
         return "" if self._command() else "virtualenv is not installed"
 
-    def create(self, spec: EnvSpec, python: Path, wanted: Wanted, progress: Progress) -> None:
+    def create(self, spec: EnvSpec, python: Path, wanted: InstallPlan, progress: Progress) -> None:
         words = [*self._command(), "--no-download", "--no-seed", "--no-periodic-update"]
         words += ["--prompt", spec.name, "--python", python, spec.prefix]
         try:

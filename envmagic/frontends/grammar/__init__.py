@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from envmagic.frontends.grammar.asked import Asked, Help
+from envmagic.frontends.grammar.asked import Help, ParsedCommand
 
 if TYPE_CHECKING:
-    from envmagic.core.model import Door
+    from envmagic.core.model import Frontend
 
 __all__ = ["parse", "parse_cell", "split"]
 
 
-def parse(words: Sequence[str], door: Door) -> Asked | Help:
+def parse(words: Sequence[str], door: Frontend) -> ParsedCommand | Help:
     """The request that `words` make, the verb first. Raises `WordsError` naming what is wrong."""
     from envmagic.frontends.grammar import parsing
 
     return parsing.parse(words, door)
 
 
-def parse_cell(words: Sequence[str], body: str) -> Asked | Help:
+def parse_cell(words: Sequence[str], body: str) -> ParsedCommand | Help:
     """The request of a `%%env` cell: create's words in the line, requirement lines as `body`."""
     from envmagic.frontends.grammar import parsing
 

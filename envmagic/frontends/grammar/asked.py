@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from envmagic.core.verbs import Request
 
-__all__ = ["Asked", "Help", "meant", "nearest", "prefix"]
+__all__ = ["Help", "ParsedCommand", "meant", "nearest", "prefix"]
 
 
-class Asked(NamedTuple):
+class ParsedCommand(NamedTuple):
     """What was asked, and how the answer is wanted."""
 
     request: Request

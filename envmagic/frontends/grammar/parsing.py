@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Sequence
 
 from envmagic.core.errors import WordsError
-from envmagic.core.model import Door
+from envmagic.core.model import Frontend
 from envmagic.core.verbs import RESERVED_VERBS, CellRequest
-from envmagic.frontends.grammar.asked import Asked, Help, meant, nearest, prefix
+from envmagic.frontends.grammar.asked import Help, ParsedCommand, meant, nearest, prefix
 from envmagic.frontends.grammar.meaning import Values, create, request
 from envmagic.frontends.grammar.table import TERMINAL, VERBS, Option, Positional, Verb, options_of
 
@@ -19,7 +19,7 @@ _OPERATOR = re.compile(r"[<>=!~]=|[<>](?=[\s\d]|$)|,")  # not ~/a/path
 _OPEN = re.compile(r"(?:[<>=!~]=|[<>,])$")
 
 
-def parse(words: Sequence[str], door: Door) -> Asked | Help:
+def parse(words: Sequence[str], door: Frontend) -> ParsedCommand | Help:
     """The request that `words` make, the verb first. Raises `WordsError` naming what is wrong."""
     if not words or words[0] in ("-h", "--help"):
         return Help()
@@ -34,22 +34,22 @@ def parse(words: Sequence[str], door: Door) -> Asked | Help:
     return _parse(verb, rest, door)
 
 
-def parse_cell(words: Sequence[str], body: str) -> Asked | Help:
+def parse_cell(words: Sequence[str], body: str) -> ParsedCommand | Help:
     """The request of a `%%env` cell: create's words in the line, requirement lines as `body`."""
     verb = VERBS["create"]
-    values = _sort(verb, words, Door.NOTEBOOK)
+    values = _sort(verb, words, Frontend.NOTEBOOK)
     if values.has("--help"):
         return Help(cell=True)
-    _count(verb, values, Door.NOTEBOOK)
-    return Asked(CellRequest(create(values), body), values.has("--json"))
+    _count(verb, values, Frontend.NOTEBOOK)
+    return ParsedCommand(CellRequest(create(values), body), values.has("--json"))
 
 
-def _parse(verb: Verb, words: Sequence[str], door: Door) -> Asked | Help:
+def _parse(verb: Verb, words: Sequence[str], door: Frontend) -> ParsedCommand | Help:
     values = _sort(verb, words, door)
     if values.has("--help"):
         return Help(verb.name)
     _count(verb, values, door)
-    return Asked(
+    return ParsedCommand(
         request(verb.name, values),
         json=values.has("--json"),
         notebook=values.last("--notebook"),
@@ -57,13 +57,13 @@ def _parse(verb: Verb, words: Sequence[str], door: Door) -> Asked | Help:
     )
 
 
-def _sort(verb: Verb, words: Sequence[str], door: Door) -> Values:
+def _sort(verb: Verb, words: Sequence[str], door: Frontend) -> Values:
     """The words of `verb` by option; help is looked for first, so that it always answers."""
     if any(word in ("-h", "--help") for word in words):
         return Values((), (("--help", ()),))
     options = {
         flag: option
-        for option in options_of(verb, terminal=door is Door.TERMINAL)
+        for option in options_of(verb, terminal=door is Frontend.TERMINAL)
         for flag in option.flags
     }
     free: list[str] = []
@@ -121,7 +121,7 @@ def _choices(option: Option) -> str:
     return ""
 
 
-def _count(verb: Verb, values: Values, door: Door) -> None:
+def _count(verb: Verb, values: Values, door: Frontend) -> None:
     """Raise `WordsError` when there are too few or too many words."""
     expected = verb.positional or Positional("", "", most=0)
     given = values.words
@@ -170,14 +170,14 @@ def _too_many(verb: Verb, extra: str) -> str:
     return f"{verb.name} takes one {verb.positional.metavar}; {extra!r} is one too many."
 
 
-def _instead(verb: Verb, given: tuple[str, ...], door: Door) -> str:
+def _instead(verb: Verb, given: tuple[str, ...], door: Frontend) -> str:
     if verb.name == "create":
         words = (given[0], "--with", *given[1:])
         return f"To install packages: {_typed(door)} create {shlex.join(words)}"
     return f"Type {_typed(door)} {verb.name} -h for help."
 
 
-def _unknown(word: str, door: Door) -> WordsError:
+def _unknown(word: str, door: Frontend) -> WordsError:
     if word in RESERVED_VERBS:
         return WordsError(
             "not-yet",
@@ -190,13 +190,15 @@ def _unknown(word: str, door: Door) -> WordsError:
     return WordsError("unknown-verb", f"There is no verb {word!r}.", hint, subject=word)
 
 
-def _all(door: Door) -> str:
-    return "%envmagic --help" if door is Door.NOTEBOOK else "envmagic --help"
+def _all(door: Frontend) -> str:
+    return "%envmagic --help" if door is Frontend.NOTEBOOK else "envmagic --help"
 
 
-def _unknown_option(verb: Verb, flag: str, options: dict[str, Option], door: Door) -> WordsError:
+def _unknown_option(
+    verb: Verb, flag: str, options: dict[str, Option], door: Frontend
+) -> WordsError:
     terminal = {o.key for o in TERMINAL}
-    if door is Door.NOTEBOOK and flag in terminal:
+    if door is Frontend.NOTEBOOK and flag in terminal:
         message = f"{flag} is for a terminal; here {verb.name} means the notebook it is typed in."
         return WordsError("unknown-option", message, f"Leave {flag} out.", subject=flag)
     near = nearest(flag, [o for o in options if o.startswith("--")])
@@ -204,5 +206,5 @@ def _unknown_option(verb: Verb, flag: str, options: dict[str, Option], door: Doo
     return WordsError("unknown-option", f"{verb.name} has no option {flag}.", hint, subject=flag)
 
 
-def _typed(door: Door) -> str:
-    return prefix(terminal=door is Door.TERMINAL)
+def _typed(door: Frontend) -> str:
+    return prefix(terminal=door is Frontend.TERMINAL)

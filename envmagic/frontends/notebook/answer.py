@@ -11,7 +11,7 @@ from envmagic.core.model import Progress, Report, Silent
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from envmagic.frontends.grammar.asked import Asked, Help
+    from envmagic.frontends.grammar.asked import Help, ParsedCommand
 
 __all__ = ["Json", "Shown", "error_json", "give", "show"]
 
@@ -42,7 +42,7 @@ class Json(str):
         return str(self)
 
 
-def give(shell: InteractiveShell, asked: Asked | Help) -> object:
+def give(shell: InteractiveShell, asked: ParsedCommand | Help) -> object:
     """Do what was asked and return what the magic returns. Raises `EnvmagicError`."""
     from envmagic import operations
     from envmagic.frontends import render

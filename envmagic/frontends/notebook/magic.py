@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from envmagic.core.model import Report
-    from envmagic.frontends.grammar.asked import Asked, Help
+    from envmagic.frontends.grammar.asked import Help, ParsedCommand
 
 __all__ = ["load", "unload"]
 
@@ -160,11 +160,11 @@ _loaded: weakref.WeakKeyDictionary[InteractiveShell, _Loaded] = weakref.WeakKeyD
 
 
 def _line(shell: InteractiveShell, line: str) -> object:
-    def ask() -> Asked | Help:
-        from envmagic.core.model import Door
+    def ask() -> ParsedCommand | Help:
+        from envmagic.core.model import Frontend
         from envmagic.frontends import grammar
 
-        return grammar.parse(grammar.split(line), Door.NOTEBOOK)
+        return grammar.parse(grammar.split(line), Frontend.NOTEBOOK)
 
     return _answer(shell, ask, line)
 
@@ -172,17 +172,17 @@ def _line(shell: InteractiveShell, line: str) -> object:
 def _words(shell: InteractiveShell, words: Callable[[], tuple[str, ...]]) -> object:
     """The verb that `words` gives; it may raise `EnvmagicError` itself."""
 
-    def ask() -> Asked | Help:
-        from envmagic.core.model import Door
+    def ask() -> ParsedCommand | Help:
+        from envmagic.core.model import Frontend
         from envmagic.frontends import grammar
 
-        return grammar.parse(words(), Door.NOTEBOOK)
+        return grammar.parse(words(), Frontend.NOTEBOOK)
 
     return _answer(shell, ask, "")
 
 
 def _cell(shell: InteractiveShell, line: str, body: str) -> object:
-    def ask() -> Asked | Help:
+    def ask() -> ParsedCommand | Help:
         from envmagic.frontends import grammar
 
         return grammar.parse_cell(grammar.split(line), body)
@@ -190,7 +190,7 @@ def _cell(shell: InteractiveShell, line: str, body: str) -> object:
     return _answer(shell, ask, f"%%env {line}")
 
 
-def _answer(shell: InteractiveShell, ask: Callable[[], Asked | Help], said: str) -> object:
+def _answer(shell: InteractiveShell, ask: Callable[[], ParsedCommand | Help], said: str) -> object:
     """What the verb returns; `said` are its words, the verb first.
 
     A user's mistake is IPython's own `UsageError`: one line.

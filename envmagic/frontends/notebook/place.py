@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envmagic.core.model import Door, Place
+from envmagic.core.model import Frontend, Place
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -29,7 +29,7 @@ def of_notebook(shell: InteractiveShell) -> Place:
     session = located.session
     ran = recorder.session(shell, located.path)
     return Place(
-        door=Door.NOTEBOOK,
+        door=Frontend.NOTEBOOK,
         directory=located.path.parent if located.path else located.directory,
         notebook=located.path,
         prefix=Path(sys.prefix),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from envmagic.core.model import Door, Report
+    from envmagic.core.model import Frontend, Report
     from envmagic.frontends.render.parts import Part
 
 __all__ = ["bundle", "hint_at", "html", "json", "text"]
 
 
-def text(report: Report, door: Door | None = None) -> str:
+def text(report: Report, door: Frontend | None = None) -> str:
     """`report` as plain text, without a newline at its end; hints are those of `door`."""
     from envmagic.frontends.render import plain, verbs
 
@@ -37,21 +37,21 @@ def bundle(report: Report) -> dict[str, str]:
     return {"text/plain": text(report), "text/html": html(report)}
 
 
-def hint_at(hint: str, door: Door | None) -> str:
+def hint_at(hint: str, door: Frontend | None) -> str:
     """`hint` as it is typed at `door`; the verbs write theirs for a notebook.
 
     A terminal can move no notebook, so there `use` is said to be for the notebook.
     """
-    from envmagic.core.model import Door
+    from envmagic.core.model import Frontend
 
-    if door is not Door.TERMINAL or "in the notebook" in hint:
+    if door is not Frontend.TERMINAL or "in the notebook" in hint:
         return hint
     if "%env use " in hint:
         return f"{hint.rstrip('.')} in the notebook"
     return hint.replace("%env ", "envmagic ")
 
 
-def _at(part: Part, door: Door | None) -> Part:
+def _at(part: Part, door: Frontend | None) -> Part:
     from dataclasses import replace
 
     from envmagic.frontends.render.parts import Line

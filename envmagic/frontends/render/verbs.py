@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from envmagic.core.errors import Problem, Severity
-from envmagic.core.model import Door, Report
+from envmagic.core.model import Frontend, Report
 from envmagic.frontends.render.overview import doctor, listing, status
 from envmagic.frontends.render.parts import Fact, Facts, Line, Part, Tone
 from envmagic.frontends.render.phrases import (
@@ -24,10 +24,10 @@ __all__ = ["parts"]
 _TONES = {Severity.ERROR: Tone.BAD, Severity.WARNING: Tone.WARN, Severity.INFO: Tone.INFO}
 
 
-def parts(report: Report, door: Door | None = None) -> tuple[Part, ...]:
+def parts(report: Report, door: Frontend | None = None) -> tuple[Part, ...]:
     """Everything `report` has to say: what its verb says, then its problems."""
     if report.verb == "status":
-        said = status(report.data, terminal=door is Door.TERMINAL)
+        said = status(report.data, terminal=door is Frontend.TERMINAL)
     else:
         said = _VERBS[report.verb](report, report.data)
     return (*said, *(_problem(p) for p in report.problems))

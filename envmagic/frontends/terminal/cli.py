@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from envmagic.core.errors import EnvmagicError, Problem
     from envmagic.core.model import Report
-    from envmagic.frontends.grammar.asked import Asked, Help
+    from envmagic.frontends.grammar.asked import Help, ParsedCommand
 
 __all__ = ["main", "run"]
 
@@ -65,12 +65,12 @@ def _about(words: Sequence[str]) -> int:
 
 def _verb(words: Sequence[str]) -> int:
     from envmagic.core.errors import EnvmagicError
-    from envmagic.core.model import Door
+    from envmagic.core.model import Frontend
     from envmagic.frontends import grammar
     from envmagic.frontends.grammar.asked import Help
 
     try:
-        asked = grammar.parse(words, Door.TERMINAL)
+        asked = grammar.parse(words, Frontend.TERMINAL)
         if isinstance(asked, Help):
             print(_help(asked), end="")
             return 0
@@ -91,7 +91,7 @@ def _help(asked: Help) -> str:
     return help.text(asked, terminal=True)
 
 
-def _run(asked: Asked) -> Report:
+def _run(asked: ParsedCommand) -> Report:
     from envmagic import operations
     from envmagic.core.model import Silent
     from envmagic.frontends.progress import Milestones
@@ -104,7 +104,7 @@ def _run(asked: Asked) -> Report:
 
 
 def _say(report: Report, *, as_json: bool) -> None:
-    from envmagic.core.model import Door
+    from envmagic.core.model import Frontend
     from envmagic.frontends import render
     from envmagic.frontends.render.record import lines
 
@@ -116,7 +116,7 @@ def _say(report: Report, *, as_json: bool) -> None:
         for problem in report.problems:
             _say_problem(problem)
     else:
-        print(render.text(report, Door.TERMINAL))
+        print(render.text(report, Frontend.TERMINAL))
 
 
 def _say_error(error: EnvmagicError, words: Sequence[str]) -> None:
@@ -130,10 +130,10 @@ def _say_error(error: EnvmagicError, words: Sequence[str]) -> None:
 
 
 def _say_problem(problem: Problem) -> None:
-    from envmagic.core.model import Door
+    from envmagic.core.model import Frontend
     from envmagic.frontends.render import hint_at
 
-    hint = hint_at(problem.hint, Door.TERMINAL)
+    hint = hint_at(problem.hint, Frontend.TERMINAL)
     print(f"envmagic: {problem.message} {hint}".rstrip(), file=sys.stderr)
 
 

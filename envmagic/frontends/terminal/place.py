@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from envmagic.core import names
 from envmagic.core.errors import WordsError
-from envmagic.core.model import Door, Place
+from envmagic.core.model import Frontend, Place
 from envmagic.core.verbs import AttachRequest, CreateRequest, InstallRequest, Request
 
 if TYPE_CHECKING:
-    from envmagic.frontends.grammar.asked import Asked
+    from envmagic.frontends.grammar.asked import ParsedCommand
 
 __all__ = ["from_here", "of_terminal"]
 
 
-def of_terminal(asked: Asked) -> Place:
+def of_terminal(asked: ParsedCommand) -> Place:
     """The place of words said in a terminal. Raises `EnvmagicError` when a name means nothing.
 
     Without `--env`, the environment is that of the notebook's kernel, else `.venv` beside the
@@ -25,7 +25,7 @@ def of_terminal(asked: Asked) -> Place:
     """
     here = Path.cwd()
     if asked.notebook is None:
-        return Place(Door.TERMINAL, here, prefix=_named(asked.env, here) or _venv(here))
+        return Place(Frontend.TERMINAL, here, prefix=_named(asked.env, here) or _venv(here))
     path = here / Path(asked.notebook).expanduser()
     if not path.is_file():
         raise WordsError(
@@ -34,7 +34,7 @@ def of_terminal(asked: Asked) -> Place:
     return _of_file(path, _named(asked.env, here))
 
 
-def from_here(asked: Asked) -> Request:
+def from_here(asked: ParsedCommand) -> Request:
     """The request with its relative paths made absolute, where `--notebook` would move them.
 
     In a terminal they count from the working directory, whichever notebook is meant.
@@ -60,7 +60,7 @@ def _of_file(path: Path, prefix: Path | None) -> Place:
     kernel = notebook_file.read(path).kernel
     if prefix is None:
         prefix = registry.environment_of(kernel, path.parent) or _venv(path.parent)
-    return Place(Door.TERMINAL, path.parent, path, prefix, kernel)
+    return Place(Frontend.TERMINAL, path.parent, path, prefix, kernel)
 
 
 def _named(word: str | None, here: Path) -> Path | None:
@@ -68,7 +68,7 @@ def _named(word: str | None, here: Path) -> Path | None:
         return None
     from envmagic.environments import registry
 
-    return registry.existing(word, Place(Door.TERMINAL, here)).prefix
+    return registry.existing(word, Place(Frontend.TERMINAL, here)).prefix
 
 
 def _venv(directory: Path) -> Path | None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-import shutil
 
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import Place, Progress, Report

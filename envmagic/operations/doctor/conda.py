@@ -11,7 +11,7 @@ from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import Environment, Kernel, Progress
 from envmagic.environments import provisioning
-from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.conda import condarc, metadata, mixed
 
 __all__ = ["gone", "is_somebody_else_s", "look", "settings"]
@@ -57,7 +57,7 @@ def look(environment: Environment, progress: Progress) -> Iterator[Found]:
         def relink() -> None:
             with provisioning.locked(prefix):
                 provisioning.install_checked(
-                    environment, Wanted(broken, reinstall=broken), progress
+                    environment, InstallPlan(broken, reinstall=broken), progress
                 )
 
         problem = Problem(
@@ -81,9 +81,9 @@ def _left_behind(environment: Environment, progress: Progress) -> Iterator[Found
         names = sorted(_names(lib / "site-packages") - set(metadata.distributions(environment)))
         if not names:
             continue
-        wanted = Wanted(tuple(names), pip_only=True)
+        wanted = InstallPlan(tuple(names), pip_only=True)
 
-        def again(wanted: Wanted = wanted) -> None:
+        def again(wanted: InstallPlan = wanted) -> None:
             with provisioning.locked(prefix):
                 provisioning.install_checked(environment, wanted, progress)
 

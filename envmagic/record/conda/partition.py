@@ -10,7 +10,7 @@ from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.distributions import known
 from envmagic.environments.backends.conda import environment_file, metadata, specs
 from envmagic.record.conda.owners import Owners, owners_of
-from envmagic.record.held import Held
+from envmagic.record.held import RecordedEntries
 from envmagic.record.succession import stem
 from envmagic.requirements import Entry, Kind, Pin, environment_yml
 from envmagic.requirements.environment_yml import CondaFile
@@ -53,7 +53,7 @@ def split(
     prefix: Path | None,
     pin: Pin,
     beside: CondaFile | None,
-    held: Held,
+    held: RecordedEntries,
     *,
     keep: bool,
 ) -> tuple[list[Entry], Part, list[Problem]] | None:
@@ -92,7 +92,7 @@ def _lines(entries: Mapping[str, Entry]) -> dict[str, str]:
 
 
 def _as_listed(
-    notebook: str, entries: Sequence[Entry], beside: CondaFile, held: Held
+    notebook: str, entries: Sequence[Entry], beside: CondaFile, held: RecordedEntries
 ) -> tuple[list[Entry], dict[str, Entry]]:
     """What stays for pip, and what `beside` lists for the notebook by the name that pip has for it.
 

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
     from envmagic.switching.relay.wire import Frames
 
-__all__ = ["Line", "on_loop", "pass_on", "run_on"]
+__all__ = ["Channel", "on_loop", "pass_on", "run_on"]
 
 _log = logging.getLogger(__name__)
 
 
-class Line:
+class Channel:
     """Passes what comes from the front end on to one taker, or keeps it while it is held.
 
     All its methods are called on the loop of `front`, the stream the front end talks to.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from envmagic.switching.relay import wire
 from envmagic.switching.relay.channel import on_loop, pass_on, run_on
-from envmagic.switching.relay.child_process import Child
+from envmagic.switching.relay.child_process import KernelProcess
 from envmagic.switching.relay.kernel import _ARRIVE, _is_for_relay
 from envmagic.system import process
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from envmagic.switching.relay.relay import Relay
     from envmagic.switching.relay.wire import Frames
 
-__all__ = ["BehindSeat"]
+__all__ = ["ChildKernel"]
 
 _PATIENCE = 1.5  # seconds a child may take to shut down; Jupyter gives us 2.5 before it kills
 
 
-class BehindSeat:
+class ChildKernel:
     """A kernel in a child process, and the streams to it on the loops of the front's channels."""
 
     variables = 0
 
-    def __init__(self, child: Child, relay: Relay) -> None:
+    def __init__(self, child: KernelProcess, relay: Relay) -> None:
         self.child, self.relay = child, relay
         self.name = child.kernel.name
         self.used = self.ending = False

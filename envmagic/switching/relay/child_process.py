@@ -20,7 +20,7 @@ from envmagic.jupyter.connection import RELAY
 from envmagic.switching.relay import launch, wire
 from envmagic.switching.relay import runtime_directory as directories
 from envmagic.switching.relay.runtime_directory import sweep
-from envmagic.switching.relay.setting import Setting
+from envmagic.switching.relay.setting import LaunchSetting
 from envmagic.system import process
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from envmagic.core.model import Kernel, Progress
 
-__all__ = ["Child", "limit", "sweep"]
+__all__ = ["KernelProcess", "limit", "sweep"]
 
 _LIMIT = 120.0  # seconds a kernel may take to answer; ENVMAGIC_KERNEL_TIMEOUT changes it
 _TICK = 0.005  # seconds between two looks
@@ -41,7 +41,7 @@ _CHANNELS = ("shell", "iopub", "stdin", "control")
 
 
 @dataclass
-class Child:
+class KernelProcess:
     """A running kernel, its sockets not yet in any event loop."""
 
     kernel: Kernel
@@ -58,10 +58,10 @@ class Child:
     def start(
         cls,
         kernel: Kernel,
-        setting: Setting,
+        setting: LaunchSetting,
         progress: Progress,
         wanted: Callable[[], bool] = lambda: True,
-    ) -> Child:
+    ) -> KernelProcess:
         """Start `kernel` and return when it answers on every channel.
 
         Raises `EnvmagicError` when it does not come up, or when it is no longer `wanted`; whatever
@@ -121,7 +121,7 @@ class Child:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _await_answer(
-        self, setting: Setting, progress: Progress, wanted: Callable[[], bool]
+        self, setting: LaunchSetting, progress: Progress, wanted: Callable[[], bool]
     ) -> None:
         start, shown = time.monotonic(), 0
         for _ in self._stages(setting.context):
@@ -228,7 +228,7 @@ def _cannot_start(kernel: Kernel, reason: str) -> EnvmagicError:
     )
 
 
-def _told(setting: Setting, kernel: Kernel, directory: Path) -> Setting:
+def _told(setting: LaunchSetting, kernel: Kernel, directory: Path) -> LaunchSetting:
     """`setting` for `kernel` alone: with what it is told of the relay, in a directory there is."""
     file = str(directory / "kernel.json")
     facts = {**setting.relay, "kernel_connection_file": file, "kernel": kernel.name}
@@ -244,7 +244,7 @@ def _standing(directory: Path) -> Path:
     return directory
 
 
-def _launch(kernel: Kernel, setting: Setting, directory: Path) -> Child:
+def _launch(kernel: Kernel, setting: LaunchSetting, directory: Path) -> KernelProcess:
     from jupyter_client.connect import write_connection_file
     from jupyter_client.session import Session
 
@@ -267,12 +267,12 @@ def _launch(kernel: Kernel, setting: Setting, directory: Path) -> Child:
     except process.CommandFailed as error:
         raise _cannot_start(kernel, error.reason) from error
     session = Session(key=setting.key, signature_scheme=setting.signature_scheme)
-    child = Child(kernel, started, directory, session)
+    child = KernelProcess(kernel, started, directory, session)
     threading.Thread(target=_drain, args=(child, setting.error_output), daemon=True).start()
     return child
 
 
-def _drain(child: Child, onward: int | None) -> None:
+def _drain(child: KernelProcess, onward: int | None) -> None:
     """Pass the kernel's error output on, and keep its end: nobody else reads the pipe."""
     assert child.process.stderr is not None
     with contextlib.suppress(OSError, ValueError), child.process.stderr as pipe:

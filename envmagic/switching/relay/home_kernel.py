@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from envmagic.switching.relay.ipykernel_gate import Gate
     from envmagic.switching.relay.wire import Frames
 
-__all__ = ["HomeSeat"]
+__all__ = ["HomeKernel"]
 
 
-class HomeSeat:
+class HomeKernel:
     """The kernel of the relay's own process."""
 
     used = True

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from envmagic.core.model import Kernel
     from envmagic.switching.relay.wire import Frames
 
-__all__ = ["Seat", "kernel_from"]
+__all__ = ["RelayedKernel", "kernel_from"]
 
 
 # Prompt numbers go on, and `In[n]` is the cell with the number n: what lies between is empty. The
@@ -32,7 +32,7 @@ if notebook is not None:
 """
 
 
-class Seat(Protocol):
+class RelayedKernel(Protocol):
     """A kernel that messages can be given to."""
 
     name: str

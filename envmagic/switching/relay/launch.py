@@ -16,14 +16,14 @@ from envmagic.system import process
 
 if TYPE_CHECKING:
     from envmagic.core.model import Kernel
-    from envmagic.switching.relay.setting import Setting
+    from envmagic.switching.relay.setting import LaunchSetting
 
 __all__ = ["command", "environment"]
 
 _BOOTSTRAP = str(Path(__file__).with_name("bootstrap.py"))
 
 
-def command(kernel: Kernel, file: Path, setting: Setting) -> list[str]:
+def command(kernel: Kernel, file: Path, setting: LaunchSetting) -> list[str]:
     """The words that start `kernel` on the connection file `file`, and end it with the relay.
 
     Raises `EnvmagicError` when what the front end would put into them cannot be told from here.
@@ -38,7 +38,7 @@ def command(kernel: Kernel, file: Path, setting: Setting) -> list[str]:
     return [sys.executable, "-I", "-S", _BOOTSTRAP, "--guard", str(file.parent), *words]
 
 
-def environment(kernel: Kernel, setting: Setting) -> dict[str, str]:
+def environment(kernel: Kernel, setting: LaunchSetting) -> dict[str, str]:
     """What Jupyter would start the kernel with: the first one's variables and the spec's own.
 
     What the first kernel's environment and kernelspec had added for themselves is taken out.
@@ -66,7 +66,7 @@ def environment(kernel: Kernel, setting: Setting) -> dict[str, str]:
     return base
 
 
-def _filled(kernel: Kernel, file: Path, setting: Setting) -> list[str]:
+def _filled(kernel: Kernel, file: Path, setting: LaunchSetting) -> list[str]:
     """The kernelspec's words, with what jupyter_client replaces in them."""
     known = {"connection_file": str(file)}
     if any("{resource_dir}" in word for word in kernel.argv):
@@ -81,7 +81,7 @@ def _filled(kernel: Kernel, file: Path, setting: Setting) -> list[str]:
     return [braces.sub(lambda found: known.get(found[1], found[0]), w) for w in kernel.argv]
 
 
-def _interpreter(kernel: Kernel, setting: Setting, word: str) -> str:
+def _interpreter(kernel: Kernel, setting: LaunchSetting, word: str) -> str:
     """The program of a kernel; a bare `python` is the one that the spec was installed with, or
     the front end's own."""
     if not kernel_names.is_bare(word):
@@ -89,7 +89,7 @@ def _interpreter(kernel: Kernel, setting: Setting, word: str) -> str:
     return kernel_names.near(kernel) or _front_python(kernel, setting)
 
 
-def _front_python(kernel: Kernel, setting: Setting) -> str:
+def _front_python(kernel: Kernel, setting: LaunchSetting) -> str:
     python = kernel_names.front_python(setting.relay["parent"])
     argv = setting.first.get("argv") or ["python"]
     if not python and kernel_names.is_bare(argv[0]):
@@ -108,7 +108,7 @@ def _unclear(kernel: Kernel, what: str) -> EnvmagicError:
     )
 
 
-def _before(first: Mapping[str, str], setting: Setting) -> dict[str, str]:
+def _before(first: Mapping[str, str], setting: LaunchSetting) -> dict[str, str]:
     """The variables `first` as they were before the first kernel's spec had set its own.
 
     What is not as the spec says was changed by something else, and stays. Of a variable that was

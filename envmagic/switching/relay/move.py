@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from envmagic.switching.relay.kernel import Seat
+    from envmagic.switching.relay.kernel import RelayedKernel
     from envmagic.switching.relay.wire import Frames
 
 __all__ = ["Move"]
@@ -16,8 +16,8 @@ __all__ = ["Move"]
 class Move:
     """It happens when the running cell ends."""
 
-    source: Seat
-    target: Seat
+    source: RelayedKernel
+    target: RelayedKernel
     drop: bool = False
     variables: int = 0
     """How many the source holds; with none it is ended."""

@@ -24,13 +24,13 @@ from envmagic.jupyter import connection, server_api
 from envmagic.switching.kernel_names import spec_named, still_is
 from envmagic.switching.refusal import refusal
 from envmagic.switching.relay import child_process, exit_status, switch_requests, wire
-from envmagic.switching.relay.channel import Line, on_loop, run_on
-from envmagic.switching.relay.child_kernel import BehindSeat
-from envmagic.switching.relay.child_process import Child, sweep
-from envmagic.switching.relay.home_kernel import HomeSeat
+from envmagic.switching.relay.channel import Channel, on_loop, run_on
+from envmagic.switching.relay.child_kernel import ChildKernel
+from envmagic.switching.relay.child_process import KernelProcess, sweep
+from envmagic.switching.relay.home_kernel import HomeKernel
 from envmagic.switching.relay.ipykernel_gate import error_output, gate_of
-from envmagic.switching.relay.kernel import Seat
-from envmagic.switching.relay.setting import Setting
+from envmagic.switching.relay.kernel import RelayedKernel
+from envmagic.switching.relay.setting import LaunchSetting
 
 if TYPE_CHECKING:
     from envmagic.core.model import Kernel, Progress
@@ -66,8 +66,8 @@ class Relay:
 
         kernel = gate.kernel
         self.gate, self.kernel = gate, kernel
-        self.shell = Line(kernel.shell_stream)
-        self.control = Line(kernel.control_stream, self._take_urgent)
+        self.shell = Channel(kernel.shell_stream)
+        self.control = Channel(kernel.control_stream, self._take_urgent)
         control_loop = kernel.control_stream.io_loop
         self.loops = {
             "main": kernel.io_loop,
@@ -77,12 +77,12 @@ class Relay:
             "iopub": kernel.iopub_thread.io_loop,
         }
         self.setting = _setting(kernel)
-        self.home = HomeSeat(gate, _home_name())
-        self.current: Seat = self.home
-        self.children: dict[str, BehindSeat] = {}
-        self._going: set[BehindSeat] = set()
+        self.home = HomeKernel(gate, _home_name())
+        self.current: RelayedKernel = self.home
+        self.children: dict[str, ChildKernel] = {}
+        self._going: set[ChildKernel] = set()
         """Those that are being ended."""
-        self.desk = switch_requests.Desk(self)
+        self.desk = switch_requests.SwitchRequests(self)
         self._moving = False
         """What the kernel that is left has got is done, and no other has got anything."""
         self._refusal = ""
@@ -104,7 +104,7 @@ class Relay:
 
     def prepare(
         self, kernel: Kernel, progress: Progress, wanted: Callable[[], bool] = lambda: True
-    ) -> Seat:
+    ) -> RelayedKernel:
         """The seat of `kernel`, woken or started; raises `EnvmagicError` if it does not start.
 
         In any thread; nothing has moved yet when it returns.
@@ -120,12 +120,12 @@ class Relay:
             raise EnvmagicError(
                 "kernel-cannot-start", f"The kernel {kernel.name!r} does not sleep any more."
             )
-        seat = BehindSeat(Child.start(kernel, self.setting, progress, wanted), self)
+        seat = ChildKernel(KernelProcess.start(kernel, self.setting, progress, wanted), self)
         self.children[kernel.name] = seat
         threading.Thread(target=self._watch, args=(seat,), daemon=True).start()
         return seat
 
-    def _set_aside(self, seat: BehindSeat) -> None:
+    def _set_aside(self, seat: ChildKernel) -> None:
         """Its name means another environment by now: it ends, or gets another name when it holds
         variables. Raises `EnvmagicError` then, so that a person knows it."""
         if seat is not self.current and not seat.variables:
@@ -147,7 +147,7 @@ class Relay:
 
     def abandon(self, move: Move) -> None:
         """The cell failed: a kernel that was started for it alone is ended again."""
-        if isinstance(move.target, BehindSeat) and not move.target.used:
+        if isinstance(move.target, ChildKernel) and not move.target.used:
             self._end(move.target)
 
     def hold_control(self) -> None:
@@ -198,7 +198,7 @@ class Relay:
         self.control.hold()
         await _at_most(2, source.control_done())
         await _at_most(5, source.all_said())
-        seat: Seat = self.home
+        seat: RelayedKernel = self.home
         for seat in (target, source, self.home):
             if (
                 await _at_most(min(child_process.limit(), _ARRIVAL), seat.arrive(count))
@@ -235,7 +235,7 @@ class Relay:
                 self._interrupted = False
             self._between = True
 
-    def cell_runs(self, seat: Seat) -> None:
+    def cell_runs(self, seat: RelayedKernel) -> None:
         """The rest of the cell is in the hands of the kernel in `seat`: interrupts go there."""
         with self._interrupts:
             self._between = False
@@ -255,25 +255,25 @@ class Relay:
                 move.taken[0] = wire.changed(self._reader, move.taken[0], _interrupt)
         return move.taken
 
-    async def _open_shell(self, target: Seat, first: list[Frames]) -> None:
+    async def _open_shell(self, target: RelayedKernel, first: list[Frames]) -> None:
         await self.shell.open(lambda frames: self._take_shell(target, frames), first)
         if self._refused_one:  # and with it all that had been queued
             self._refusal = ""
         if target is self.home:
             self.gate.listen()
 
-    def _leave_behind(self, move: Move, target: Seat) -> None:
+    def _leave_behind(self, move: Move, target: RelayedKernel) -> None:
         """What is left behind without variables, or is not wanted any more, ends."""
         source = move.source
         if source is target:
             return
-        if isinstance(source, BehindSeat):
+        if isinstance(source, ChildKernel):
             if move.drop or not move.variables:
                 self._end(source)
         elif move.drop:
             run_on(self.loops["main"], self.home.forget)
 
-    def _take_shell(self, target: Seat, frames: Frames) -> Awaitable[None] | None:
+    def _take_shell(self, target: RelayedKernel, frames: Frames) -> Awaitable[None] | None:
         if target is not self.home and wire.kind_is(frames, b"shutdown_request"):
             run_on(self.loops["control"], lambda: self._shut_down(frames))
             return None
@@ -293,7 +293,7 @@ class Relay:
             self._refusal = ""
         return refused
 
-    def _take_control(self, target: Seat, frames: Frames) -> Awaitable[None] | None:
+    def _take_control(self, target: RelayedKernel, frames: Frames) -> Awaitable[None] | None:
         if wire.kind_is(frames, b"shutdown_request"):
             return self._shut_down(frames)
         return target.take_control(frames)
@@ -306,7 +306,7 @@ class Relay:
             return True
         return False
 
-    def _in_main_thread(self, target: Seat) -> None:
+    def _in_main_thread(self, target: RelayedKernel) -> None:
         if target is self.home:
             self.home.put_back()
         signal.signal(signal.SIGINT, self._pass_interrupt_on)
@@ -318,12 +318,12 @@ class Relay:
         with self._interrupts:
             if self._between:
                 self._interrupted = True
-            elif isinstance(self.current, BehindSeat):
+            elif isinstance(self.current, ChildKernel):
                 self.current.interrupt()
 
     # -- questions of the running kernel (`input`) ---------------------------------------------
 
-    def _point_stdin(self, target: Seat) -> None:
+    def _point_stdin(self, target: RelayedKernel) -> None:
         """The stdin socket belongs to the main thread while home runs, else to a stream."""
         from zmq.eventloop.zmqstream import ZMQStream
 
@@ -337,7 +337,7 @@ class Relay:
             self._stdin = None
 
     def _typed(self, frames: Frames) -> None:
-        if isinstance(self.current, BehindSeat):
+        if isinstance(self.current, ChildKernel):
             self.current.take_stdin(frames)
 
     def ask_front(self, frames: Frames) -> None:
@@ -357,7 +357,7 @@ class Relay:
         if answered is not None:
             await answered
 
-    def _end(self, seat: BehindSeat) -> None:
+    def _end(self, seat: ChildKernel) -> None:
         """End a child that nobody needs any more, in the background; in any thread."""
         self._forget(seat)
         seat.ending = True
@@ -369,15 +369,15 @@ class Relay:
 
         run_on(self.loops["control"], end)
 
-    def _forget(self, seat: BehindSeat) -> None:
+    def _forget(self, seat: ChildKernel) -> None:
         if self.children.get(seat.name) is seat:
             del self.children[seat.name]
 
-    def _watch(self, seat: BehindSeat) -> None:
+    def _watch(self, seat: ChildKernel) -> None:
         code = seat.child.process.wait()
         run_on(self.loops["control"], lambda: self._died(seat, code))
 
-    async def _died(self, seat: BehindSeat, code: int) -> None:
+    async def _died(self, seat: ChildKernel, code: int) -> None:
         if self._closing or seat.ending:
             return
         if seat is not self.current or self._moving:
@@ -421,14 +421,14 @@ async def _soon(step: Coroutine[Any, Any, Any]) -> None:
         _log.error("A step of the move failed.", exc_info=task.exception())
 
 
-def _setting(kernel: Any) -> Setting:
+def _setting(kernel: Any) -> LaunchSetting:
     import zmq
 
-    front = connection.front()
+    front = connection.connection()
     if front is None:
         raise EnvmagicError("no-kernel", "This process is not a kernel.")
     first = _home_name()
-    return Setting(
+    return LaunchSetting(
         key=kernel.session.key,
         signature_scheme=kernel.session.signature_scheme,
         session=kernel.session.session,
@@ -459,7 +459,7 @@ def _home_name() -> str:
         prefix = entry.get("prefix") if isinstance(entry, dict) else None
         if isinstance(prefix, str) and os.path.realpath(prefix) == os.path.realpath(sys.prefix):
             return str(name)
-    front = connection.front()
+    front = connection.connection()
     if front is None:
         return ""
     asked = server_api.session(front)

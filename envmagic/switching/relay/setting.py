@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     pass
 
-__all__ = ["Setting"]
+__all__ = ["LaunchSetting"]
 
 
 @dataclass(frozen=True)
-class Setting:
+class LaunchSetting:
     """What all kernels behind one relay have in common."""
 
     key: bytes

@@ -14,19 +14,19 @@ from envmagic.switching.relay.kernel import kernel_from
 from envmagic.switching.relay.move import Move
 
 if TYPE_CHECKING:
-    from envmagic.switching.relay.child_kernel import BehindSeat
-    from envmagic.switching.relay.kernel import Seat
+    from envmagic.switching.relay.child_kernel import ChildKernel
+    from envmagic.switching.relay.kernel import RelayedKernel
     from envmagic.switching.relay.relay import Relay
     from envmagic.switching.relay.wire import Frames
 
-__all__ = ["Desk"]
+__all__ = ["SwitchRequests"]
 
 
 @dataclass
 class _Told:
     """`Progress` for a kernel that waits for another to start."""
 
-    seat: BehindSeat
+    seat: ChildKernel
     request: str
 
     def step(self, message: str) -> None:
@@ -37,7 +37,7 @@ class _Told:
 
 
 @dataclass
-class Desk:
+class SwitchRequests:
     """Answers the questions; each comes over stdin, the channel on which a kernel asks."""
 
     relay: Relay
@@ -45,7 +45,7 @@ class Desk:
     """Moves that happen when the cell that asked for them ends, by the question's id."""
     given_up: set[str] = field(default_factory=set)
 
-    def asked(self, seat: BehindSeat, frames: Frames) -> None:
+    def asked(self, seat: ChildKernel, frames: Frames) -> None:
         """Take a question of the kernel in `seat`; on the control loop."""
         content = wire.unpack(seat.child.session, frames)["content"]
         request = str(content["id"])
@@ -62,14 +62,14 @@ class Desk:
     def asleep(self) -> list[Asleep]:
         """The kernels that sleep now, home first."""
         relay = self.relay
-        seats: list[Seat] = [relay.home, *list(relay.children.values())]
+        seats: list[RelayedKernel] = [relay.home, *list(relay.children.values())]
         return [
             Asleep(seat.name, seat.variables, seat.memory)
             for seat in seats
             if seat is not relay.current and seat.alive
         ]
 
-    def _prepare(self, seat: BehindSeat, request: str, content: dict[str, Any]) -> None:
+    def _prepare(self, seat: ChildKernel, request: str, content: dict[str, Any]) -> None:
         try:
             kernel = kernel_from(content["kernel"])
             target = self.relay.prepare(
@@ -89,7 +89,7 @@ class Desk:
         self.agreed[request] = move
         seat.answer(request, ready=True, already=target is seat)
 
-    def returned(self, seat: BehindSeat, content: dict[str, Any], taken: list[Frames]) -> None:
+    def returned(self, seat: ChildKernel, content: dict[str, Any], taken: list[Frames]) -> None:
         """The cell that asked has ended, and these messages had been queued behind it."""
         move = self.agreed.pop(content["id"], None) or Move(seat, seat)
         move.taken, move.travels = taken, content["travels"]

@@ -10,9 +10,9 @@ from typing import ClassVar
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName, Environment, EnvSpec, Progress
 from envmagic.environments.backends import installers
-from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.conda import engines, metadata, partition, specs
-from envmagic.environments.backends.conda.engine import Change, NotInChannels
+from envmagic.environments.backends.conda.engine import NotInChannels, Transaction
 from envmagic.environments.backends.conda.partition import Parts
 from envmagic.system import prefix_layout
 
@@ -29,7 +29,7 @@ class CondaBackend:
     def missing(self) -> str:
         return engines.missing()
 
-    def create(self, spec: EnvSpec, python: Path, wanted: Wanted, progress: Progress) -> None:
+    def create(self, spec: EnvSpec, python: Path, wanted: InstallPlan, progress: Progress) -> None:
         parts = partition.split(wanted)
         named = any(specs.conda_name(s) == "python" for s in parts.conda)
         first = [] if named and not spec.python else [specs.python_spec(spec.python).text]
@@ -37,15 +37,17 @@ class CondaBackend:
         (spec.prefix / "conda-meta").mkdir(parents=True, exist_ok=True)
         (spec.prefix / "conda-meta" / "history").touch()
         channels = tuple(dict.fromkeys([*spec.channels, *parts.channels]))
-        change = Change(
+        change = Transaction(
             spec.prefix, channels, specs=_without_doubles([*first, *rest]), held=wanted.held
         )
         self._unknown[spec.prefix] = _apply(change, progress)
 
-    def fill(self, environment: Environment, wanted: Wanted, progress: Progress) -> list[str]:
+    def fill(self, environment: Environment, wanted: InstallPlan, progress: Progress) -> list[str]:
         return self.install(environment, wanted, progress)  # conda's own part is there already
 
-    def install(self, environment: Environment, wanted: Wanted, progress: Progress) -> list[str]:
+    def install(
+        self, environment: Environment, wanted: InstallPlan, progress: Progress
+    ) -> list[str]:
         parts = partition.split(wanted)
         for_pip, notes = list(parts.pip), list(parts.notes)
         again = tuple(n for n in wanted.reinstall if _is_of_conda(environment, n))
@@ -80,7 +82,7 @@ class CondaBackend:
         of_conda = sorted({owner for owner in owners.values() if owner is not None})
         if of_conda:
             kept = metadata.requested(prefix) or {name: name for name in there}
-            change = Change(
+            change = Transaction(
                 prefix,
                 tuple(metadata.channels(prefix)),
                 kept=tuple(s for n, s in kept.items() if n not in of_conda),
@@ -93,7 +95,7 @@ class CondaBackend:
             installers.uninstall(environment, of_pip, progress)
 
 
-def missing(environment: Environment, wanted: Wanted) -> Wanted:
+def missing(environment: Environment, wanted: InstallPlan) -> InstallPlan:
     """`wanted` without the requirements that the environment satisfies for certain."""
     lacking = [
         text
@@ -103,7 +105,7 @@ def missing(environment: Environment, wanted: Wanted) -> Wanted:
     return replace(wanted, requirements=tuple(lacking))
 
 
-def _apply(change: Change, progress: Progress) -> list[str]:
+def _apply(change: Transaction, progress: Progress) -> list[str]:
     """Carry out `change` without what no channel has, even under its conda name; returns that."""
     engine = engines.choose()
     before = [p.dist for p in metadata.packages(change.prefix).values()]
@@ -129,20 +131,20 @@ def _apply(change: Change, progress: Progress) -> list[str]:
     return unknown
 
 
-def _renamed(change: Change, names: Sequence[str]) -> tuple[Change, list[str]]:
+def _renamed(change: Transaction, names: Sequence[str]) -> tuple[Transaction, list[str]]:
     """`change` with `names` as conda may call them: `torch` is `pytorch` there."""
     new = tuple(specs.renamed(s) if specs.conda_name(s) in names else s for s in change.specs)
     # asking again costs a look into the channels, and with conda itself seconds
     return _left_out(change, names) if new == change.specs else (replace(change, specs=new), [])
 
 
-def _left_out(change: Change, names: Sequence[str]) -> tuple[Change, list[str]]:
+def _left_out(change: Transaction, names: Sequence[str]) -> tuple[Transaction, list[str]]:
     left = [s for s in change.specs if specs.conda_name(s) in names]
     kept = tuple(s for s in change.specs if s not in left)
     return replace(change, specs=kept), [specs.python_name(s) for s in left]
 
 
-def _not_there(names: Iterable[str], change: Change) -> EnvmagicError:
+def _not_there(names: Iterable[str], change: Transaction) -> EnvmagicError:
     channels = ", ".join(change.channels) or "the configured channels"
     return EnvmagicError(
         "no-package",
@@ -195,9 +197,9 @@ def _change(
     environment: Environment,
     parts: Parts,
     lacking: Sequence[str],
-    wanted: Wanted,
+    wanted: InstallPlan,
     again: tuple[str, ...],
-) -> Change:
+) -> Transaction:
     prefix = environment.prefix
     there = metadata.packages(prefix)
     # without a note of what was asked for, all that is there counts as asked for
@@ -205,7 +207,7 @@ def _change(
     held = [*metadata.pinned(prefix), *wanted.held]
     if not any(specs.conda_name(s) == "python" for s in lacking) and "python" in there:
         held.append(f"python {environment.short_version}.*")  # as conda itself does
-    return Change(
+    return Transaction(
         prefix,
         tuple(dict.fromkeys([*parts.channels, *metadata.channels(prefix)])),
         specs=_without_doubles(lacking),
@@ -218,7 +220,7 @@ def _change(
 
 def _pip(
     environment: Environment,
-    wanted: Wanted,
+    wanted: InstallPlan,
     lines: Sequence[str],
     files: Sequence[Path],
     progress: Progress,

@@ -9,11 +9,11 @@ from typing import Protocol
 
 from envmagic.core.model import Progress
 
-__all__ = ["Change", "Engine", "NotInChannels"]
+__all__ = ["Engine", "NotInChannels", "Transaction"]
 
 
 @dataclass(frozen=True)
-class Change:
+class Transaction:
     """What the environment at `prefix` is to become."""
 
     prefix: Path
@@ -45,6 +45,6 @@ class Engine(Protocol):
 
     name: str
 
-    def apply(self, change: Change, progress: Progress) -> None:
+    def apply(self, change: Transaction, progress: Progress) -> None:
         """Solve, download and link. Raises `NotInChannels` before anything is changed."""
         ...

@@ -17,7 +17,7 @@ from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Progress
 from envmagic.environments.backends.conda import specs as words
-from envmagic.environments.backends.conda.engine import Change, NotInChannels
+from envmagic.environments.backends.conda.engine import NotInChannels, Transaction
 from envmagic.system import process
 
 __all__ = ["ExecutableEngine"]
@@ -32,7 +32,7 @@ class ExecutableEngine:
         self.path = path
         self.name = path.name.removesuffix(".exe").removesuffix(".bat")
 
-    def apply(self, change: Change, progress: Progress) -> None:
+    def apply(self, change: Transaction, progress: Progress) -> None:
         # not `create`: it deletes and makes anew a directory that is there
         if change.remove:
             progress.step(f"{self.name} takes {', '.join(change.remove)} out")
@@ -44,7 +44,7 @@ class ExecutableEngine:
             verb = "update" if change.upgrade and not _constrained(asked) else "install"
             self._change(verb, change, [*options, *_channels(change), *asked], progress)
 
-    def _change(self, verb: str, change: Change, more: list[str], progress: Progress) -> None:
+    def _change(self, verb: str, change: Transaction, more: list[str], progress: Progress) -> None:
         command: list[str | Path] = [self.path, verb, "--prefix", change.prefix, "--yes", "--json"]
         command += more
         answer = self._ask(command, progress)
@@ -60,7 +60,7 @@ class ExecutableEngine:
                 raise NotInChannels(unknown)
         raise _explained(self.name, content, answer)
 
-    def _has(self, name: str, change: Change, progress: Progress) -> bool:
+    def _has(self, name: str, change: Transaction, progress: Progress) -> bool:
         command: list[str | Path] = [self.path, "search", name, "--json", *_channels(change)]
         answer = self._ask(command, progress)
         content = _json(answer.stdout)
@@ -87,7 +87,7 @@ class ExecutableEngine:
             ) from error
 
 
-def _channels(change: Change) -> list[str]:
+def _channels(change: Transaction) -> list[str]:
     named = [c for c in change.channels if c != "nodefaults"]
     options = ["--override-channels"] if "nodefaults" in change.channels and named else []
     return [*options, *(w for channel in named for w in ("--channel", channel))]
@@ -101,7 +101,7 @@ def _names(specs: Sequence[str]) -> list[str]:
     return [words.conda_name(spec) for spec in specs if "::" not in spec]
 
 
-def _listed(content: dict[str, Any], change: Change) -> list[str]:
+def _listed(content: dict[str, Any], change: Transaction) -> list[str]:
     """Those asked for that conda itself says are in no channel."""
     packages = content.get("packages")
     if not str(content.get("exception_name", "")).startswith("PackagesNotFound"):

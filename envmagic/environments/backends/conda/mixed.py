@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName, Environment, Progress
 from envmagic.environments import backends, inspection, integrity, satisfaction
-from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.conda import metadata
 
 __all__ = ["by_pip", "is_conda", "lacking", "packages", "settle"]
@@ -25,7 +25,7 @@ def is_conda(prefix: Path) -> bool:
     return (prefix / "conda-meta" / "history").is_file()
 
 
-def lacking(environment: Environment, wanted: Wanted) -> Wanted:
+def lacking(environment: Environment, wanted: InstallPlan) -> InstallPlan:
     """`wanted` without what the conda environment has for certain."""
     from envmagic.environments.backends.conda import missing
 
@@ -79,7 +79,7 @@ def _put_back(lost: dict[str, str], environment: Environment, progress: Progress
     backend = backends.for_environment(environment)
     reason = ""
     for lines, how in ((same, ""), (tuple(sorted(lost)), " in the versions that fit now")):
-        wanted = Wanted(lines, reinstall=tuple(lost), pip_only=True)
+        wanted = InstallPlan(lines, reinstall=tuple(lost), pip_only=True)
         try:
             backend.install(environment, wanted, progress)
             return f"Put back what pip had installed{how}: {names}."

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from envmagic.environments.backends.base import Wanted
+from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.conda import environment_file, specs
 
 __all__ = ["Parts", "split"]
@@ -24,7 +24,7 @@ class Parts:
     notes: list[str] = field(default_factory=list)
 
 
-def split(wanted: Wanted) -> Parts:
+def split(wanted: InstallPlan) -> Parts:
     """What of `wanted` is for conda and what for pip; files in conda's format are read.
 
     Raises `EnvmagicError` for a file that cannot be read.

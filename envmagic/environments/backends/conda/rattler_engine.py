@@ -14,7 +14,7 @@ from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Progress
 from envmagic.environments.backends.conda import condarc, environment_file, metadata, specs
-from envmagic.environments.backends.conda.engine import Change, NotInChannels
+from envmagic.environments.backends.conda.engine import NotInChannels, Transaction
 from envmagic.system import process
 
 __all__ = ["RattlerEngine"]
@@ -26,7 +26,7 @@ Say = queue.SimpleQueue[tuple[str, str]]
 class RattlerEngine:
     name = "rattler"
 
-    def apply(self, change: Change, progress: Progress) -> None:
+    def apply(self, change: Transaction, progress: Progress) -> None:
         if condarc.files():
             environment_file.require_reader(".condarc")
         settings = condarc.load()
@@ -81,7 +81,7 @@ def _show(said: Say, progress: Progress) -> bool:
     return kind != "end"
 
 
-async def _apply(change: Change, settings: condarc.Condarc, said: Say) -> None:
+async def _apply(change: Transaction, settings: condarc.Condarc, said: Say) -> None:
     import rattler
 
     try:
@@ -114,7 +114,7 @@ async def _apply(change: Change, settings: condarc.Condarc, said: Say) -> None:
         said.put(("end", ""))
 
 
-async def _refuse_unknown(change: Change, urls: list[str], gateway: Any) -> None:
+async def _refuse_unknown(change: Transaction, urls: list[str], gateway: Any) -> None:
     """Tell names that no channel has from everything else that the solver may say."""
     import rattler
 
@@ -129,7 +129,11 @@ async def _refuse_unknown(change: Change, urls: list[str], gateway: Any) -> None
 
 
 async def _solve(
-    change: Change, settings: condarc.Condarc, urls: list[str], gateway: Any, installed: list[Any]
+    change: Transaction,
+    settings: condarc.Condarc,
+    urls: list[str],
+    gateway: Any,
+    installed: list[Any],
 ) -> list[Any]:
     """The records the environment is to hold. Nothing that is there goes without need: first it is
     tried to keep every package, and only when that cannot be, those asked for alone."""
@@ -177,7 +181,7 @@ def _installed(prefix: Path) -> list[Any]:
     return found
 
 
-def _urls(change: Change, settings: condarc.Condarc) -> list[str]:
+def _urls(change: Transaction, settings: condarc.Condarc) -> list[str]:
     """The channels in their order: those asked for, then the configured ones."""
     named = [c for c in change.channels if c != "nodefaults"]
     if "nodefaults" not in change.channels:
@@ -217,7 +221,7 @@ def _reporter(said: Say) -> Any:
     return Reporter()
 
 
-def _explained(error: Exception, change: Change, settings: condarc.Condarc) -> EnvmagicError:
+def _explained(error: Exception, change: Transaction, settings: condarc.Condarc) -> EnvmagicError:
     """What rattler said, for a person: its own words where it is the solver that speaks."""
     kind, text = type(error).__name__, process.redact(str(error)).strip()
     lower = text.lower()
@@ -256,7 +260,7 @@ def _name(spec: str) -> str:
     return specs.conda_name(spec.rpartition("::")[2])
 
 
-def _gone(name: str, change: Change) -> bool:
+def _gone(name: str, change: Transaction) -> bool:
     return name in change.remove
 
 

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Progress, Silent
-from envmagic.environments.backends.conda.engine import Change, NotInChannels
+from envmagic.environments.backends.conda.engine import NotInChannels, Transaction
 from envmagic.system import process
 
 __all__ = ["VARIABLE", "ElsewhereEngine", "ask", "is_there", "main"]
@@ -36,7 +36,7 @@ class ElsewhereEngine:
 
     name = "rattler"
 
-    def apply(self, change: Change, progress: Progress) -> None:
+    def apply(self, change: Transaction, progress: Progress) -> None:
         ask({"change": {**asdict(change), "prefix": str(change.prefix)}}, progress)
 
 
@@ -99,7 +99,7 @@ def _carried_out(request: Mapping[str, Any]) -> dict[str, Any]:
 
         held: dict[str, Any] = dict(request["change"])
         lists = {k: tuple(v) for k, v in held.items() if isinstance(v, list)}
-        change = Change(**{**held, **lists, "prefix": Path(held["prefix"])})
+        change = Transaction(**{**held, **lists, "prefix": Path(held["prefix"])})
         RattlerEngine().apply(change, _Spoken(lambda text: print(text, file=sys.stderr)))
         return {}
     from envmagic.environments.backends.conda import edits, environment_file
