@@ -90,9 +90,9 @@ def listing(place: Path) -> None:
         "from pathlib import Path\n"
         "from envmagic.operations.overview import list_all\n"
         "from envmagic.core.verbs import ListRequest\n"
-        "from envmagic.core.model import Frontend as Door, Place, Silent\n"
+        "from envmagic.core.model import Frontend, Place, Silent\n"
         "began = time.perf_counter()\n"
-        "report = list_all(ListRequest(), Place(Door.TERMINAL, Path.cwd()), Silent())\n"
+        "report = list_all(ListRequest(), Place(Frontend.TERMINAL, Path.cwd()), Silent())\n"
         "print(len(report.data['environments']), time.perf_counter() - began)\n"
     )
     first: list[float] = []

@@ -1,4 +1,4 @@
-"""`python -m envmagic`: the terminal's door."""
+"""`python -m envmagic`: the terminal's frontend."""
 
 from envmagic.frontends.terminal.cli import run
 

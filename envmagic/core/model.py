@@ -104,7 +104,7 @@ class Kernel:
 
 
 class Progress(Protocol):
-    """Where an operation says what it is doing; the face decides how that looks."""
+    """Where an operation says what it is doing; the frontend decides how that looks."""
 
     def step(self, message: str) -> None:
         """The work has reached `message` (present participle, no full stop)."""
@@ -182,7 +182,7 @@ class Switch(Protocol):
 class Place:
     """Where a verb was said: what "here" and "this notebook" mean."""
 
-    door: Frontend
+    frontend: Frontend
     directory: Path
     """Relative PATHs count from here: the notebook's directory, the kernel's start directory, or
     the terminal's working directory."""

@@ -47,7 +47,7 @@ _SAYS = {
     "pyvenv.cfg": b"home",
 }
 _OUR_COMMANDS = re.compile(r"(?:bin|Scripts)/(?:envmagic|jupyter-env)")
-_OUR_WORDS = b"from envmagic.frontends.terminal.cli import run"
+_OUR_WORDS = re.compile(rb"from envmagic(?:\.frontends\.terminal)?\.cli import run")
 
 
 class Written:
@@ -73,7 +73,7 @@ class Written:
         if compiled is not None:
             source = f"{compiled['directory'] or ''}{compiled['stem']}.py"
             return source in self._recorded or _is_skeleton(source)
-        return _OUR_COMMANDS.fullmatch(relative) is not None and _OUR_WORDS in _read(path)
+        return bool(_OUR_COMMANDS.fullmatch(relative) and _OUR_WORDS.search(_read(path)))
 
     def foreign(self, below: Path | None = None) -> Iterator[Path]:
         """Every file (of those `below` a directory in it) that no tool wrote; a link is a file."""

@@ -49,7 +49,7 @@ def target(word: str | None, place: Place) -> Target:
             "is-a-notebook",
             f"{word!r} is a notebook.",
             here
-            if place.door is Frontend.TERMINAL
+            if place.frontend is Frontend.TERMINAL
             else "Leave it out: the notebook you type in is meant.",
             subject=word,
         )

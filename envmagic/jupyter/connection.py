@@ -25,7 +25,7 @@ _KERNEL_FILE = re.compile(r"kernel-([0-9a-f-]{36})\.json")
 
 @dataclass(frozen=True)
 class Connection:
-    """The connection that the front end made, also when this kernel is behind a relay."""
+    """The connection that the frontend made, also when this kernel is behind a relay."""
 
     connection_file: Path
     parent: int | None
@@ -39,7 +39,7 @@ class Connection:
 
 
 def connection() -> Connection | None:
-    """The front end's connection; None when this process is no kernel."""
+    """The frontend's connection; None when this process is no kernel."""
     module = sys.modules.get("ipykernel.kernelapp")
     application = getattr(module, "IPKernelApp", None)
     if application is None or not application.initialized():
@@ -71,7 +71,7 @@ def relay_of(connection_file: Path) -> dict[str, Any] | None:
 
 
 def kernel_name(of: Connection) -> str:
-    """The kernelspec the front end was told to start, as its connection file has it; else empty."""
+    """The kernelspec the frontend was told to start, as its connection file has it; else empty."""
     with contextlib.suppress(OSError, ValueError):
         return str(json.loads(of.connection_file.read_text("utf-8")).get("kernel_name") or "")
     return ""

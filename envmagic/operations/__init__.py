@@ -1,4 +1,4 @@
-"""What the verbs do: one function each, request -> `Report`, the same for all three doors."""
+"""What the verbs do: one function each, request -> `Report`, the same for all three frontends."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def _files(request: CreateRequest, place: Place) -> tuple[tuple[Path, ...], list
         beside = for_conda
     elif not beside.is_file() or not validation.lines_of(beside):
         return (), []
-    of_notebook = place.notebook is not None or place.door is Frontend.NOTEBOOK
+    of_notebook = place.notebook is not None or place.frontend is Frontend.NOTEBOOK
     where = "beside the notebook" if of_notebook else "here"
     return (beside,), [f"Installed what {beside.name} {where} asks for."]
 

@@ -69,6 +69,6 @@ def recorded_state(place: Place) -> RecordData | None:
     from envmagic.operations.record import FILE
     from envmagic.record.of_notebook import state_of
 
-    if place.notebook is None and place.door is Frontend.NOTEBOOK:
+    if place.notebook is None and place.frontend is Frontend.NOTEBOOK:
         return None
     return state_of(place.notebook or place.directory / FILE)

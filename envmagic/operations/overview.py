@@ -54,7 +54,7 @@ def _is_own_spec(kernel: Kernel, environments: list[EnvironmentData]) -> bool:
 
 def status(request: StatusRequest, place: Place, progress: Progress) -> Report:
     """`status`: this notebook, its kernel, its environment and its record."""
-    if place.door is Frontend.TERMINAL and place.prefix is None and place.notebook is None:
+    if place.frontend is Frontend.TERMINAL and place.prefix is None and place.notebook is None:
         raise WordsError(
             "no-environment",
             "No environment was named and there is no .venv here.",

@@ -79,7 +79,7 @@ def _of_session(place: Place) -> Place:
     """`place` with a name for the notebook that cannot be told; the cells that ran are known."""
     from envmagic.core.model import Frontend
 
-    if place.door is not Frontend.NOTEBOOK:
+    if place.frontend is not Frontend.NOTEBOOK:
         return place
     return replace(place, notebook=place.directory / SESSION)
 

@@ -95,14 +95,14 @@ def _plan_problems(prefix: Path, kernel: Kernel | None, *, deletes: bool) -> tup
 def _refuse_running(prefix: Path, kernel: Kernel | None, place: Place, *, deletes: bool) -> None:
     """A kernel that runs in `prefix` would lose the files, or the spec it restarts from."""
     here = registry.is_this_process(prefix)
-    if here and deletes and place.door is Frontend.TERMINAL:
+    if here and deletes and place.frontend is Frontend.TERMINAL:
         raise EnvmagicError(
             "in-use",
             f"This command itself runs from {display.user_path(prefix)}.",
             "Use the envmagic of another environment.",
             subject=str(prefix),
         )
-    if here and place.door is Frontend.NOTEBOOK:
+    if here and place.frontend is Frontend.NOTEBOOK:
         raise EnvmagicError(
             "in-use",
             "This notebook runs there.",
@@ -126,7 +126,7 @@ def _refuse_running(prefix: Path, kernel: Kernel | None, place: Place, *, delete
 
 
 def _refuse_asleep(prefix: Path, kernel: Kernel, switch: Switch) -> None:
-    """The notebook's own kernel that sleeps there is in no list of the front end's."""
+    """The notebook's own kernel that sleeps there is in no list of the frontend's."""
     for sleeping in switch.asleep():
         if sleeping.kernel == kernel.name:
             raise EnvmagicError(

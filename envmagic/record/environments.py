@@ -68,9 +68,9 @@ class NotebookEnvironments:
             prefix = registry.existing(word, place).prefix
             return cls({None: InstalledIndex.of(registry.environment_at(prefix))})
         own: dict[Path | None, InstalledIndex | None] = {}
-        if place.door is Frontend.NOTEBOOK:
+        if place.frontend is Frontend.NOTEBOOK:
             own[place.notebook] = InstalledIndex.here()
-        return cls(own, search=True, live=place.door is Frontend.NOTEBOOK)
+        return cls(own, search=True, live=place.frontend is Frontend.NOTEBOOK)
 
     def of(self, notebook: Path, kernel: str | None = None) -> InstalledIndex | None:
         """What is installed where `notebook` runs; `kernel` is its kernel's name, if known."""
@@ -103,7 +103,9 @@ class NotebookEnvironments:
     def kernel_prefix(self, notebook: Path, place: Place) -> Path | None:
         """Where `notebook` runs, if it is its own kernel that asks and no other environment was
         named."""
-        asks_itself = self._live and place.door is Frontend.NOTEBOOK and notebook == place.notebook
+        asks_itself = (
+            self._live and place.frontend is Frontend.NOTEBOOK and notebook == place.notebook
+        )
         return self.prefix_of(notebook) if asks_itself else None
 
     def _declared(self, notebook: Path) -> InstalledIndex | None:

@@ -41,7 +41,7 @@ def choose(words: tuple[str, ...], place: Place) -> Chosen:
     """
     if not words and place.notebook is not None:
         return Chosen({place.notebook: None})
-    if not words and place.door is Frontend.NOTEBOOK:
+    if not words and place.frontend is Frontend.NOTEBOOK:
         raise EnvmagicError(
             "no-notebook",
             "Which notebook this is cannot be told, so it has no record.",

@@ -246,7 +246,7 @@ class _Notes:
     def replied(self, stream: Any) -> None:
         self.stream = stream
         self._note("envmagic_leave", {"id": self.request})
-        # the idle that follows may overtake the note, and a front end asks when it has heard that
+        # the idle that follows may overtake the note, and a frontend asks when it has heard that
         kernel = self.gate.kernel
         kernel.session.send(
             kernel.iopub_socket, "envmagic_leaving", {"id": self.request}, parent=self._cell()

@@ -53,7 +53,7 @@ def kernel_named(name: str, first: str, asleep: Callable[[], Iterable[Asleep]]) 
 
 def is_bare(word: str) -> bool:
     """Whether `word`, the first of a kernelspec, is only the name of a Python: jupyter_client puts
-    the front end's own interpreter for it."""
+    the frontend's own interpreter for it."""
     return _BARE.fullmatch(word) is not None
 
 
@@ -93,7 +93,7 @@ def is_newer(kernel: Kernel, connection_file: Path) -> bool:
 
 
 def spec_named(name: str) -> Mapping[str, Any]:
-    """The kernelspec that the front end has as `name`, as its file says it; empty without one."""
+    """The kernelspec that the frontend has as `name`, as its file says it; empty without one."""
     server = _server()
     if server is not None:
         return _specs(server).get(name, {}).get("spec", {})  # type: ignore[no-any-return]

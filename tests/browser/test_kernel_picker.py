@@ -1,4 +1,4 @@
-"""In a real front end: what `%env create` makes can be chosen, and the next cell runs there."""
+"""In a real frontend: what `%env create` makes can be chosen, and the next cell runs there."""
 
 from __future__ import annotations
 

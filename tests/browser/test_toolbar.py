@@ -111,7 +111,7 @@ def test_only_the_page_that_ran_the_cell_has_something_to_save(
 ) -> None:
     specs("alpha")
     page = open_notebook(["%load_ext envmagic", "%env use alpha"])
-    page.save()  # with the display name that the front end gives the kernel as it opens the file
+    page.save()  # with the display name that the frontend gives the kernel as it opens the file
     other = Page(page.page.context, page.server, "a.ipynb")
     write_notebook(isolated.work / "b.ipynb", ["1"])
     another = Page(page.page.context, page.server, "b.ipynb")

@@ -1,4 +1,4 @@
-"""What the magics show in a real front end: progress, results, mistakes, light and dark, Tab."""
+"""What the magics show in a real frontend: progress, results, mistakes, light and dark, Tab."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import pytest
 from conftest import REPOSITORY, Isolated
 from support.sites import install
 
-from envmagic.environments.backends.conda import edits, rattler_worker
+from envmagic.environments.backends.conda import edits, rattler_client
 
 # What a process without the extra sees; the modules are hidden from a real one.
 HIDING = (
@@ -46,7 +46,7 @@ class Beside:
         code = READING if reader == "here" else HIDING
         command = [sys.executable, "-c", code, "record", "--env", str(self.prefix), "n.ipynb"]
         command += [*words, *(["--json"] if json else [])]
-        there = {rattler_worker.VARIABLE: f"{sys.executable}{os.pathsep}{REPOSITORY}"}
+        there = {rattler_client.VARIABLE: f"{sys.executable}{os.pathsep}{REPOSITORY}"}
         env = {**os.environ, **(there if reader == "elsewhere" else {})}
         said = subprocess.run(command, cwd=self.work, capture_output=True, text=True, env=env)
         return Said(said.returncode, said.stdout, said.stderr)
@@ -186,7 +186,7 @@ def test_an_envmagic_elsewhere_that_knows_no_such_question_is_no_reader(
         (package / "__init__.py").touch()
     (older / "worker.py").write_text("def main():\n    raise KeyError('file')\n")
     place = f"{sys.executable}{os.pathsep}{beside.work / 'older'}"
-    monkeypatch.setenv(rattler_worker.VARIABLE, place)
+    monkeypatch.setenv(rattler_client.VARIABLE, place)
     written(beside.file, MORE["anchors"])
     assert [code for code, *_ in beside.problems(reader="none")] == ["no-extra"]
     written(beside.file, PLAIN["usual"])

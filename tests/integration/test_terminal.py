@@ -1,4 +1,4 @@
-"""The terminal's door: the real command, its exit codes, and what it prints where."""
+"""The terminal's frontend: the real command, its exit codes, and what it prints where."""
 
 from __future__ import annotations
 

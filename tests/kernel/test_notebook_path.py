@@ -23,7 +23,7 @@ print(_f.path, _f.how, _f.executing, _f.directory, sep="|")
 
 
 class Opened:
-    """A notebook opened through a server, as a front end does; `find` asks in its kernel."""
+    """A notebook opened through a server, as a frontend does; `find` asks in its kernel."""
 
     def __init__(self, server: Server, runtime: Path, path: str) -> None:
         self.server = server

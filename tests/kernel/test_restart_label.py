@@ -27,7 +27,7 @@ WHICH = "import os; print(os.environ['WHICH'], os.getppid())"
 
 
 class Notebook:
-    """A notebook open on a server, its kernel spoken to as a front end does."""
+    """A notebook open on a server, its kernel spoken to as a frontend does."""
 
     def __init__(self, server: Server, runtime: Path, name: str) -> None:
         self.server, self.runtime = server, runtime

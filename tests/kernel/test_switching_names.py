@@ -1,4 +1,4 @@
-"""A kernel's name means what the front end would start by it, also when that has changed."""
+"""A kernel's name means what the frontend would start by it, also when that has changed."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_names_on_a_server_that_was_started_by_name(
 def test_what_cannot_be_told_is_refused(
     isolated: Any, specs: Any, kernel: Any, short_tmp: Path
 ) -> None:
-    """The front end is no Python here, and the session began in an environment."""
+    """The frontend is no Python here, and the session began in an environment."""
     specs("bare", "python", "-m", "ipykernel_launcher", "-f", "{connection_file}")
     specs("prefix", sys.executable, "-c", "pass", "{prefix}", "{connection_file}")
     running = kernel(specs("alpha"))

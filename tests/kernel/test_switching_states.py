@@ -103,7 +103,7 @@ def test_the_debugger_attaches_before_and_after(switching: Any) -> None:
 
 
 def test_what_is_asked_after_the_idle_of_a_cell_is_asked_of_the_next_kernel(switching: Any) -> None:
-    """Control is held before a front end can hear that the cell is over, however slow shell is."""
+    """Control is held before a frontend can hear that the cell is over, however slow shell is."""
     kernel = switching()
     kernel.run(
         "import time\n"

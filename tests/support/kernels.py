@@ -60,7 +60,7 @@ class RunningKernel:
 
     @property
     def pid(self) -> int:
-        """Of the process the front end (this test) started."""
+        """Of the process the frontend (this test) started."""
         pid: int = self.manager.provisioner.pid  # type: ignore[union-attr]
         return pid
 
@@ -97,12 +97,12 @@ class RunningKernel:
         self.manager.interrupt_kernel()
 
     def restart(self) -> None:
-        """Restart as a front end does, and wait until it answers."""
+        """Restart as a frontend does, and wait until it answers."""
         self.manager.restart_kernel(now=False)
         self.client.wait_for_ready(timeout=60)
 
     def stop(self) -> None:
-        """Shut down as a front end does; twice is once."""
+        """Shut down as a frontend does; twice is once."""
         if self.stopped:
             return
         self.stopped = True

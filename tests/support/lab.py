@@ -64,7 +64,7 @@ def write_notebook(path: Path, cells: Sequence[str], kernel: str = "python3") ->
 
 
 class Server:
-    """A Jupyter server on loopback; serves both front ends. Use as a context manager."""
+    """A Jupyter server on loopback; serves both frontends. Use as a context manager."""
 
     def __init__(
         self,
@@ -209,7 +209,7 @@ _READY = """() => {
 
 
 class Page:
-    """One notebook open in a front end: `lab` (JupyterLab) or `notebook` (Notebook 7)."""
+    """One notebook open in a frontend: `lab` (JupyterLab) or `notebook` (Notebook 7)."""
 
     def __init__(self, context: Any, server: Server, notebook: str, *, app: str = "lab") -> None:
         self.server, self.app = server, app
@@ -295,7 +295,7 @@ class Page:
         self.page.evaluate(f"() => {context}.session.kernel.{call}.then(() => true)")
 
     def session(self) -> dict[str, Any]:
-        """What the front end believes: `name`, `id`, `display`, `path`."""
+        """What the frontend believes: `name`, `id`, `display`, `path`."""
         found: dict[str, Any] = self.page.evaluate(
             "() => { const c = window.jupyterapp.shell.currentWidget.sessionContext;"
             " const k = c.session && c.session.kernel;"
@@ -305,7 +305,7 @@ class Page:
         return found
 
     def refresh_kernels(self) -> list[str]:
-        """Ask the server for its kernelspecs now (the front end polls each minute); their names."""
+        """Ask the server for its kernelspecs now (the frontend polls each minute); their names."""
         names: list[str] = self.page.evaluate(
             "() => { const specs = window.jupyterapp.serviceManager.kernelspecs;"
             " return specs.refreshSpecs().then(() => Object.keys(specs.specs.kernelspecs)); }"
@@ -316,7 +316,7 @@ class Page:
         self.command("docmanager:save")
 
     def metadata(self) -> dict[str, Any]:
-        """The notebook's metadata as the front end holds it."""
+        """The notebook's metadata as the frontend holds it."""
         found: dict[str, Any] = self.page.evaluate(
             "() => window.jupyterapp.shell.currentWidget.model.sharedModel.getMetadata()"
         )

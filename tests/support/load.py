@@ -39,7 +39,7 @@ class Channel:
 
 
 class Client:
-    """One front end: sends, and keeps what was answered, in order."""
+    """One frontend: sends, and keeps what was answered, in order."""
 
     def __init__(self, connection_file: str) -> None:
         self._client = BlockingKernelClient(connection_file=connection_file)
@@ -49,7 +49,7 @@ class Client:
         self.states: collections.Counter[tuple[str, str]] = collections.Counter()
         self.errors: list[str] = []
         self.garbled: list[str] = []
-        """What came and was no message; a front end passes over it, as here."""
+        """What came and was no message; a frontend passes over it, as here."""
         self._tasks = [
             asyncio.ensure_future(each)
             for each in (self._listen("shell"), self._listen("control"), self._listen_iopub())

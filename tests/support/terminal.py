@@ -1,4 +1,4 @@
-"""The terminal's door, driven as a person drives it: the real command in a real process."""
+"""The terminal's frontend, driven as a person drives it: the real command in a real process."""
 
 from __future__ import annotations
 

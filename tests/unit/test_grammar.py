@@ -1,4 +1,4 @@
-"""One grammar for the three doors: words become requests, and mistakes one line with a remedy."""
+"""One grammar for three frontends: words become requests, and mistakes one line with a remedy."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from envmagic.frontends.grammar.asked import Help, ParsedCommand
 from envmagic.frontends.grammar.table import VERBS, options_of
 
 
-def asked(line: str, door: Frontend = Frontend.NOTEBOOK) -> ParsedCommand:
-    answer = parse(split(line), door)
+def asked(line: str, frontend: Frontend = Frontend.NOTEBOOK) -> ParsedCommand:
+    answer = parse(split(line), frontend)
     assert isinstance(answer, ParsedCommand)
     return answer
 
@@ -70,18 +70,18 @@ def asked(line: str, door: Frontend = Frontend.NOTEBOOK) -> ParsedCommand:
     ],
 )
 def test_words_become_the_request_they_say(line: str, request_: verbs.Request) -> None:
-    for door in Frontend:
-        assert asked(line, door).request == request_
+    for frontend in Frontend:
+        assert asked(line, frontend).request == request_
 
 
 def test_every_verb_is_in_the_table_and_has_help_that_shows_each_option() -> None:
     assert tuple(VERBS) == NAMES
-    for door in Frontend:
+    for frontend in Frontend:
         for name, verb in VERBS.items():
-            assert parse([name, "-h"], door) == parse([name, "--help"], door) == Help(name)
-            text = help.text(Help(name), terminal=door is Frontend.TERMINAL)
-            for option in options_of(verb, terminal=door is Frontend.TERMINAL):
-                shown = door is Frontend.NOTEBOOK or option.in_terminal
+            assert parse([name, "-h"], frontend) == parse([name, "--help"], frontend) == Help(name)
+            text = help.text(Help(name), terminal=frontend is Frontend.TERMINAL)
+            for option in options_of(verb, terminal=frontend is Frontend.TERMINAL):
+                shown = frontend is Frontend.NOTEBOOK or option.in_terminal
                 assert all((flag in text) == shown for flag in option.flags)
             assert all(len(line) <= 100 for line in text.splitlines())
 
@@ -98,8 +98,8 @@ def test_a_terminals_help_speaks_of_no_notebook_that_would_be_moved() -> None:
 def test_the_examples_in_the_help_are_understood() -> None:
     for verb in VERBS.values():
         for example in verb.examples:
-            for door in Frontend:
-                assert isinstance(parse(split(example), door), ParsedCommand)
+            for frontend in Frontend:
+                assert isinstance(parse(split(example), frontend), ParsedCommand)
 
 
 def test_help_answers_whatever_else_is_wrong() -> None:
@@ -109,9 +109,9 @@ def test_help_answers_whatever_else_is_wrong() -> None:
 
 
 def test_json_is_for_every_verb_and_door() -> None:
-    for door in Frontend:
+    for frontend in Frontend:
         for verb in VERBS.values():
-            assert asked(f"{verb.examples[0]} --json", door).json
+            assert asked(f"{verb.examples[0]} --json", frontend).json
 
 
 def test_terminal_options_name_the_notebook_and_the_environment() -> None:

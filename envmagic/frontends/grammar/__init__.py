@@ -1,4 +1,4 @@
-"""One grammar for the three doors: words in, a request out."""
+"""One grammar for the three frontends: words in, a request out."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 __all__ = ["parse", "parse_cell", "split"]
 
 
-def parse(words: Sequence[str], door: Frontend) -> ParsedCommand | Help:
+def parse(words: Sequence[str], frontend: Frontend) -> ParsedCommand | Help:
     """The request that `words` make, the verb first. Raises `WordsError` naming what is wrong."""
     from envmagic.frontends.grammar import parsing
 
-    return parsing.parse(words, door)
+    return parsing.parse(words, frontend)
 
 
 def parse_cell(words: Sequence[str], body: str) -> ParsedCommand | Help:

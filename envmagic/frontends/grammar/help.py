@@ -80,7 +80,7 @@ def _summary(verb: Verb, *, terminal: bool) -> str:
 
 
 def _here(text: str, *, terminal: bool) -> str:
-    """`text` for the door: without a notebook, a terminal means the working directory."""
+    """`text` for the frontend: without a notebook, a terminal means the working directory."""
     return text.replace("beside the notebook", "here") if terminal else text
 
 

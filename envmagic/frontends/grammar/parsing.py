@@ -19,19 +19,19 @@ _OPERATOR = re.compile(r"[<>=!~]=|[<>](?=[\s\d]|$)|,")  # not ~/a/path
 _OPEN = re.compile(r"(?:[<>=!~]=|[<>,])$")
 
 
-def parse(words: Sequence[str], door: Frontend) -> ParsedCommand | Help:
+def parse(words: Sequence[str], frontend: Frontend) -> ParsedCommand | Help:
     """The request that `words` make, the verb first. Raises `WordsError` naming what is wrong."""
     if not words or words[0] in ("-h", "--help"):
         return Help()
     name, rest = words[0], words[1:]
     if name == "help":
         if rest and rest[0] not in VERBS:
-            raise _unknown(rest[0], door)
+            raise _unknown(rest[0], frontend)
         return Help(rest[0] if rest else "")
     verb = VERBS.get(name)
     if verb is None:
-        raise _unknown(name, door)
-    return _parse(verb, rest, door)
+        raise _unknown(name, frontend)
+    return _parse(verb, rest, frontend)
 
 
 def parse_cell(words: Sequence[str], body: str) -> ParsedCommand | Help:
@@ -44,11 +44,11 @@ def parse_cell(words: Sequence[str], body: str) -> ParsedCommand | Help:
     return ParsedCommand(CellRequest(create(values), body), values.has("--json"))
 
 
-def _parse(verb: Verb, words: Sequence[str], door: Frontend) -> ParsedCommand | Help:
-    values = _sort(verb, words, door)
+def _parse(verb: Verb, words: Sequence[str], frontend: Frontend) -> ParsedCommand | Help:
+    values = _sort(verb, words, frontend)
     if values.has("--help"):
         return Help(verb.name)
-    _count(verb, values, door)
+    _count(verb, values, frontend)
     return ParsedCommand(
         request(verb.name, values),
         json=values.has("--json"),
@@ -57,19 +57,19 @@ def _parse(verb: Verb, words: Sequence[str], door: Frontend) -> ParsedCommand | 
     )
 
 
-def _sort(verb: Verb, words: Sequence[str], door: Frontend) -> Values:
+def _sort(verb: Verb, words: Sequence[str], frontend: Frontend) -> Values:
     """The words of `verb` by option; help is looked for first, so that it always answers."""
     if any(word in ("-h", "--help") for word in words):
         return Values((), (("--help", ()),))
     options = {
         flag: option
-        for option in options_of(verb, terminal=door is Frontend.TERMINAL)
+        for option in options_of(verb, terminal=frontend is Frontend.TERMINAL)
         for flag in option.flags
     }
     free: list[str] = []
     given: list[tuple[str, tuple[str, ...]]] = []
     rest = list(words)
-    again = f"Type {_typed(door)} {verb.name} -h for help."
+    again = f"Type {_typed(frontend)} {verb.name} -h for help."
     while rest:
         word = rest.pop(0)
         if word == "--":
@@ -81,7 +81,7 @@ def _sort(verb: Verb, words: Sequence[str], door: Frontend) -> Values:
         flag, equals, value = word.partition("=")
         option = options.get(flag)
         if option is None:
-            raise _unknown_option(verb, flag, options, door)
+            raise _unknown_option(verb, flag, options, frontend)
         given.append((option.key, _taken(option, flag, value if equals else None, rest, again)))
     return Values(tuple(free), tuple(given))
 
@@ -121,28 +121,28 @@ def _choices(option: Option) -> str:
     return ""
 
 
-def _count(verb: Verb, values: Values, door: Frontend) -> None:
+def _count(verb: Verb, values: Values, frontend: Frontend) -> None:
     """Raise `WordsError` when there are too few or too many words."""
     expected = verb.positional or Positional("", "", most=0)
     given = values.words
     if verb.name == "install":
-        _refuse_spaces(given, f"{_typed(door)} install")
+        _refuse_spaces(given, f"{_typed(frontend)} install")
     _refuse_spaces(values.all("--with"), "--with")
     if len(given) < expected.least:
         raise WordsError(
             "missing-word",
             f"{verb.name} needs {expected.metavar}.",
-            f"For example: {_typed(door)} {verb.examples[0]}",
+            f"For example: {_typed(frontend)} {verb.examples[0]}",
         )
     if verb.name == "install" and not given and not values.has("--requirement"):
         raise WordsError(
             "missing-word",
             "install needs a requirement or -r FILE.",
-            f"For example: {_typed(door)} {verb.examples[0]}",
+            f"For example: {_typed(frontend)} {verb.examples[0]}",
         )
     if expected.most is not None and len(given) > expected.most:
         extra = given[expected.most]
-        raise WordsError("extra-word", _too_many(verb, extra), _instead(verb, given, door))
+        raise WordsError("extra-word", _too_many(verb, extra), _instead(verb, given, frontend))
 
 
 def _refuse_spaces(words: tuple[str, ...], before: str) -> None:
@@ -170,19 +170,19 @@ def _too_many(verb: Verb, extra: str) -> str:
     return f"{verb.name} takes one {verb.positional.metavar}; {extra!r} is one too many."
 
 
-def _instead(verb: Verb, given: tuple[str, ...], door: Frontend) -> str:
+def _instead(verb: Verb, given: tuple[str, ...], frontend: Frontend) -> str:
     if verb.name == "create":
         words = (given[0], "--with", *given[1:])
-        return f"To install packages: {_typed(door)} create {shlex.join(words)}"
-    return f"Type {_typed(door)} {verb.name} -h for help."
+        return f"To install packages: {_typed(frontend)} create {shlex.join(words)}"
+    return f"Type {_typed(frontend)} {verb.name} -h for help."
 
 
-def _unknown(word: str, door: Frontend) -> WordsError:
+def _unknown(word: str, frontend: Frontend) -> WordsError:
     if word in RESERVED_VERBS:
         return WordsError(
             "not-yet",
             f"{word!r} is reserved for a later version and does nothing yet.",
-            f"Type {_all(door)} to see the verbs there are.",
+            f"Type {_all(frontend)} to see the verbs there are.",
             subject=word,
         )
     near = meant(word)
@@ -190,21 +190,23 @@ def _unknown(word: str, door: Frontend) -> WordsError:
     return WordsError("unknown-verb", f"There is no verb {word!r}.", hint, subject=word)
 
 
-def _all(door: Frontend) -> str:
-    return "%envmagic --help" if door is Frontend.NOTEBOOK else "envmagic --help"
+def _all(frontend: Frontend) -> str:
+    return "%envmagic --help" if frontend is Frontend.NOTEBOOK else "envmagic --help"
 
 
 def _unknown_option(
-    verb: Verb, flag: str, options: dict[str, Option], door: Frontend
+    verb: Verb, flag: str, options: dict[str, Option], frontend: Frontend
 ) -> WordsError:
     terminal = {o.key for o in TERMINAL}
-    if door is Frontend.NOTEBOOK and flag in terminal:
+    if frontend is Frontend.NOTEBOOK and flag in terminal:
         message = f"{flag} is for a terminal; here {verb.name} means the notebook it is typed in."
         return WordsError("unknown-option", message, f"Leave {flag} out.", subject=flag)
     near = nearest(flag, [o for o in options if o.startswith("--")])
-    hint = f"Did you mean {near[0]}?" if near else f"Type {_typed(door)} {verb.name} -h for help."
+    hint = (
+        f"Did you mean {near[0]}?" if near else f"Type {_typed(frontend)} {verb.name} -h for help."
+    )
     return WordsError("unknown-option", f"{verb.name} has no option {flag}.", hint, subject=flag)
 
 
-def _typed(door: Frontend) -> str:
-    return prefix(terminal=door is Frontend.TERMINAL)
+def _typed(frontend: Frontend) -> str:
+    return prefix(terminal=frontend is Frontend.TERMINAL)

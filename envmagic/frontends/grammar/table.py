@@ -61,7 +61,7 @@ class Verb(NamedTuple):
     positional: Positional | None = None
     options: tuple[Option, ...] = ()
     examples: tuple[str, ...] = ()
-    """Without the door's prefix."""
+    """Without the frontend's prefix."""
     notes: str = ""
     terminal: str = ""
     """The summary in a terminal, where it is another."""

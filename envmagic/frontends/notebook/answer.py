@@ -89,7 +89,7 @@ def _progress(shell: InteractiveShell) -> Progress:
 
 
 def _updates(shell: InteractiveShell) -> bool:
-    """Whether the front end replaces a display that is updated.
+    """Whether the frontend replaces a display that is updated.
 
     Notebooks do, and say which cell a request is of; nbclient, nbconvert and papermill do, and
     allow no input. `jupyter console`, the Qt console and IPython in a terminal do not.

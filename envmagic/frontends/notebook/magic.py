@@ -1,4 +1,4 @@
-"""The notebook's door: `%env`, `%%env` and `%envmagic`, put over IPython's own `%env`.
+"""The notebook's frontend: `%env`, `%%env` and `%envmagic`, put over IPython's own `%env`.
 
 Loaded into running kernels, so importing this imports next to nothing; the rest waits for a verb.
 """

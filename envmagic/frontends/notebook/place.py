@@ -1,4 +1,4 @@
-"""Where a verb was said: what "here" and "this notebook" mean at each door."""
+"""Where a verb was said: what "here" and "this notebook" mean at each frontend."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def of_notebook(shell: InteractiveShell) -> Place:
     does not move it.
     """
     from envmagic import switching
-    from envmagic.frontends.notebook import recorder
+    from envmagic.frontends.notebook import session
     from envmagic.jupyter import live_notebook
 
     located = live_notebook.find(shell)
-    session = located.session
-    ran = recorder.session(shell, located.path)
+    server = located.session
+    ran = session.log(shell, located.path)
     return Place(
-        door=Frontend.NOTEBOOK,
+        frontend=Frontend.NOTEBOOK,
         directory=located.path.parent if located.path else located.directory,
         notebook=located.path,
         prefix=Path(sys.prefix),
-        kernel=switching.kernel_name(shell) or (session.kernel_name if session else None),
+        kernel=switching.kernel_name(shell) or (server.kernel_name if server else None),
         switch=switching.strategy(shell),
         cells=ran.cells,
         saved_since_start=ran.saved_since_start,

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 __all__ = ["bundle", "hint_at", "html", "json", "text"]
 
 
-def text(report: Report, door: Frontend | None = None) -> str:
-    """`report` as plain text, without a newline at its end; hints are those of `door`."""
+def text(report: Report, frontend: Frontend | None = None) -> str:
+    """`report` as plain text, without a newline at its end; hints are those of `frontend`."""
     from envmagic.frontends.render import plain, verbs
 
-    return plain.write([_at(part, door) for part in verbs.parts(report, door)])
+    return plain.write([_at(part, frontend) for part in verbs.parts(report, frontend)])
 
 
 def html(report: Report) -> str:
@@ -37,25 +37,25 @@ def bundle(report: Report) -> dict[str, str]:
     return {"text/plain": text(report), "text/html": html(report)}
 
 
-def hint_at(hint: str, door: Frontend | None) -> str:
-    """`hint` as it is typed at `door`; the verbs write theirs for a notebook.
+def hint_at(hint: str, frontend: Frontend | None) -> str:
+    """`hint` as it is typed at `frontend`; the verbs write theirs for a notebook.
 
     A terminal can move no notebook, so there `use` is said to be for the notebook.
     """
     from envmagic.core.model import Frontend
 
-    if door is not Frontend.TERMINAL or "in the notebook" in hint:
+    if frontend is not Frontend.TERMINAL or "in the notebook" in hint:
         return hint
     if "%env use " in hint:
         return f"{hint.rstrip('.')} in the notebook"
     return hint.replace("%env ", "envmagic ")
 
 
-def _at(part: Part, door: Frontend | None) -> Part:
+def _at(part: Part, frontend: Frontend | None) -> Part:
     from dataclasses import replace
 
     from envmagic.frontends.render.parts import Line
 
     if isinstance(part, Line):
-        return replace(part, hint=hint_at(part.hint, door))
+        return replace(part, hint=hint_at(part.hint, frontend))
     return part

@@ -10,7 +10,7 @@ from envmagic.frontends.render.plain import MARKS
 
 __all__ = ["progress", "write"]
 
-# Where a front end has no --jp-* variables (VS Code, nbconvert) the fallbacks inherit. Where it
+# Where a frontend has no --jp-* variables (VS Code, nbconvert) the fallbacks inherit. Where it
 # takes <style> out (GitHub, an untrusted notebook) what is left is a plain table. Outputs are saved
 # in notebooks, so each carries the rules of its own parts only.
 _ALL = """\

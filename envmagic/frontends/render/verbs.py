@@ -24,10 +24,10 @@ __all__ = ["parts"]
 _TONES = {Severity.ERROR: Tone.BAD, Severity.WARNING: Tone.WARN, Severity.INFO: Tone.INFO}
 
 
-def parts(report: Report, door: Frontend | None = None) -> tuple[Part, ...]:
+def parts(report: Report, frontend: Frontend | None = None) -> tuple[Part, ...]:
     """Everything `report` has to say: what its verb says, then its problems."""
     if report.verb == "status":
-        said = status(report.data, terminal=door is Frontend.TERMINAL)
+        said = status(report.data, terminal=frontend is Frontend.TERMINAL)
     else:
         said = _VERBS[report.verb](report, report.data)
     return (*said, *(_problem(p) for p in report.problems))

@@ -1,4 +1,4 @@
-"""The terminal's door: `envmagic VERB`, `jupyter env VERB`, `python -m envmagic VERB`.
+"""The terminal's frontend: `envmagic VERB`, `jupyter env VERB`, `python -m envmagic VERB`.
 
 `envmagic --help` is to be quick, so what it does not need is imported late.
 """

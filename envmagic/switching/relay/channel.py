@@ -1,4 +1,4 @@
-"""One channel between the front end and the kernel that runs now, inside an event loop."""
+"""One channel between the frontend and the kernel that runs now, inside an event loop."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _log = logging.getLogger(__name__)
 
 
 class Channel:
-    """Passes what comes from the front end on to one taker, or keeps it while it is held.
+    """Passes what comes from the frontend on to one taker, or keeps it while it is held.
 
-    All its methods are called on the loop of `front`, the stream the front end talks to.
+    All its methods are called on the loop of `front`, the stream the frontend talks to.
     """
 
     def __init__(

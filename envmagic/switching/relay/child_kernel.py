@@ -110,7 +110,7 @@ class ChildKernel:
             self._say_idle()
 
     def _say_idle(self) -> None:
-        """In its place, when it ended before it had said that its cell is over: a front end waits
+        """In its place, when it ended before it had said that its cell is over: a frontend waits
         for that."""
         ended, self._ended = self._ended, {}
         if ended and ended["msg_id"] != self._idle:
@@ -139,7 +139,7 @@ class ChildKernel:
         self._travels, self._runs = request.encode(), runs
 
     async def shut_down(self, *, restart: bool) -> None:
-        """End it as a front end would, on the control loop; what does not end in time is killed."""
+        """End it as a frontend would, on the control loop; what does not end in time is killed."""
         self.ending = True
         if self._streams and self.child.alive:
             content = {"restart": restart}

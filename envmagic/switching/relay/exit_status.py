@@ -18,7 +18,7 @@ _PATIENCE = 3.0  # seconds for what the sleeping kernel has registered for its e
 def end_with(code: int, main_loop: Any) -> None:
     """End this process as a child with the exit status `code` (negative: a signal) ended.
 
-    The front end's restarter then does what people know. What was registered for the exit is done,
+    The frontend's restarter then does what people know. What was registered for the exit is done,
     but neither it nor a thread that never ends holds the process up.
     """
 

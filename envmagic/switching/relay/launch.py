@@ -26,7 +26,7 @@ _BOOTSTRAP = str(Path(__file__).with_name("bootstrap.py"))
 def command(kernel: Kernel, file: Path, setting: LaunchSetting) -> list[str]:
     """The words that start `kernel` on the connection file `file`, and end it with the relay.
 
-    Raises `EnvmagicError` when what the front end would put into them cannot be told from here.
+    Raises `EnvmagicError` when what the frontend would put into them cannot be told from here.
     """
     words = _filled(kernel, file, setting)
     words[0] = _interpreter(kernel, setting, words[0])
@@ -83,7 +83,7 @@ def _filled(kernel: Kernel, file: Path, setting: LaunchSetting) -> list[str]:
 
 def _interpreter(kernel: Kernel, setting: LaunchSetting, word: str) -> str:
     """The program of a kernel; a bare `python` is the one that the spec was installed with, or
-    the front end's own."""
+    the frontend's own."""
     if not kernel_names.is_bare(word):
         return word
     return kernel_names.near(kernel) or _front_python(kernel, setting)
@@ -112,7 +112,7 @@ def _before(first: Mapping[str, str], setting: LaunchSetting) -> dict[str, str]:
     """The variables `first` as they were before the first kernel's spec had set its own.
 
     What is not as the spec says was changed by something else, and stays. Of a variable that was
-    only extended, such as PATH, the old value is in it; of another it is the front end's.
+    only extended, such as PATH, the old value is in it; of another it is the frontend's.
     """
     own: Mapping[str, str] = setting.first.get("env") or {}
     made = dict(first)

@@ -1,4 +1,4 @@
-"""The relay: the process that the front end started passes its messages on to another kernel.
+"""The relay: the process that the frontend started passes its messages on to another kernel.
 
 One per process. The kernel of the process itself is *home*; others run as its children. All of it
 happens inside ipykernel's own event loops: shell messages on the loop of the shell stream, control
@@ -153,7 +153,7 @@ class Relay:
     def hold_control(self) -> None:
         """The cell is answered: what is asked on control from now on is asked of the next kernel.
 
-        In any thread; returns when it is so, since a front end may ask as soon as it hears `idle`.
+        In any thread; returns when it is so, since a frontend may ask as soon as it hears `idle`.
         """
         held = threading.Event()
 
@@ -341,14 +341,14 @@ class Relay:
             self.current.take_stdin(frames)
 
     def ask_front(self, frames: Frames) -> None:
-        """Pass a question of the running kernel on to the front end; on the control loop."""
+        """Pass a question of the running kernel on to the frontend; on the control loop."""
         if self._stdin is not None:
             self._stdin.send_multipart(frames)
 
     # -- the end -------------------------------------------------------------------------------
 
     async def _shut_down(self, frames: Frames) -> None:
-        """End the children as the front end asked, then let this process's kernel answer."""
+        """End the children as the frontend asked, then let this process's kernel answer."""
         self._closing = True
         restart = b'"restart": true' in wire.header(frames, 3)
         children = [*self.children.values(), *self._going]

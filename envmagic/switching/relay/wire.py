@@ -42,7 +42,7 @@ FRONT = b"envmagic-front"
 RELAY = b"envmagic-relay"
 """In place of a client's identity: the relay itself is meant."""
 OURS = b'"envmagic_'
-"""Begins the type of messages between a kernel and its relay; no front end ever sees them."""
+"""Begins the type of messages between a kernel and its relay; no frontend ever sees them."""
 _SUBSHELL = re.compile(rb'"subshell_id": ?"([^"]+)"')
 
 
@@ -103,7 +103,7 @@ def unpacked(sizes: Sequence[int], buffers: Sequence[Any]) -> list[Frames]:
 def for_main_shell(session: Session, frames: Frames, known: set[str]) -> Frames:
     """The message without its subshell, when that is none of `known`.
 
-    A front end goes on using a subshell of the kernel it was made in; some kernels never answer
+    A frontend goes on using a subshell of the kernel it was made in; some kernels never answer
     what is addressed to one they do not have.
     """
     addressed = _SUBSHELL.search(header(frames))

@@ -17,7 +17,7 @@ from typing import Any
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Silent
-from envmagic.environments.backends.conda import condarc, plain_yaml, rattler_worker
+from envmagic.environments.backends.conda import condarc, plain_yaml, rattler_client
 
 __all__ = ["Edit", "Meaning", "Unreadable", "meaning_of", "prove"]
 
@@ -118,10 +118,10 @@ def _meaning(content: Any) -> Meaning | Unreadable:
 
 def _read_elsewhere(texts: Sequence[bytes]) -> list[Meaning | Unreadable] | None:
     """What the Python that has a reader says; None where there is none, or one of before this."""
-    if not rattler_worker.is_there():
+    if not rattler_client.is_there():
         return None
     try:
-        answer = rattler_worker.ask({"texts": [text.decode("latin-1") for text in texts]}, Silent())
+        answer = rattler_client.ask({"texts": [text.decode("latin-1") for text in texts]}, Silent())
         return [
             Meaning(said["others"], tuple(said["dependencies"]))
             if "others" in said

@@ -28,10 +28,10 @@ def choose() -> Engine:
         from envmagic.environments.backends.conda.rattler_engine import RattlerEngine
 
         return RattlerEngine()
-    from envmagic.environments.backends.conda import rattler_worker
+    from envmagic.environments.backends.conda import rattler_client
 
-    if rattler_worker.is_there():
-        return rattler_worker.ElsewhereEngine()
+    if rattler_client.is_there():
+        return rattler_client.ElsewhereEngine()
     raise EnvmagicError(
         "no-backend",
         "There is no mamba, micromamba or conda here to make conda environments with.",
@@ -42,9 +42,9 @@ def choose() -> Engine:
 
 def missing() -> str:
     """Why there is no engine, as the rest of a sentence; empty when there is one."""
-    from envmagic.environments.backends.conda import rattler_worker
+    from envmagic.environments.backends.conda import rattler_client
 
-    if importlib.util.find_spec("rattler") is not None or rattler_worker.is_there():
+    if importlib.util.find_spec("rattler") is not None or rattler_client.is_there():
         return ""
     if executable() is not None:
         return ""

@@ -9,7 +9,7 @@ from typing import Any
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Silent
-from envmagic.environments.backends.conda import condarc, rattler_worker, specs
+from envmagic.environments.backends.conda import condarc, rattler_client, specs
 
 __all__ = [
     "NAMES",
@@ -59,8 +59,8 @@ def has_block(path: Path) -> bool:
 
 def read(path: Path) -> EnvironmentFile:
     """What `path` says. Raises `EnvmagicError` (`bad-environment-file`) naming the line."""
-    if not condarc.has_reader() and rattler_worker.is_there():
-        answer = rattler_worker.ask({"file": str(path)}, Silent())
+    if not condarc.has_reader() and rattler_client.is_there():
+        answer = rattler_client.ask({"file": str(path)}, Silent())
         return EnvironmentFile(
             path,
             answer["name"],

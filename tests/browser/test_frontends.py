@@ -1,4 +1,4 @@
-"""The front ends themselves, without envmagic: if these fail, the harness is what is broken."""
+"""The frontends themselves, without envmagic: if these fail, the harness is what is broken."""
 
 from __future__ import annotations
 

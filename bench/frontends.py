@@ -1,4 +1,4 @@
-"""What the faces cost: loading, `--help`, Tab, an idle `%%env`, recording after each cell.
+"""What the frontends cost: loading, `--help`, Tab, an idle `%%env`, recording after each cell.
 
 Prints medians of `ROUNDS` rounds; what is compared takes turns within each round.
 """
@@ -52,7 +52,7 @@ def _cell(code, rounds):
 def main() -> None:
     with home() as place:
         rows = [*loading(place), *helping(), *typing(place), *idling(place), *recording(place)]
-    table(f"The faces (medians of {ROUNDS})", ["what", "measured", "reach"], rows)
+    table(f"The frontends (medians of {ROUNDS})", ["what", "measured", "reach"], rows)
 
 
 def loading(place: Path) -> list[list[str]]:
