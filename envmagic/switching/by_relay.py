@@ -63,7 +63,7 @@ class FromHome:
         self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
     ) -> Switched:
         """See `model.Switch.to`; the move happens when the running cell ends."""
-        from envmagic.switching.relay.move import Move
+        from envmagic.switching.relay.kernel import Move
         from envmagic.switching.relay.relay import Relay
 
         relay = Relay.of(self.gate.kernel)
@@ -83,7 +83,7 @@ class FromHome:
         departure = Departure(
             self.gate,
             rest=rest,
-            replied=lambda stream: relay.hold_control(),
+            replied=lambda stream: relay.hub.hold_control(),
             left=lambda left: relay.leave_home(move, left),
             stayed=stayed,
             interrupted=move.interrupt,
@@ -96,7 +96,7 @@ class FromHome:
         from envmagic.switching.relay.relay import Relay
 
         relay = Relay._only
-        return relay.desk.asleep() if relay is not None else []
+        return relay.asleep() if relay is not None else []
 
     def is_current(self, kernel: Kernel) -> bool:
         """Always: there is no other way to this process's environment than to stay."""

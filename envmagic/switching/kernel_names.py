@@ -11,14 +11,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Asleep, Kernel
 from envmagic.jupyter import connection, server_api
-
-if TYPE_CHECKING:
-    from envmagic.switching.relay.child_process import KernelProcess
 
 __all__ = [
     "front_environment",
@@ -67,19 +64,18 @@ def near(kernel: Kernel) -> str:
     return ""
 
 
-def still_is(kernel: Kernel, running: KernelProcess) -> bool:
-    """Whether `kernel`, which has the name of the `running` one, is that one.
+def still_is(kernel: Kernel, was: Kernel, connection_file: Path) -> bool:
+    """Whether `kernel` is the one that runs as `was`, by the same name, with that connection file.
 
     It is not when the name was given to another environment, or the environment was made anew
     since the kernel started.
     """
-    was = running.kernel
     prefix, before = (k.prefix and os.path.realpath(k.prefix) for k in (kernel, was))
     # of a bare `python` it may be told once which it is, and not the other time
     program = any(is_bare(k.argv[0]) for k in (kernel, was)) or kernel.argv[0] == was.argv[0]
     if prefix != before or not program or kernel.argv[1:] != was.argv[1:]:
         return False
-    return not is_newer(kernel, running.directory / "kernel.json")
+    return not is_newer(kernel, connection_file)
 
 
 def is_newer(kernel: Kernel, connection_file: Path) -> bool:

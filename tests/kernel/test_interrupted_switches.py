@@ -13,7 +13,7 @@ from support.processes import children, eventually
 INTERRUPTED = """
 import signal
 from envmagic.switching.by_relay import _Notes
-from envmagic.switching.relay.relay import Relay
+from envmagic.switching.relay.hub import Hub
 
 def before(owner, name):
     usual = getattr(owner, name)
@@ -24,7 +24,7 @@ def before(owner, name):
     setattr(owner, name, interrupted)
 
 before(_Notes, "_note")
-before(Relay, "hold_control")
+before(Hub, "hold_control")
 """
 
 

@@ -107,11 +107,11 @@ def test_what_is_asked_after_the_idle_of_a_cell_is_asked_of_the_next_kernel(swit
     kernel = switching()
     kernel.run(
         "import time\n"
-        "from envmagic.switching.relay.relay import Relay\n"
-        "def slow(self, leaves=Relay.leaves):\n"
+        "from envmagic.switching.relay.hub import Hub\n"
+        "def slow(self, leaves=Hub.leaves):\n"
         "    time.sleep(1)\n"
         "    leaves(self)\n"
-        "Relay.leaves = slow"
+        "Hub.leaves = slow"
     )
     kernel.run("x = 1\n%env use alpha")
     assert _attach(kernel)

@@ -94,6 +94,10 @@ class KernelProcess:
         return self.process.poll() is None
 
     @property
+    def connection_file(self) -> Path:
+        return self.directory / "kernel.json"
+
+    @property
     def memory(self) -> int:
         """Bytes it holds in memory; 0 where that cannot be read."""
         return memory_of(self.process.pid)
@@ -140,7 +144,7 @@ class KernelProcess:
     def _stages(self, context: Any) -> Iterator[None]:
         """Ends when the kernel answers; yields as long as there is nothing to do but to wait."""
         try:
-            connection = json.loads((self.directory / "kernel.json").read_text("utf-8"))
+            connection = json.loads(self.connection_file.read_text("utf-8"))
         except FileNotFoundError:
             while True:  # it has ended and took its directory along: that is seen in a moment
                 yield

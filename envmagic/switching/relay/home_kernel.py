@@ -16,7 +16,7 @@ from envmagic.switching.relay.channel import on_loop
 from envmagic.switching.relay.child_process import memory_of
 from envmagic.switching.relay.departure import arrive
 from envmagic.switching.relay.ipykernel_gate import set_eventloop
-from envmagic.switching.relay.kernel import _ARRIVE
+from envmagic.switching.relay.kernel import ARRIVE
 
 if TYPE_CHECKING:
     from envmagic.core.model import Kernel
@@ -66,7 +66,7 @@ class HomeKernel:
 
     async def arrive(self, count: int) -> None:
         facts = {"shell": self.kernel.shell, "count": count, "notebook": None}
-        await on_loop(self.kernel.io_loop, lambda: exec(_ARRIVE, facts))
+        await on_loop(self.kernel.io_loop, lambda: exec(ARRIVE, facts))
 
     def expect(self, request: str, runs: Callable[[], None]) -> None:
         arrive(self.kernel.session, request, runs)
@@ -76,6 +76,9 @@ class HomeKernel:
             signal.raise_signal(signal.SIGINT)
         else:  # another thread that got it would not wake the main one
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    def pass_interrupt_on(self) -> None:
+        """Nothing: while it runs something it has a handler of its own, else it ignores it."""
 
     def sleep(self) -> None:
         """In the main thread: a GUI's event loop must not keep this one from turning."""

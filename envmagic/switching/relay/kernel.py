@@ -1,25 +1,25 @@
-"""A kernel that a relay passes messages to, in whichever process."""
+"""A kernel that a relay passes messages to, in whichever process, and the move to another."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.switching.relay import wire
 
 if TYPE_CHECKING:
     from envmagic.core.model import Kernel
     from envmagic.switching.relay.wire import Frames
 
-__all__ = ["RelayedKernel", "kernel_from"]
+__all__ = ["ARRIVE", "Move", "RelayedKernel", "kernel_from"]
 
 
 # Prompt numbers go on, and `In[n]` is the cell with the number n: what lies between is empty. The
 # rest of a cell that comes back has a number which is in the history already. VS Code says which
 # notebook it is in a variable of the kernel that it started.
-_ARRIVE = """
+ARRIVE = """
 history = shell.history_manager
 if count < shell.execution_count:
     history.writeout_cache()
@@ -30,6 +30,7 @@ for cells in (history.input_hist_parsed, history.input_hist_raw):
 if notebook is not None:
     shell.user_ns.setdefault("__vsc_ipynb_file__", notebook)
 """
+"""Run in a kernel before it is given messages: `shell`, `count` and `notebook` are bound."""
 
 
 class RelayedKernel(Protocol):
@@ -79,9 +80,30 @@ class RelayedKernel(Protocol):
         """As Jupyter interrupts a kernel."""
         ...
 
+    def pass_interrupt_on(self) -> None:
+        """The relay's process got the signal; in its handler."""
+        ...
 
-def _is_for_relay(frames: Frames) -> bool:
-    return frames[0] == wire.RELAY
+
+@dataclass
+class Move:
+    """It happens when the running cell ends."""
+
+    source: RelayedKernel
+    target: RelayedKernel
+    drop: bool = False
+    variables: int = 0
+    """How many the source holds; with none it is ended."""
+    taken: list[Frames] = field(default_factory=list)
+    """What had been queued behind the cell, in order; before it the rest of the cell, if any."""
+    interrupted: bool = False
+    """By somebody, since the cell was over in the source; its rest is not run."""
+    travels: str = ""
+    """The id of the request whose rest that is."""
+
+    def interrupt(self) -> None:
+        """Somebody interrupts the cell while it goes from one kernel to the other."""
+        self.interrupted = True
 
 
 def kernel_from(content: dict[str, Any]) -> Kernel:
