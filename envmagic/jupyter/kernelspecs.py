@@ -34,7 +34,9 @@ __all__ = [
 _NAME = re.compile(r"[a-zA-Z0-9._\-]+")  # what jupyter_client accepts
 _UNFINISHED = ".envmagic-"  # half of a kernel, which an earlier version was killed over
 # beside each kernelspec of a conda environment: it needs nothing of us in the environment
-_LAUNCHER = Path(__file__).with_name("activation.py")
+_LAUNCHER = Path(__file__).with_name("conda_launcher.py")
+_LAUNCHER_NAME = "activation.py"
+"""What it is called beside a kernelspec, since before it had its name here."""
 _SPEC = "kernel.json"
 _LOGOS = re.compile(r"logo-[\w.-]+\.(?:png|svg)")
 
@@ -137,7 +139,7 @@ def register(environment: Environment, name: str, *, extension: bool, uv: Path |
     logos = _logos(environment).items()
     contents = {n: held for n, held in logos if n in ours or not (place / n).exists()}
     if environment.backend is BackendName.CONDA:
-        contents[_LAUNCHER.name] = _LAUNCHER.read_bytes()
+        contents[_LAUNCHER_NAME] = _LAUNCHER.read_bytes()
     kept = {n: (place / n).read_bytes() for n in ours if n not in contents}
     held = sorted((kept | contents).items())
     spec["metadata"]["envmagic"]["files"] = {n: _digest(content) for n, content in held}
@@ -240,7 +242,7 @@ def _written(kernel: Kernel) -> list[str]:
         if isinstance(digests, dict):
             is_ours = digests.get(file.name) == _digest_of(file)
         else:
-            is_ours = file.name == _LAUNCHER.name or _LOGOS.fullmatch(file.name) is not None
+            is_ours = file.name == _LAUNCHER_NAME or _LOGOS.fullmatch(file.name) is not None
         found += [file.name] if is_ours and file.is_file() else []
     return found
 
@@ -265,7 +267,7 @@ def _spec(
         argv += ["--ext", "envmagic"]
     env: dict[str, str] = {}
     if environment.backend is BackendName.CONDA:  # activated at each start, by the launcher
-        argv = ["-I", "-S", str(directory() / name / _LAUNCHER.name), *argv]
+        argv = ["-I", "-S", str(directory() / name / _LAUNCHER_NAME), *argv]
         env |= _rattler()
     else:
         # jupyter_client expands ${PATH} when it starts the kernel, and $$ to $

@@ -13,7 +13,7 @@ from typing import Any
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Asleep, Kernel, Progress, Switched
-from envmagic.jupyter import activation
+from envmagic.jupyter import conda_launcher
 from envmagic.system import process
 
 __all__ = ["Terminal"]
@@ -85,13 +85,13 @@ def _interpreter(kernel: Kernel, environment: Mapping[str, str]) -> str:
 def _environment(kernel: Kernel) -> dict[str, str]:
     """The variables for IPython in `kernel`, with what undoes them when it is left again."""
     here: Mapping[str, str] = os.environ
-    if activation.UNDO in here:
-        here = activation.deactivated(here)
+    if conda_launcher.UNDO in here:
+        here = conda_launcher.deactivated(here)
     before = process.clean_environment(base=here)
     made = dict(before)
     for name, value in kernel.env.items():
         made[name] = process.expanded(value, before)
-    made[activation.UNDO] = json.dumps({name: before.get(name) for name in kernel.env})
+    made[conda_launcher.UNDO] = json.dumps({name: before.get(name) for name in kernel.env})
     return made
 
 

@@ -13,16 +13,7 @@ from typing import Any
 from support.notebooks import execute
 
 REPOSITORY = Path(__file__).parents[2]
-PARTS = (
-    "binder",
-    "envmagic",
-    "etc",
-    "notebooks",
-    "share",
-    "pyproject.toml",
-    "README.md",
-    "LICENSE",
-)
+PARTS = ("binder", "envmagic", "notebooks", "pyproject.toml", "README.md", "LICENSE")
 
 
 def listed(python: Path, *command: str) -> str:

@@ -27,7 +27,7 @@ from envmagic.core.verbs import (
 )
 from envmagic.environments import inspection
 from envmagic.environments.backends.conda import metadata
-from envmagic.jupyter import activation
+from envmagic.jupyter import conda_launcher
 
 PYTHON = os.environ.get("ENVMAGIC_TEST_CONDA_PYTHON")
 pytestmark = pytest.mark.skipif(not PYTHON, reason="opt-in: nox -s conda")
@@ -92,7 +92,7 @@ def test_conda_activates_what_we_made_and_our_kernels_see_the_same(
         ["/bin/bash", "-c", f"{script}\n{dump}"], capture_output=True, text=True, check=True
     ).stdout
     theirs = json.loads(said.splitlines()[-1])
-    ours = activation.activated(os.environ, str(prefix))
+    ours = conda_launcher.activated(os.environ, str(prefix))
     bookkeeping = (
         "CONDA_EXE",
         "CONDA_PYTHON_EXE",

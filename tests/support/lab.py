@@ -35,8 +35,12 @@ REPOSITORY = Path(__file__).parents[2]
 def install_extensions() -> None:
     """Put the extensions of the server and of the page where this test's Jupyter looks for them,
     as pip does for the whole environment."""
-    for kept, place in (("etc", "JUPYTER_CONFIG_DIR"), ("share", "JUPYTER_DATA_DIR")):
-        shutil.copytree(REPOSITORY / kept / "jupyter", os.environ[place], dirs_exist_ok=True)
+    kept = REPOSITORY / "envmagic" / "jupyter"
+    page = Path(os.environ["JUPYTER_DATA_DIR"], "labextensions", "envmagic")
+    shutil.copytree(kept / "labextension", page, dirs_exist_ok=True)
+    server = Path(os.environ["JUPYTER_CONFIG_DIR"], "jupyter_server_config.d", "envmagic.json")
+    server.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(kept / "server_config.json", server)
 
 
 def write_notebook(path: Path, cells: Sequence[str], kernel: str = "python3") -> Path:

@@ -56,7 +56,7 @@ def test_the_search_finds_what_is_there() -> None:
 
 
 def test_the_pages_extension_has_our_version() -> None:
-    package = REPOSITORY / "share" / "jupyter" / "labextensions" / "envmagic" / "package.json"
+    package = REPOSITORY / "envmagic" / "jupyter" / "labextension" / "package.json"
     described = json.loads(package.read_text("utf-8"))
     assert described["version"] == envmagic.__version__
     assert (package.parent / described["jupyterlab"]["_build"]["load"]).is_file()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.jupyter import activation
+from envmagic.jupyter import conda_launcher
 from envmagic.switching import kernel_names
 from envmagic.system import process
 
@@ -46,8 +46,8 @@ def environment(kernel: Kernel, setting: LaunchSetting) -> dict[str, str]:
     first = dict(setting.environment)
     ours = kernel.metadata.get("envmagic")
     to_conda = isinstance(ours, Mapping) and ours.get("backend") == "conda"
-    if to_conda or activation.UNDO in first:
-        first = activation.deactivated(first)
+    if to_conda or conda_launcher.UNDO in first:
+        first = conda_launcher.deactivated(first)
     first = _before(first, setting)
     outer = first.get("VIRTUAL_ENV")
     if outer:
