@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["display", "typed", "user_path", "user_text"]
+__all__ = ["command_line", "display", "remedy", "typed", "user_path", "user_text"]
 
 
 def user_path(path: Path | str) -> str:
@@ -26,6 +27,16 @@ def typed(path: Path | str) -> str:
     if re.fullmatch(r"[\w@%+=:,./~-]+" if os.name != "nt" else r"[\w@%+=:,./~\\-]+", text):
         return text
     return shlex.quote(text) if os.name != "nt" else f'"{text}"'
+
+
+def command_line(words: Sequence[str], prefix: str = "") -> str:
+    """The words of a command as they are typed behind `prefix`; empty without words."""
+    return " ".join(filter(None, (prefix, *map(typed, words)))) if words else ""
+
+
+def remedy(hint: str, command: str) -> str:
+    """What to do next, as one reads it: in words, then the command; either may be empty."""
+    return f"{hint}: {command}" if hint and command else hint or command
 
 
 def user_text(text: str) -> str:

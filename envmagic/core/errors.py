@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from envmagic.core.display import command_line, remedy
+
 __all__ = ["EnvmagicError", "Problem", "Severity", "WordsError"]
 
 
@@ -16,10 +18,10 @@ class Severity(str, Enum):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong, in one sentence, with the next command to type.
+    """One thing that is wrong, in one sentence, and what to do next.
 
-    `code` is stable and documented; `subject` is the path, name or line it is about; `hint` may be
-    empty when there is nothing to type.
+    `code` is stable and documented; `subject` is the path, name or line it is about; `hint` is what
+    to do in words, empty when there is nothing to be done or the command says it all.
     """
 
     code: str
@@ -29,10 +31,13 @@ class Problem:
     subject: str = ""
     detail: str = ""
     """All that a tool said when it failed; empty otherwise. Shown by `--json` only."""
+    command: tuple[str, ...] = ()
+    """The words of the command of ours that helps, the verb first; each frontend writes it as it is
+    typed there."""
 
     def line(self) -> str:
-        """The problem as one line of text: the sentence, then the next command."""
-        return f"{self.message} {self.hint}".rstrip()
+        """The problem as one line of text, the command as words without what stands before them."""
+        return f"{self.message} {remedy(self.hint, command_line(self.command))}".rstrip()
 
 
 class EnvmagicError(Exception):
@@ -41,16 +46,29 @@ class EnvmagicError(Exception):
     exit_code = 1
 
     def __init__(
-        self, code: str, message: str, hint: str = "", *, subject: str = "", detail: str = ""
+        self,
+        code: str,
+        message: str,
+        hint: str = "",
+        *,
+        command: tuple[str, ...] = (),
+        subject: str = "",
+        detail: str = "",
     ) -> None:
-        super().__init__(f"{message} {hint}".rstrip())
-        self.problem = Problem(code, message, hint, Severity.ERROR, subject, detail)
+        self.problem = Problem(code, message, hint, Severity.ERROR, subject, detail, command)
+        super().__init__(self.problem.line())
 
     def saying(self, more: str) -> EnvmagicError:
         """The same error with the sentence `more` behind its own."""
         told = self.problem
-        message = f"{told.message} {more}"
-        return type(self)(told.code, message, told.hint, subject=told.subject, detail=told.detail)
+        return type(self)(
+            told.code,
+            f"{told.message} {more}",
+            told.hint,
+            command=told.command,
+            subject=told.subject,
+            detail=told.detail,
+        )
 
 
 class WordsError(EnvmagicError):

@@ -223,24 +223,3 @@ class Report:
     @property
     def exit_code(self) -> int:
         return 0 if self.ok else 1
-
-    def as_json(self) -> dict[str, Any]:
-        """The versioned envelope that `--json` prints; a promise."""
-        return {
-            "schema": 1,
-            "verb": self.verb,
-            "ok": self.ok,
-            "changed": self.changed,
-            "data": dict(self.data),
-            "problems": [
-                {
-                    "code": p.code,
-                    "severity": p.severity.value,
-                    "message": p.message,
-                    "hint": p.hint,
-                    "subject": p.subject,
-                    "detail": p.detail,
-                }
-                for p in self.problems
-            ],
-        }

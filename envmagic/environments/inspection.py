@@ -101,8 +101,9 @@ def _read_config(prefix: Path) -> dict[str, str]:
         raise WordsError(
             "not-an-environment",
             f"{display.user_path(prefix)} {reason}.",
-            f"Make one there: %env create {display.typed(prefix)}" if empty else "",
+            "Make one there" if empty else "",
             subject=str(prefix),
+            command=("create", str(prefix)) if empty else (),
         ) from None
     pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
     return {key.strip().lower(): value.strip() for key, _, value in pairs}
@@ -116,8 +117,9 @@ def _gone(prefix: Path, python: Path, base: str) -> EnvmagicError:
     return EnvmagicError(
         "no-interpreter",
         f"{display.user_path(prefix)} cannot run: {why}.",
-        "Make it again with another one: %env create NAME --python VERSION",
+        "Make it again with another one",
         subject=str(prefix),
+        command=("create", "NAME", "--python", "VERSION"),
     )
 
 
@@ -201,8 +203,9 @@ def _refuse_other_platform(prefix: Path) -> None:
                 "other-platform",
                 f"{display.user_path(prefix)} was made for {b'-'.join(match.groups()).decode()}"
                 " and cannot run here.",
-                "Make one for this machine: %env create NAME --backend conda",
+                "Make one for this machine",
                 subject=str(prefix),
+                command=("create", "NAME", "--backend", "conda"),
             )
 
 

@@ -159,8 +159,9 @@ def _mend(environment: Environment, before: dict[str, str], progress: Progress) 
         raise EnvmagicError(
             "broken-distribution",
             f"Files of {', '.join(broken)} are missing in {display.user_path(environment.prefix)}.",
-            "%env doctor says more.",
+            "To see more",
             subject=str(environment.prefix),
+            command=("doctor",),
         )
 
 
@@ -341,8 +342,9 @@ def _interpreter(spec: EnvSpec, backend: BackendName) -> interpreters.Python:
         raise EnvmagicError(
             "python-too-old",
             f"Python {python.version} is too old for envmagic, which needs 3.10 or newer.",
-            "Make the environment without it and adopt that: %env attach PATH",
+            "Make the environment without it and adopt that",
             subject=python.version,
+            command=("attach", "PATH"),
         )
     return python
 

@@ -44,13 +44,12 @@ class Target:
 def target(word: str | None, place: Place) -> Target:
     """Where `create` works for `word`: an existing environment of that NAME, else a new place."""
     if word is not None and word.lower().endswith(".ipynb"):
-        here = f"%env create --notebook {display.typed(word)}"
+        by_name = place.frontend is Frontend.TERMINAL
         raise WordsError(
             "is-a-notebook",
             f"{word!r} is a notebook.",
-            here
-            if place.frontend is Frontend.TERMINAL
-            else "Leave it out: the notebook you type in is meant.",
+            "" if by_name else "Leave it out: the notebook you type in is meant.",
+            command=("create", "--notebook", word) if by_name else (),
             subject=word,
         )
     if word is None:
@@ -65,8 +64,9 @@ def target(word: str | None, place: Place) -> Target:
         raise WordsError(
             "kernel-taken",
             f"A kernel is called {name!r} already, and envmagic did not make it.",
-            f"Choose another name, or move there: %env use {name}",
+            "Choose another name, or move there",
             subject=name,
+            command=("use", name),
         )
     return found or Target(directories.envs() / name, name)
 
@@ -87,8 +87,13 @@ def no_such(word: str) -> WordsError:
     known = {k.name for k in kernelspecs.every() if k.ours} | set(_home_names())
     known |= {discovery.name_of(prefix) for prefix in discovery.prefixes()}
     near = difflib.get_close_matches(word.lower(), known, 3, 0.6)
-    hint = f"Did you mean {' or '.join(near)}?" if near else "%env list shows those there are."
-    return WordsError("no-environment", f"No environment is called {word!r}.", hint, subject=word)
+    return WordsError(
+        "no-environment",
+        f"No environment is called {word!r}.",
+        f"Did you mean {' or '.join(near)}?" if near else "To see those there are",
+        command=() if near else ("list",),
+        subject=word,
+    )
 
 
 def environment_at(prefix: Path) -> Environment:
@@ -152,8 +157,9 @@ def _unfinished(entry: journal.Entry) -> EnvmagicError:
     return EnvmagicError(
         "half-deleted" if entry.removing else "half-made",
         f"{display.user_path(entry.prefix)} is only half {what}.",
-        "%env doctor --fix clears it away.",
+        "To clear it away",
         subject=entry.prefix,
+        command=("doctor", "--fix"),
     )
 
 

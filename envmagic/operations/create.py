@@ -151,8 +151,9 @@ def _is_vacant(prefix: Path) -> bool:
         raise EnvmagicError(
             "not-a-directory",
             f"{shown} is a link, and no environment is where it leads.",
-            f"Name the directory itself: %env create {display.typed(prefix.resolve())}",
+            "Name the directory itself",
             subject=str(prefix),
+            command=("create", str(prefix.resolve())),
         )
     if prefix.is_dir():
         if not any(prefix.iterdir()):
@@ -179,12 +180,13 @@ def _is_vacant(prefix: Path) -> bool:
 def _present(prefix: Path, request: CreateRequest) -> Environment:
     """The environment at `prefix`, if it is what the request asks for."""
     environment = registry.environment_at(prefix)
-    again = f"%env remove {display.typed(request.target or '.venv')} --yes"
+    away = ("remove", request.target or ".venv", "--yes")
     if request.python is not None and not _has_python(environment, request.python):
         raise EnvmagicError(
             "other-python",
             f"{display.user_path(prefix)} has Python {environment.version}, not {request.python}.",
-            f"To make it anew: {again}",
+            "To make it anew, take it away first",
+            command=away,
             subject=str(prefix),
         )
     if request.backend is not None and request.backend is not environment.backend:
@@ -192,7 +194,8 @@ def _present(prefix: Path, request: CreateRequest) -> Environment:
             "other-backend",
             f"{display.user_path(prefix)} was made with {environment.backend.value},"
             f" not {request.backend.value}.",
-            f"To make it anew: {again}",
+            "To make it anew, take it away first",
+            command=away,
             subject=str(prefix),
         )
     return environment

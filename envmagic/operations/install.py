@@ -27,7 +27,12 @@ _NEEDED = ("ipykernel", "envmagic")
 def install(request: InstallRequest, place: Place, progress: Progress) -> Report:
     """Install requirements and record them."""
     if not request.requirements and not request.files:
-        raise WordsError("nothing-named", "Nothing to install was named.", "%env install pandas")
+        raise WordsError(
+            "nothing-named",
+            "Nothing to install was named.",
+            "For example",
+            command=("install", "pandas"),
+        )
     files = tuple(validation.existing_file(f, place) for f in request.files)
     wanted = InstallPlan(
         request.requirements, files, directory=place.directory, upgrade=request.upgrade
@@ -99,8 +104,9 @@ def _beside(place: Place, environment: Environment) -> tuple[Path, ...]:
         raise WordsError(
             "no-file",
             f"There is no requirements.txt in {display.user_path(place.directory)}.",
-            "%env record writes it.",
+            "To write it",
             subject=str(beside),
+            command=("record",),
         )
     return found
 
@@ -111,15 +117,17 @@ def _environment(place: Place) -> Environment:
         raise WordsError(
             "no-environment",
             "No environment was named and there is no .venv here.",
-            "Name one with --env NAME, or make one: envmagic create",
+            "Name one with --env NAME, or make one",
+            command=("create",),
         )
     if not inspection.is_environment(place.prefix):
         raise EnvmagicError(
             "not-an-environment",
             f"This notebook runs in {display.user_path(place.prefix)},"
             " a Python that is no environment of its own.",
-            "Make one first: %env create NAME",
+            "Make one first",
             subject=str(place.prefix),
+            command=("create", "NAME"),
         )
     return registry.environment_at(place.prefix)
 

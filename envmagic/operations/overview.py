@@ -58,7 +58,8 @@ def status(request: StatusRequest, place: Place, progress: Progress) -> Report:
         raise WordsError(
             "no-environment",
             "No environment was named and there is no .venv here.",
-            "Name one with --env NAME; %env list shows them all.",
+            "Name one with --env NAME; to see them all",
+            command=("list",),
         )
     environment = None
     problems: tuple[Problem, ...] = ()
@@ -68,7 +69,11 @@ def status(request: StatusRequest, place: Place, progress: Progress) -> Report:
         environment = environment_data(place.prefix, registered, place, size=False)
         environment["packages"] = _packages(place.prefix)
         if environment["problem"]:
-            problems = (Problem("broken", environment["problem"], "%env doctor", Severity.WARNING),)
+            problems = (
+                Problem(
+                    "broken", environment["problem"], "", Severity.WARNING, command=("doctor",)
+                ),
+            )
     data = StatusData(
         notebook=str(place.notebook) if place.notebook else None,
         kernel=place.kernel or (environment["kernel"] if environment else None),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from envmagic import requirements
-from envmagic.core.display import display, typed, user_path
+from envmagic.core.display import display, user_path
 from envmagic.core.errors import EnvmagicError, Problem, WordsError
 from envmagic.core.model import Place, Progress, Report
 from envmagic.core.verbs import RecordRequest
@@ -104,13 +104,13 @@ def _or_refused(file: Path | None, error: EnvmagicError, *, alone: bool) -> Outc
     return refused(file, error.problem)
 
 
-def _same_words(request: RecordRequest) -> str:
+def _same_words(request: RecordRequest) -> tuple[str, ...]:
     """What to type to write what was checked; without `--env none`, for then versions count."""
-    words = ["%env record", *([request.state] if request.state else []), *map(typed, request.paths)]
-    words += ["--to", typed(request.to)] if request.to else []
+    words = ["record", *([request.state] if request.state else []), *request.paths]
+    words += ["--to", request.to] if request.to else []
     words += ["--pin", request.pin] if request.pin else []
-    words += ["--env", typed(request.env)] if request.env not in (None, "none") else []
-    return " ".join(words)
+    words += ["--env", request.env] if request.env not in (None, "none") else []
+    return tuple(words)
 
 
 def _ask_online(found: dict[Path, Needs | Problem]) -> list[Problem]:
@@ -147,8 +147,9 @@ def _refuse_others(file: Path) -> None:
     raise WordsError(
         "no-requirements",
         f"{user_path(file)} is no requirements file, so nothing is recorded in it.",
-        "Name one: %env record --to requirements-notebook.txt",
+        "Name one",
         subject=str(file),
+        command=("record", "--to", "requirements-notebook.txt"),
     )
 
 
@@ -188,7 +189,7 @@ def _report(outcomes: Sequence[Outcome], asked: RecordOptions, more: Sequence[Pr
     return Report("record", data, changed and not asked.check, (*problems, *more), failed=failed)
 
 
-def _out_of_date(differing: Sequence[Outcome], words: str, here: Path) -> Problem:
+def _out_of_date(differing: Sequence[Outcome], words: tuple[str, ...], here: Path) -> Problem:
     files = [f for o in differing for f in _files(o)]
     what = " and ".join(display(f, here) for f in files)
     if len(files) > 2:
@@ -197,7 +198,8 @@ def _out_of_date(differing: Sequence[Outcome], words: str, here: Path) -> Proble
     return Problem(
         "out-of-date",
         f"{what} {are} not what the notebooks need.",
-        f"Write {them}: {words}",
+        f"Write {them}",
+        command=words,
         subject=str(files[0]) if len(files) == 1 else "",
     )
 

@@ -42,8 +42,9 @@ def remove(request: RemoveRequest, place: Place, progress: Progress) -> Report:
             again = Problem(
                 "not-confirmed",
                 "Nothing was removed.",
-                f"To do it: %env remove {display.typed(request.target)} --yes",
+                "To do it",
                 Severity.INFO,
+                command=("remove", request.target, "--yes"),
             )
             return Report("remove", data, problems=(*problems, again), failed=True)
         _carry_out(at.prefix, kernel, deletes=deletes)
@@ -106,8 +107,9 @@ def _refuse_running(prefix: Path, kernel: Kernel | None, place: Place, *, delete
         raise EnvmagicError(
             "in-use",
             "This notebook runs there.",
-            "Move it away first: %env use python3",
+            "Move it away first",
             subject=str(prefix),
+            command=("use", "python3"),
         )
     pids = pids_in(prefix, kernels_only=not deletes)
     end = time.monotonic() + _LEAVING
@@ -133,6 +135,7 @@ def _refuse_asleep(prefix: Path, kernel: Kernel, switch: Switch) -> None:
                 "in-use",
                 f"The kernel {kernel.name} that this notebook left sleeps there with"
                 f" {sleeping.variables} variable{'' if sleeping.variables == 1 else 's'}.",
-                f"To end it: %env use {kernel.name}, then leave with %env use python3 --drop",
+                "To end it, go there and leave it with --drop",
                 subject=str(prefix),
+                command=("use", kernel.name),
             )

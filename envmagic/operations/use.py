@@ -22,7 +22,7 @@ def use(request: UseRequest, place: Place, progress: Progress) -> Report:
         raise WordsError(
             "no-notebook",
             "use moves a running notebook, and there is none in a terminal.",
-            "Type %env use NAME in the notebook.",
+            command=("use", "NAME"),
         )
     kernel = _kernel(request.target, place)
     place.switch.check()
@@ -57,6 +57,6 @@ def _kernel(word: str, place: Place) -> Kernel:
     raise EnvmagicError(
         "not-registered",
         f"{display.user_path(environment.prefix)} is no kernel yet.",
-        f"%env attach {display.typed(word)}",
+        command=("attach", word),
         subject=word,
     )

@@ -122,10 +122,10 @@ def _kept(
             f"{context.notebook}{_in(context.environment)} has {_here(text, installed)}, but"
             f" {held.text} stays in the record for"
             f" {', '.join(o + _in(context.environment_of(o)) for o in others)}.",
-            f"To take the recorded one here: %env install {_quoted(held.text)};"
-            " or keep the notebooks in directories of their own.",
+            "Keep the notebooks in directories of their own, or take the recorded one here",
             Severity.WARNING,
             need.name,
+            command=("install", held.text),
         )
     )
     return held.text
@@ -192,10 +192,11 @@ def _unresolved(module: str, notebook: str, where: Where) -> Problem:
     return Problem(
         "unresolved",
         f"{module} ({place}) belongs to no distribution that is known.",
-        f"Install it (%env install NAME), or say its name in pyproject.toml:"
-        f' [tool.envmagic.names] {quoted_key(module)} = "NAME".',
+        f'Say its name in pyproject.toml ([tool.envmagic.names] {quoted_key(module)} = "NAME"),'
+        " or install it",
         Severity.WARNING,
         module,
+        command=("install", "NAME"),
     )
 
 

@@ -302,8 +302,9 @@ def _hash_checked(file: RequirementsFile, block: Block) -> Problem | None:
     return Problem(
         "hash-checked",
         f"{user_path(file.path)} has hashes, and pip takes no requirement without one beside them.",
-        "Record into another file: %env record --to requirements-notebook.txt",
+        "Record into another file",
         subject=str(file.path),
+        command=("record", "--to", "requirements-notebook.txt"),
     )
 
 

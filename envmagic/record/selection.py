@@ -45,8 +45,8 @@ def choose(words: tuple[str, ...], place: Place) -> Chosen:
         raise EnvmagicError(
             "no-notebook",
             "Which notebook this is cannot be told, so it has no record.",
-            "Name it: %env record NOTEBOOK.ipynb; or print what this session needs:"
-            " %env record --to -",
+            "Name it (record NOTEBOOK.ipynb), or print what this session needs",
+            command=("record", "--to", "-"),
         )
     chosen = Chosen()
     places = [
@@ -68,7 +68,8 @@ def choose(words: tuple[str, ...], place: Place) -> Chosen:
             "no-notebook",
             f"There is no notebook in {' or '.join(map(user_path, places))}; what git ignores is"
             " left out, and so are environments and hidden directories.",
-            "Name one: %env record NOTEBOOK.ipynb",
+            "Name one",
+            command=("record", "NOTEBOOK.ipynb"),
         )
     return chosen
 

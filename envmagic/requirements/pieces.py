@@ -167,8 +167,9 @@ def refuse_conflict(lines: Sequence[str], source: str, subject: str) -> None:
             raise EnvmagicError(
                 "bad-block",
                 f"Line {number} of {source} is a conflict marker: a merge left both sides there.",
-                "Keep one side and delete the marker lines; then: %env record",
+                "Keep one side and delete the marker lines; then",
                 subject=subject,
+                command=("record",),
             )
 
 

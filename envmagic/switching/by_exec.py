@@ -50,7 +50,7 @@ class Terminal:
             raise EnvmagicError(
                 "kernel-cannot-start",
                 f"There is no IPython in {kernel.name!r}: {error.last_line}.",
-                f"%env doctor {kernel.name}",
+                command=("doctor", kernel.name),
                 subject=kernel.name,
             ) from error
         count = len(variables(self.shell))

@@ -198,8 +198,10 @@ class FromBehind:
                 elif "detail" in answer and progress is not None:
                     progress.detail(answer["detail"])
                 elif "error" in answer:
+                    hint = answer.get("words", answer.get("hint", ""))
+                    command = tuple(answer.get("command", ()))
                     code = answer.get("code", "relay")
-                    raise EnvmagicError(code, answer["error"], answer.get("hint", ""))
+                    raise EnvmagicError(code, answer["error"], hint, command=command)
                 else:
                     return answer
         except BaseException:

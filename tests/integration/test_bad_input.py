@@ -15,9 +15,10 @@ import pytest
 from support.operate import BACKENDS, Operator
 
 from envmagic.core.errors import EnvmagicError, WordsError
-from envmagic.core.model import BackendName
+from envmagic.core.model import BackendName, Frontend
 from envmagic.core.verbs import AttachRequest, InstallRequest, RemoveRequest, UseRequest
 from envmagic.environments import inspection
+from envmagic.frontends import render
 
 Snapshot = Callable[[], dict[str, bytes]]
 
@@ -32,8 +33,9 @@ def refuses(operate: Operator, request: pytest.FixtureRequest) -> Callable[..., 
         with pytest.raises(EnvmagicError, match=match) as caught:
             call()
         assert caught.value.exit_code == code
-        assert "\n" not in caught.value.problem.line()
-        assert "Traceback" not in caught.value.problem.line()
+        shown = render.line(caught.value.problem, Frontend.TERMINAL)
+        assert "\n" not in shown
+        assert "Traceback" not in shown
         assert take() == before
         return caught.value
 
@@ -57,7 +59,7 @@ def test_use_in_a_terminal_says_where_it_works(operate: Operator, refuses: Refus
 
 def test_a_notebook_is_no_name(operate: Operator, refuses: Refuses) -> None:
     error = refuses(lambda: operate.create("my notes.ipynb"), "is a notebook", 2)
-    assert error.problem.hint == "%env create --notebook 'my notes.ipynb'"
+    assert error.problem.command == ("create", "--notebook", "my notes.ipynb")
     refuses(lambda: operate.create("./a.ipynb"), "--notebook ./a.ipynb", 2)
 
 
@@ -68,13 +70,13 @@ def test_names_with_spaces_are_quoted_in_what_to_type(
     report = operate(AttachRequest("./my env"))
     assert not (operate.work / "my env" / "envmagic.json").exists(), report
     plan = operate(RemoveRequest("./my env"))
-    assert plan.problems[-1].hint == "To do it: %env remove './my env' --yes"
+    assert plan.problems[-1].command == ("remove", "./my env", "--yes")
     with pytest.raises(EnvmagicError) as other:
         operate.create("./my env", python="==3.0.1")
     assert "3.0.1" in other.value.problem.message
     with pytest.raises(EnvmagicError) as backend:
         operate.create("./my env", backend=BackendName.CONDA)
-    assert backend.value.problem.hint.endswith("%env remove './my env' --yes")
+    assert backend.value.problem.command == ("remove", "./my env", "--yes")
 
 
 def test_a_path_that_is_a_file(operate: Operator, refuses: Refuses) -> None:

@@ -37,7 +37,7 @@ PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 def test_an_environment_of_ours_goes_with_its_kernel_once_confirmed(operate: Operator) -> None:
     prefix = prefix_of(operate.create("churn"))
     plan = operate(REMOVE("churn"))
-    assert plan.exit_code == 1 and "remove churn --yes" in plan.problems[-1].hint
+    assert plan.exit_code == 1 and plan.problems[-1].command == ("remove", "churn", "--yes")
     assert plan.data["delete"] and plan.data["size"] > 1_000_000
     dry = operate(REMOVE("churn", dry_run=True))
     assert dry.exit_code == 0 and not dry.changed and prefix.exists()

@@ -10,6 +10,7 @@ from envmagic.core import verbs
 from envmagic.core.errors import WordsError
 from envmagic.core.model import BackendName, Frontend
 from envmagic.core.verbs import VERBS as NAMES
+from envmagic.frontends import render
 from envmagic.frontends.grammar import help, parse, parse_cell, split
 from envmagic.frontends.grammar.asked import Help, ParsedCommand
 from envmagic.frontends.grammar.table import VERBS, options_of
@@ -108,7 +109,7 @@ def test_help_answers_whatever_else_is_wrong() -> None:
     assert parse(["help", "use"], Frontend.NOTEBOOK) == Help("use")
 
 
-def test_json_is_for_every_verb_and_door() -> None:
+def test_json_is_for_every_verb_and_frontend() -> None:
     for frontend in Frontend:
         for verb in VERBS.values():
             assert asked(f"{verb.examples[0]} --json", frontend).json
@@ -166,14 +167,19 @@ def test_a_mistake_is_one_line_that_names_it_and_what_to_type(
         parse(split(line), Frontend.NOTEBOOK)
     problem = raised.value.problem
     assert problem.code == code
-    assert says in problem.line()
-    assert problem.hint
-    assert "\n" not in problem.line()
+    shown = render.line(problem)
+    assert says in shown
+    assert problem.hint or problem.command
+    assert "\n" not in shown
+    if problem.command and "-h" not in problem.command:  # what is advised is understood
+        assert isinstance(parse(problem.command, Frontend.NOTEBOOK), ParsedCommand)
 
 
-def test_hints_are_typed_as_the_door_wants_them() -> None:
-    with pytest.raises(WordsError, match="envmagic use churn"):
-        parse(["use"], Frontend.TERMINAL)
+def test_commands_are_typed_as_the_frontend_wants_them() -> None:
+    with pytest.raises(WordsError) as raised:
+        parse(["install"], Frontend.TERMINAL)
+    shown = render.line(raised.value.problem, Frontend.TERMINAL)
+    assert shown.endswith("For example: envmagic install pandas 'numpy>=2'")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -153,7 +154,10 @@ REPORTS = {
         {"kernel": "churn", "prefix": "/envs/churn", "delete": True, "size": 1, "done": False},
         problems=(
             Problem(
-                "not-confirmed", "Nothing was removed.", "%env remove churn --yes", Severity.INFO
+                "not-confirmed",
+                "Nothing was removed.",
+                severity=Severity.INFO,
+                command=("remove", "churn", "--yes"),
             ),
         ),
         failed=True,
@@ -162,7 +166,9 @@ REPORTS = {
         "doctor",
         {"kernels": 3, "environments": 2, "fixed": []},
         problems=(
-            Problem("missing-python", "The kernel old has no interpreter.", "%env remove old"),
+            Problem(
+                "missing-python", "The kernel old has no interpreter.", command=("remove", "old")
+            ),
         ),
     ),
 }
@@ -231,16 +237,35 @@ def test_hints_in_a_terminal_are_terminal_commands() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hint", "shown"),
+    ("hint", "command", "notebook", "terminal"),
     [
-        ("%env doctor --fix", "envmagic doctor --fix"),
-        ("Move it away first: %env use python3", "%env use python3 in the notebook"),
-        ("Type %env use NAME in the notebook.", "Type %env use NAME in the notebook."),
+        ("", ("doctor", "--fix"), "%env doctor --fix", "envmagic doctor --fix"),
+        ("Make it", ("create", "my env"), "Make it: %env create 'my env'", None),
+        (
+            "Move it away first",
+            ("use", "python3"),
+            "Move it away first: %env use python3",
+            "Move it away first in the notebook: %env use python3",
+        ),
+        ("", ("use", "NAME"), "%env use NAME", "In the notebook: %env use NAME"),
+        ("Start Jupyter elsewhere.", (), "Start Jupyter elsewhere.", "Start Jupyter elsewhere."),
     ],
 )
-def test_a_hint_in_a_terminal_names_something_that_works_there(hint: str, shown: str) -> None:
-    assert render.hint_at(hint, Frontend.TERMINAL).endswith(shown)
-    assert render.hint_at(hint, Frontend.NOTEBOOK) == hint
+def test_what_helps_is_written_as_it_is_typed_there(
+    hint: str, command: tuple[str, ...], notebook: str, terminal: str | None
+) -> None:
+    """In text, in HTML and in JSON, where the command has a field of its own."""
+    terminal = terminal or notebook.replace("%env", "envmagic")
+    problem = Problem("p", "Wrong.", hint, command=command)
+    assert render.line(problem) == f"Wrong. {notebook}"
+    assert render.line(problem, Frontend.TERMINAL) == f"Wrong. {terminal}"
+    report = Report("list", {"environments": [], "kernels": []}, problems=(problem,))
+    assert notebook in render.text(report) and terminal in render.text(report, Frontend.TERMINAL)
+    assert notebook in unescape(re.sub("<.*?>", "", render.html(report)))
+    for frontend, shown in ((None, notebook), (Frontend.TERMINAL, terminal)):
+        (told,) = json.loads(render.json(report, frontend))["problems"]
+        assert told["hint"] == shown
+        assert told["command"] == (shown.rpartition(": ")[2] if command else "")
 
 
 def test_status_in_a_terminal_speaks_of_the_directory() -> None:

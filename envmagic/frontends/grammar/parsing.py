@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 
 from envmagic.core.errors import WordsError
@@ -12,11 +11,15 @@ from envmagic.core.verbs import RESERVED_VERBS, CellRequest
 from envmagic.frontends.grammar.asked import Help, ParsedCommand, meant, nearest, prefix
 from envmagic.frontends.grammar.meaning import Values, create, request
 from envmagic.frontends.grammar.table import TERMINAL, VERBS, Option, Positional, Verb, options_of
+from envmagic.frontends.grammar.words import split
 
 __all__ = ["parse", "parse_cell"]
 
 _OPERATOR = re.compile(r"[<>=!~]=|[<>](?=[\s\d]|$)|,")  # not ~/a/path
 _OPEN = re.compile(r"(?:[<>=!~]=|[<>,])$")
+
+
+_HELP = "For help"
 
 
 def parse(words: Sequence[str], frontend: Frontend) -> ParsedCommand | Help:
@@ -69,7 +72,6 @@ def _sort(verb: Verb, words: Sequence[str], frontend: Frontend) -> Values:
     free: list[str] = []
     given: list[tuple[str, tuple[str, ...]]] = []
     rest = list(words)
-    again = f"Type {_typed(frontend)} {verb.name} -h for help."
     while rest:
         word = rest.pop(0)
         if word == "--":
@@ -82,14 +84,14 @@ def _sort(verb: Verb, words: Sequence[str], frontend: Frontend) -> Values:
         option = options.get(flag)
         if option is None:
             raise _unknown_option(verb, flag, options, frontend)
-        given.append((option.key, _taken(option, flag, value if equals else None, rest, again)))
+        given.append((option.key, _taken(option, flag, value if equals else None, rest, verb)))
     return Values(tuple(free), tuple(given))
 
 
 def _taken(
-    option: Option, flag: str, value: str | None, rest: list[str], again: str
+    option: Option, flag: str, value: str | None, rest: list[str], verb: Verb
 ) -> tuple[str, ...]:
-    """The words that `option` takes, removed from `rest`; `again` is the hint of a mistake."""
+    """The words that `option` of `verb` takes, removed from `rest`."""
     if not option.metavar:
         if value is not None:
             raise WordsError("option-value", f"{flag} takes no value.", f"Write {flag} alone.")
@@ -101,7 +103,8 @@ def _taken(
         raise WordsError(
             "option-value",
             f"{flag} needs {option.metavar}: {option.help}.",
-            _choices(option) or again,
+            _choices(option) or _HELP,
+            command=() if option.choices else (verb.name, "-h"),
         )
     for word in taken:
         if option.choices and word not in option.choices:
@@ -132,17 +135,20 @@ def _count(verb: Verb, values: Values, frontend: Frontend) -> None:
         raise WordsError(
             "missing-word",
             f"{verb.name} needs {expected.metavar}.",
-            f"For example: {_typed(frontend)} {verb.examples[0]}",
+            "For example",
+            command=split(verb.examples[0]),
         )
     if verb.name == "install" and not given and not values.has("--requirement"):
         raise WordsError(
             "missing-word",
             "install needs a requirement or -r FILE.",
-            f"For example: {_typed(frontend)} {verb.examples[0]}",
+            "For example",
+            command=split(verb.examples[0]),
         )
     if expected.most is not None and len(given) > expected.most:
         extra = given[expected.most]
-        raise WordsError("extra-word", _too_many(verb, extra), _instead(verb, given, frontend))
+        hint, command = _instead(verb, given)
+        raise WordsError("extra-word", _too_many(verb, extra), hint, command=command)
 
 
 def _refuse_spaces(words: tuple[str, ...], before: str) -> None:
@@ -170,11 +176,10 @@ def _too_many(verb: Verb, extra: str) -> str:
     return f"{verb.name} takes one {verb.positional.metavar}; {extra!r} is one too many."
 
 
-def _instead(verb: Verb, given: tuple[str, ...], frontend: Frontend) -> str:
+def _instead(verb: Verb, given: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     if verb.name == "create":
-        words = (given[0], "--with", *given[1:])
-        return f"To install packages: {_typed(frontend)} create {shlex.join(words)}"
-    return f"Type {_typed(frontend)} {verb.name} -h for help."
+        return "To install packages", ("create", given[0], "--with", *given[1:])
+    return _HELP, (verb.name, "-h")
 
 
 def _unknown(word: str, frontend: Frontend) -> WordsError:
@@ -202,10 +207,13 @@ def _unknown_option(
         message = f"{flag} is for a terminal; here {verb.name} means the notebook it is typed in."
         return WordsError("unknown-option", message, f"Leave {flag} out.", subject=flag)
     near = nearest(flag, [o for o in options if o.startswith("--")])
-    hint = (
-        f"Did you mean {near[0]}?" if near else f"Type {_typed(frontend)} {verb.name} -h for help."
+    return WordsError(
+        "unknown-option",
+        f"{verb.name} has no option {flag}.",
+        f"Did you mean {near[0]}?" if near else _HELP,
+        command=() if near else (verb.name, "-h"),
+        subject=flag,
     )
-    return WordsError("unknown-option", f"{verb.name} has no option {flag}.", hint, subject=flag)
 
 
 def _typed(frontend: Frontend) -> str:

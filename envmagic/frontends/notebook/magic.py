@@ -198,6 +198,7 @@ def _answer(shell: InteractiveShell, ask: Callable[[], ParsedCommand | Help], sa
     from IPython.core.error import UsageError
 
     from envmagic import switching
+    from envmagic.frontends import render
     from envmagic.frontends.notebook import answer
 
     try:
@@ -205,7 +206,7 @@ def _answer(shell: InteractiveShell, ask: Callable[[], ParsedCommand | Help], sa
     except EnvmagicError as error:
         if "--json" in said.split():
             print(answer.error_json(said.split()[0], error))
-        raise UsageError(error.problem.line()) from None
+        raise UsageError(render.line(error.problem)) from None
     except KeyboardInterrupt:
         raise UsageError("Interrupted; nothing was changed.") from None
     if switching.leaves_cell(shell):

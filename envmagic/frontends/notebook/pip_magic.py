@@ -99,8 +99,9 @@ def _needs_pip(what: str) -> WordsError:
     return WordsError(
         "no-pip",
         f"This environment has no pip, which {what!r} needs.",
-        "To put it there: %env install pip",
+        "To put it there",
         subject="pip",
+        command=("install", "pip"),
     )
 
 

@@ -139,6 +139,7 @@ class _Recorder:
     def _write(self) -> None:
         from envmagic import operations
         from envmagic.core.errors import Severity
+        from envmagic.frontends import render
 
         here = self._here()
         if here is None or here.notebook is None or here.executing:
@@ -148,10 +149,10 @@ class _Recorder:
         for problem in operations.keep_record(here):
             if problem.severity is Severity.ERROR and problem.code not in self._said:
                 self._said.add(problem.code)
-                print(f"Not recorded: {problem.line()}", file=sys.stderr)
+                print(f"Not recorded: {render.line(problem)}", file=sys.stderr)
             elif problem.code == "record-conflict" and problem.message not in self._said:
                 self._said.add(problem.message)
-                print(problem.line(), file=sys.stderr)
+                print(render.line(problem), file=sys.stderr)
         self._known |= self._pending
         self._pending.clear()
         self._file_time = None

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from envmagic.core.errors import Problem
     from envmagic.core.model import Frontend, Report
-    from envmagic.frontends.render.parts import Part
 
-__all__ = ["bundle", "hint_at", "html", "json", "text"]
+__all__ = ["bundle", "html", "json", "line", "text"]
 
 
 def text(report: Report, frontend: Frontend | None = None) -> str:
-    """`report` as plain text, without a newline at its end; hints are those of `frontend`."""
+    """`report` as plain text, without a newline at its end; commands are those of `frontend`."""
     from envmagic.frontends.render import plain, verbs
 
-    return plain.write([_at(part, frontend) for part in verbs.parts(report, frontend)])
+    return plain.write(verbs.parts(report, frontend), frontend)
 
 
 def html(report: Report) -> str:
@@ -25,11 +25,32 @@ def html(report: Report) -> str:
     return markup.write(verbs.parts(report))
 
 
-def json(report: Report) -> str:
-    """`report` as the versioned JSON envelope."""
+def json(report: Report, frontend: Frontend | None = None) -> str:
+    """`report` as the versioned JSON envelope, a promise; commands are those of `frontend`."""
     from json import dumps
 
-    return dumps(report.as_json(), indent=2, ensure_ascii=False)
+    from envmagic.frontends.render.remedy import command_line, remedy
+
+    envelope = {
+        "schema": 1,
+        "verb": report.verb,
+        "ok": report.ok,
+        "changed": report.changed,
+        "data": dict(report.data),
+        "problems": [
+            {
+                "code": p.code,
+                "severity": p.severity.value,
+                "message": p.message,
+                "hint": remedy(p.hint, p.command, frontend),
+                "command": command_line(p.command, frontend),
+                "subject": p.subject,
+                "detail": p.detail,
+            }
+            for p in report.problems
+        ],
+    }
+    return dumps(envelope, indent=2, ensure_ascii=False)
 
 
 def bundle(report: Report) -> dict[str, str]:
@@ -37,25 +58,8 @@ def bundle(report: Report) -> dict[str, str]:
     return {"text/plain": text(report), "text/html": html(report)}
 
 
-def hint_at(hint: str, frontend: Frontend | None) -> str:
-    """`hint` as it is typed at `frontend`; the verbs write theirs for a notebook.
+def line(problem: Problem, frontend: Frontend | None = None) -> str:
+    """`problem` as one line of text: the sentence, then what to do at `frontend`."""
+    from envmagic.frontends.render.remedy import remedy
 
-    A terminal can move no notebook, so there `use` is said to be for the notebook.
-    """
-    from envmagic.core.model import Frontend
-
-    if frontend is not Frontend.TERMINAL or "in the notebook" in hint:
-        return hint
-    if "%env use " in hint:
-        return f"{hint.rstrip('.')} in the notebook"
-    return hint.replace("%env ", "envmagic ")
-
-
-def _at(part: Part, frontend: Frontend | None) -> Part:
-    from dataclasses import replace
-
-    from envmagic.frontends.render.parts import Line
-
-    if isinstance(part, Line):
-        return replace(part, hint=hint_at(part.hint, frontend))
-    return part
+    return f"{problem.message} {remedy(problem.hint, problem.command, frontend)}".rstrip()

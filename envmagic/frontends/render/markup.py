@@ -7,6 +7,7 @@ from html import escape
 
 from envmagic.frontends.render.parts import Code, Fact, Facts, Line, Part, Row, Table, Tone
 from envmagic.frontends.render.plain import MARKS
+from envmagic.frontends.render.remedy import command_line
 
 __all__ = ["progress", "write"]
 
@@ -114,8 +115,7 @@ def _line(line: Line, *, first: bool) -> str:
     classes = (
         f"em-{line.tone.value}" + (" em-line" if mark else "") + (" em-first" if first else "")
     )
-    hint = _hint(line.hint) if line.hint else ""
-    return f'<div class="{classes}">{mark}{escape(line.text)}{hint}</div>'
+    return f'<div class="{classes}">{mark}{escape(line.text)}{_remedy(line)}</div>'
 
 
 def _value(fact: Fact) -> str:
@@ -125,14 +125,14 @@ def _value(fact: Fact) -> str:
     return value + (f"<small>{escape(fact.below)}</small>" if fact.below else "")
 
 
-def _hint(hint: str) -> str:
-    """The hint; a command at its end is set as code, so that it can be told from the words."""
-    words, colon, command = hint.rpartition(": ")
-    if command.startswith("%env") and not command.endswith("."):
-        hint = f"{escape(words + colon)}<code>{escape(command)}</code>"
-    else:
-        hint = escape(hint)
-    return f' <span class="em-hint">{hint}</span>'
+def _remedy(line: Line) -> str:
+    """What to do; the command is set as code, so that it can be told from the words."""
+    if not (line.hint or line.command):
+        return ""
+    words = f"{line.hint}: " if line.hint and line.command else line.hint
+    command = command_line(line.command, None)
+    code = f"<code>{escape(command)}</code>" if command else ""
+    return f' <span class="em-hint">{escape(words)}{code}</span>'
 
 
 def _table(table: Table) -> str:

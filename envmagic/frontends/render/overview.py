@@ -27,7 +27,8 @@ def listing(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
             if e.get("problem")
         ]
     else:
-        said.append(Line("There are no environments yet.", "%env create makes one.", Tone.INFO))
+        none = "There are no environments yet."
+        said.append(Line(none, "To make one", Tone.INFO, ("create",)))
     if kernels:
         rows = tuple(
             Row((k["name"], k["display_name"], k["language"], path(k["directory"])))
@@ -83,9 +84,8 @@ def _status_line(data: Mapping[str, Any], *, terminal: bool) -> Line:
     environment = data.get("environment")
     what = PurePath(data["notebook"]).name if data.get("notebook") else "This session"
     if environment is None:
-        return Line(
-            f"{what} runs in no environment of its own.", "%env create makes one.", Tone.INFO
-        )
+        none = f"{what} runs in no environment of its own."
+        return Line(none, "To make one", Tone.INFO, ("create",))
     if environment.get("problem"):
         return Line(f"{environment['name']}: {environment['problem']}", tone=Tone.BAD)
     if terminal and not data.get("notebook"):

@@ -26,6 +26,8 @@ class Line:
     text: str
     hint: str = ""
     tone: Tone = Tone.PLAIN
+    command: tuple[str, ...] = ()
+    """Words of ours, the verb first; each frontend has them typed its own way."""
 
 
 class Fact(NamedTuple):

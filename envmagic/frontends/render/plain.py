@@ -4,29 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from envmagic.core.model import Frontend
 from envmagic.frontends.render.parts import Code, Facts, Line, Part, Table, Tone
+from envmagic.frontends.render.remedy import remedy
 
 __all__ = ["MARKS", "write"]
 
 MARKS = {Tone.GOOD: "✓", Tone.BAD: "✗", Tone.WARN: "!", Tone.INFO: "·", Tone.PLAIN: ""}
 
 
-def write(parts: Sequence[Part]) -> str:
-    """`parts` as text; a blank line stands before and after each table and block of code."""
+def write(parts: Sequence[Part], frontend: Frontend | None = None) -> str:
+    """`parts` as text, commands as `frontend` has them typed.
+
+    A blank line stands before and after each table and block of code.
+    """
     lines: list[str] = []
     apart = False
     for part in parts:
         block = isinstance(part, Table | Code)
         if lines and (block or apart):
             lines.append("")
-        lines += _lines(part)
+        lines += _lines(part, frontend)
         apart = block
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _lines(part: Part) -> list[str]:
+def _lines(part: Part, frontend: Frontend | None) -> list[str]:
     if isinstance(part, Line):
-        return [" ".join(filter(None, (MARKS[part.tone], part.text, part.hint)))]
+        what = remedy(part.hint, part.command, frontend)
+        return [" ".join(filter(None, (MARKS[part.tone], part.text, what)))]
     if isinstance(part, Facts):
         return _facts(part)
     if isinstance(part, Code):

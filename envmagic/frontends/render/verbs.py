@@ -34,7 +34,7 @@ def parts(report: Report, frontend: Frontend | None = None) -> tuple[Part, ...]:
 
 
 def _problem(problem: Problem) -> Line:
-    return Line(problem.message, problem.hint, _TONES[problem.severity])
+    return Line(problem.message, problem.hint, _TONES[problem.severity], problem.command)
 
 
 def _create(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:

@@ -110,7 +110,7 @@ def _say(report: Report, *, as_json: bool) -> None:
 
     printed = lines(report)
     if as_json:
-        print(render.json(report))
+        print(render.json(report, Frontend.TERMINAL))
     elif printed is not None:  # into a pipe or a file: nothing else may be among them
         print(printed, end="\n" if printed else "")
         for problem in report.problems:
@@ -131,10 +131,9 @@ def _say_error(error: EnvmagicError, words: Sequence[str]) -> None:
 
 def _say_problem(problem: Problem) -> None:
     from envmagic.core.model import Frontend
-    from envmagic.frontends.render import hint_at
+    from envmagic.frontends import render
 
-    hint = hint_at(problem.hint, Frontend.TERMINAL)
-    print(f"envmagic: {problem.message} {hint}".rstrip(), file=sys.stderr)
+    print(f"envmagic: {render.line(problem, Frontend.TERMINAL)}", file=sys.stderr)
 
 
 def _show_what_can_be_shown() -> None:

@@ -35,8 +35,9 @@ def gone(prefix: Path, kernel: Kernel | None) -> Problem | None:
     return Problem(
         "no-conda-meta",
         f"{display.user_path(prefix)} was a conda environment, and its conda-meta/history is gone.",
-        f"Make it again, or take its kernel away: %env remove {kernel.name} --yes",
+        "Make it again, or take its kernel away",
         subject=str(prefix),
+        command=("remove", kernel.name, "--yes"),
     )
 
 

@@ -44,9 +44,10 @@ def of_environment(prefix: Path, progress: Progress) -> Iterator[Finding]:
                 "moved",
                 f"{display.user_path(prefix)} was moved or copied from {display.user_path(moved)};"
                 " its commands still point there.",
-                "Make it again: %env create NAME",
+                "Make it again",
                 str(prefix),
                 Severity.WARNING,
+                command=("create", "NAME"),
             )
         )
         return
@@ -94,8 +95,9 @@ def _contents(
                 "no-ipykernel",
                 f"The kernel {name!r} cannot start: ipykernel is not installed in"
                 f" {display.user_path(prefix)}.",
-                f"%env attach {display.typed(prefix)}",
+                "",
                 name,
+                command=("attach", str(prefix)),
             ),
             ready if environment.owned else None,
         )
@@ -104,9 +106,10 @@ def _contents(
             problem(
                 "old-envmagic",
                 f"{display.user_path(prefix)} holds an older envmagic.",
-                "%env doctor --fix",
+                "",
                 str(prefix),
                 Severity.WARNING,
+                command=("doctor", "--fix"),
             ),
             ready,
         )
@@ -115,9 +118,10 @@ def _contents(
             problem(
                 "no-kernel",
                 f"{display.user_path(prefix)} has no kernel.",
-                f"%env attach {display.typed(prefix)}",
+                "",
                 str(prefix),
                 Severity.WARNING,
+                command=("attach", str(prefix)),
             ),
             ready,
         )

@@ -20,6 +20,13 @@ class Finding:
 
 
 def problem(
-    code: str, message: str, hint: str, subject: str, severity: Severity = Severity.ERROR
+    code: str,
+    message: str,
+    hint: str,
+    subject: str,
+    severity: Severity = Severity.ERROR,
+    *,
+    command: tuple[str, ...] = (),
 ) -> Problem:
-    return Problem(code, message, hint, severity, subject)
+    """A `Problem`, in the order in which findings say it."""
+    return Problem(code, message, hint, severity, subject, command=command)

@@ -37,8 +37,9 @@ def of_kernel(kernel: Kernel) -> Iterator[Finding]:
                 "environment-gone",
                 f"The kernel {kernel.name!r} is for {display.user_path(kernel.prefix)},"
                 " which is not there any more.",
-                f"%env remove {kernel.name} --yes" if ours else remove,
+                "" if ours else remove,
                 kernel.name,
+                command=("remove", kernel.name, "--yes") if ours else (),
             ),
             unregister if ours else None,
         )
@@ -79,8 +80,9 @@ def _foreign_ipykernel(kernel: Kernel, python: Path) -> Iterator[Finding]:
                 "no-ipykernel",
                 f"The kernel {kernel.name!r} cannot start: ipykernel is not installed in"
                 f" {display.user_path(prefix)}.",
-                f"%env attach {display.typed(prefix)}",
+                "",
                 kernel.name,
+                command=("attach", str(prefix)),
             )
         )
 

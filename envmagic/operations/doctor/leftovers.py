@@ -40,12 +40,12 @@ def leftovers(progress: Progress) -> Iterator[Finding]:
                     provisioning.make_ready(now, name, provisioning.NOTHING, progress)
                 return kept.message if kept else ""
 
-        code, message = "half-made", "was never finished"
-        hint = "%env create makes it again; %env doctor --fix clears it away."
+        code, message, hint = "half-made", "was never finished", "Make it again, or clear it away"
         if entry.removing:
-            code, message, hint = "half-deleted", "is only half removed", "%env doctor --fix"
+            code, message, hint = "half-deleted", "is only half removed", "To clear it away"
         shown = f"{display.user_path(prefix)} {message}."
-        yield Finding(problem(code, shown, hint, entry.prefix), settle)
+        said = problem(code, shown, hint, entry.prefix, command=("doctor", "--fix"))
+        yield Finding(said, settle)
     for left in _of_earlier_versions():
 
         def delete(left: Path = left) -> None:
@@ -55,9 +55,10 @@ def leftovers(progress: Progress) -> Iterator[Finding]:
             problem(
                 "half-deleted",
                 f"{display.user_path(left)} was left by a command that was cut off.",
-                "%env doctor --fix",
+                "",
                 str(left),
                 Severity.WARNING,
+                command=("doctor", "--fix"),
             ),
             delete,
         )

@@ -194,7 +194,8 @@ def conda_alone(package: str) -> Problem:
     return Problem(
         "conda-alone",
         f"{package} is conda's, and no distribution is known that pip could install instead.",
-        "environment.yml can list it: %env record",
+        "environment.yml can list it",
         Severity.WARNING,
         package,
+        command=("record",),
     )

@@ -227,7 +227,7 @@ def _cannot_start(kernel: Kernel, reason: str) -> EnvmagicError:
     return EnvmagicError(
         "kernel-cannot-start",
         f"The kernel {kernel.name!r} does not start: {reason}.",
-        "%env doctor",
+        command=("doctor",),
         subject=kernel.name,
     )
 

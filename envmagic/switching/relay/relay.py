@@ -129,8 +129,9 @@ class Relay:
             "environment-replaced",
             f"The environment {name!r} was replaced since its kernel started, which {what} with"
             f" its variables and is called {other!r} from now on.",
-            f"%env use {name} moves to the new one, %env use {other} to the old one.",
+            "To move to the new one",
             subject=name,
+            command=("use", name),
         )
 
     def asleep(self) -> list[Asleep]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.switching.relay import wire
 from envmagic.switching.relay.channel import run_on
@@ -82,7 +83,15 @@ class SwitchRequests:
             )
         except EnvmagicError as error:
             problem = error.problem
-            child.answer(request, error=problem.message, hint=problem.hint, code=problem.code)
+            command = display.command_line(problem.command, "%env")
+            child.answer(
+                request,
+                error=problem.message,
+                code=problem.code,
+                hint=display.remedy(problem.hint, command),  # a kernel of before knows no `words`
+                words=problem.hint,
+                command=problem.command,
+            )
             return
         except Exception as error:  # the kernel that asked waits for an answer, whatever happens
             child.answer(request, error=f"The relay failed: {error!r}.", hint="", code="relay")

@@ -78,5 +78,6 @@ def ask(request: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         raise NotInChannels(answer["unknown"])
     if "problem" in answer:
         code, message, hint, subject = answer["problem"]
-        raise EnvmagicError(code, message, hint, subject=subject)
+        command = tuple(answer.get("command", ()))
+        raise EnvmagicError(code, message, hint, command=command, subject=subject)
     return answer

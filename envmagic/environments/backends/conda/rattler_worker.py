@@ -28,7 +28,10 @@ def main() -> NoReturn:
         answer = {"unknown": list(error.names)}
     except EnvmagicError as error:
         problem = error.problem
-        answer = {"problem": [problem.code, problem.message, problem.hint, problem.subject]}
+        answer = {
+            "problem": [problem.code, problem.message, problem.hint, problem.subject],
+            "command": problem.command,
+        }
     print(json.dumps(answer))
     process.leave(0)
 

@@ -1,0 +1,31 @@
+"""What helps, as each frontend has it typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from envmagic.core import display
+from envmagic.core.model import Frontend
+from envmagic.frontends.grammar.asked import prefix
+
+__all__ = ["command_line", "remedy"]
+
+
+def command_line(words: Sequence[str], frontend: Frontend | None) -> str:
+    """The words of a command of ours as they are typed at `frontend` (None: a notebook).
+
+    `use` is typed in a notebook always: a terminal can move none.
+    """
+    terminal = frontend is Frontend.TERMINAL and not _moves(words)
+    return display.command_line(words, prefix(terminal=terminal))
+
+
+def remedy(hint: str, words: Sequence[str], frontend: Frontend | None) -> str:
+    """What to do next, as a person reads it at `frontend`: in words, then the command."""
+    if frontend is Frontend.TERMINAL and _moves(words):
+        hint = f"{hint} in the notebook" if hint else "In the notebook"
+    return display.remedy(hint, command_line(words, frontend))
+
+
+def _moves(words: Sequence[str]) -> bool:
+    return words[:1] == ("use",)
