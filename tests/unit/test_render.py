@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from html import unescape
@@ -364,3 +365,18 @@ def test_the_file_of_conda_is_named_beside_the_requirements() -> None:
     both = {**RECORD, "files": ["/data/requirements.txt", "/data/environment.yml"]}
     text = render.text(Report("record", both, changed=True))
     assert text.startswith("✓ /data/requirements.txt and /data/environment.yml: 2 requirements")
+
+
+def test_nothing_below_the_frontends_says_how_a_command_is_typed() -> None:
+    """What a notebook types in front of a verb, a terminal does not: only the frontends write it."""
+    package = Path(render.__file__).parents[2]
+    prefixed = re.compile(r"%env |\benvmagic (create|attach|list|record|doctor|use|install)\b")
+    wrong = []
+    for path in package.rglob("*.py"):
+        if "frontends" in path.relative_to(package).parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            hints = node.args[2:] if isinstance(node, ast.Call) else []
+            texts = (n for hint in hints for n in ast.walk(hint) if isinstance(n, ast.Constant))
+            wrong += [f"{path}:{n.lineno}" for n in texts if prefixed.search(str(n.value))]
+    assert not wrong
