@@ -368,7 +368,7 @@ def test_the_file_of_conda_is_named_beside_the_requirements() -> None:
 
 
 def test_nothing_below_the_frontends_says_how_a_command_is_typed() -> None:
-    """What a notebook types in front of a verb, a terminal does not: only the frontends write it."""
+    """What a notebook types before a verb, a terminal does not: only the frontends write it."""
     package = Path(render.__file__).parents[2]
     prefixed = re.compile(r"%env |\benvmagic (create|attach|list|record|doctor|use|install)\b")
     wrong = []
