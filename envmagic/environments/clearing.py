@@ -14,8 +14,7 @@ from pathlib import Path
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
-from envmagic.environments import journal, ownership
-from envmagic.environments.backends.conda import metadata
+from envmagic.environments import backends, journal, ownership
 from envmagic.environments.contents import DIRECTORIES, MARK, NOBODYS, Written
 from envmagic.environments.running import pids_in
 from envmagic.jupyter import kernelspecs
@@ -83,9 +82,8 @@ def clear(entry: journal.Entry) -> Kept:
 
 
 def written_in(prefix: Path, *, cut_off: bool = False) -> Written:
-    """The files below `prefix` that conda, an installer or we wrote; see `metadata.written`."""
-    is_conda = (prefix / "conda-meta").is_dir()
-    return Written(prefix, metadata.written(prefix, cut_off=cut_off) if is_conda else {})
+    """The files below `prefix` that an installer, another tool of a backend or we wrote."""
+    return Written(prefix, backends.written(prefix, cut_off=cut_off))
 
 
 def _remove(prefix: Path, entry: journal.Entry) -> Kept:

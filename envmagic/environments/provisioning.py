@@ -12,21 +12,19 @@ from pathlib import Path
 from envmagic._version import __version__
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
-from envmagic.core.model import BackendName, Environment, EnvSpec, Kernel, Progress
+from envmagic.core.model import Environment, EnvSpec, Kernel, Progress
 from envmagic.core.schema import Change
 from envmagic.environments import (
     backends,
     clearing,
     inspection,
     integrity,
-    interpreters,
     journal,
     ownership,
     payload,
 )
 from envmagic.environments.backends import installers
 from envmagic.environments.backends.base import InstallPlan
-from envmagic.environments.backends.conda import discovery, mixed
 from envmagic.jupyter import kernelspecs
 from envmagic.system import locks, process
 
@@ -56,18 +54,18 @@ def make(
     interrupt included, the directory and the kernelspec are as they were before.
     """
     backend = backends.choose(spec.backend)
-    python = _interpreter(spec, backend.name)
+    python = backend.python(spec)
     entry = journal.begin(spec.prefix)
     before = kernelspecs.snapshot(spec.name)
     try:
         version = f" {python.version}" if python.version else ""
         progress.step(f"Creating {spec.name} with Python{version} ({backend.name.value})")
-        backend.create(spec, python.executable, _joined(wanted, _RUNTIME), progress)
-        environment = inspection.inspect(spec.prefix, owned=True)
+        left = backend.create(spec, python.executable, _joined(wanted, _RUNTIME), progress)
+        environment = backends.inspect(spec.prefix, owned=True)
         _refuse_old(environment.version, display.user_path(spec.prefix))
         with ThreadPoolExecutor(1) as meanwhile:  # the installer is a process of its own
             copied = meanwhile.submit(payload.ensure, environment)
-            notes += _filled(environment, _with_runtime(environment, wanted), progress)
+            notes += _filled(environment, _with_runtime(environment, wanted), left, progress)
         copied.result()
         # from here on it is ready, whatever comes
         ownership.mark(
@@ -86,8 +84,7 @@ def make(
             raise error.saying(kept.message) from error
         raise
     journal.finish(entry)
-    if backend.name is BackendName.CONDA:
-        discovery.announce(spec.prefix)
+    backend.created(environment)
     return environment, kernel
 
 
@@ -104,7 +101,7 @@ def make_ready(
     notes: list[str] = []
     try:
         _fill(environment, wanted, progress, notes)
-        environment = inspection.inspect(environment.prefix, owned=environment.owned)
+        environment = backends.inspect(environment.prefix, owned=environment.owned)
         extension = _bring_envmagic(environment, notes)
         own = kernelspecs.of_prefix(environment.prefix)
         if own is None:
@@ -116,21 +113,22 @@ def make_ready(
         raise
 
 
-def install_checked(environment: Environment, wanted: InstallPlan, progress: Progress) -> list[str]:
+def install_checked(
+    environment: Environment, wanted: InstallPlan, progress: Progress, *, beside: bool = False
+) -> list[str]:
     """Install `wanted` and see on the disk that it is whole, else put everything back.
 
     An installer that was once cut off leaves distributions that it later takes for whole; those
     are installed again, and it is an error when that does not mend them. In an environment that
-    is not ours only what was installed now is looked at. Returns notes for the person.
+    is not ours only what was installed now is looked at. `beside`: nothing that is there changes.
+    Returns notes for the person.
     """
-    backend = backends.for_environment(environment)
-    before, by_pip = versions(environment), mixed.by_pip(environment)
+    backend = backends.of(environment)
+    before = versions(environment)
     progress.step(f"Installing {_named(wanted)}")
     try:
-        notes = backend.install(environment, wanted, progress)
-        if by_pip and not wanted.pip_only:
-            notes += mixed.settle(by_pip, environment, progress)
-        environment = inspection.inspect(environment.prefix, owned=environment.owned)
+        notes = (backend.add if beside else backend.install)(environment, wanted, progress)
+        environment = backends.inspect(environment.prefix, owned=environment.owned)
         _mend(environment, before, progress)
     except BaseException:
         put_back(environment, before, progress)
@@ -138,11 +136,13 @@ def install_checked(environment: Environment, wanted: InstallPlan, progress: Pro
     return notes
 
 
-def _filled(environment: Environment, wanted: InstallPlan, progress: Progress) -> list[str]:
+def _filled(
+    environment: Environment, wanted: InstallPlan, left: tuple[str, ...], progress: Progress
+) -> list[str]:
     """Install `wanted` into the new `environment`; what fails leaves it to be cleared away."""
     progress.step(f"Installing {_named(wanted)}")
-    notes = backends.for_environment(environment).fill(environment, wanted, progress)
-    environment = inspection.inspect(environment.prefix, owned=environment.owned)
+    notes = backends.of(environment).fill(environment, wanted, left, progress)
+    environment = backends.inspect(environment.prefix, owned=environment.owned)
     _mend(environment, {}, progress)
     return notes
 
@@ -153,7 +153,7 @@ def _mend(environment: Environment, before: dict[str, str], progress: Progress) 
     if not broken:
         return
     progress.step(f"Mending {', '.join(broken)}")
-    backends.for_environment(environment).install(environment, again(environment, broken), progress)
+    backends.of(environment).install(environment, again(environment, broken), progress)
     broken = _broken_since(environment, before)
     if broken:
         raise EnvmagicError(
@@ -171,7 +171,7 @@ def put_back(environment: Environment, before: dict[str, str], progress: Progres
     Called while another error is on its way, so it raises none of its own.
     """
     with contextlib.suppress(EnvmagicError, OSError, LookupError, ValueError):
-        backend = backends.for_environment(environment)
+        backend = backends.of(environment)
         after = versions(environment)
         added = sorted(set(after) - set(before))
         lost = [name for name, version in before.items() if after.get(name) != version]
@@ -184,18 +184,19 @@ def put_back(environment: Environment, before: dict[str, str], progress: Progres
             backend.install(environment, InstallPlan(requirements=lines, reinstall=names), progress)
 
 
-def take_out(environment: Environment, names: Sequence[str], progress: Progress) -> None:
+def take_out(environment: Environment, names: Sequence[str], progress: Progress) -> list[str]:
     """Uninstall distributions `names`, also those that an installer was cut off over.
 
     It takes out only what has its RECORD, so such ones are made whole before, if they can be.
+    Returns notes for the person.
     """
-    backend = backends.for_environment(environment)
+    backend = backends.of(environment)
     cut_off = integrity.broken_distributions(environment, set(names))
     cut_off += integrity.unlisted_distributions(environment, set(names) - set(cut_off))
     if cut_off:
         with contextlib.suppress(EnvmagicError):
             backend.install(environment, again(environment, cut_off), progress)
-    backend.uninstall(environment, names, progress)
+    return backend.uninstall(environment, names, progress)
 
 
 def _broken_since(environment: Environment, before: dict[str, str]) -> list[str]:
@@ -236,9 +237,10 @@ def changes(
 
 
 def versions(environment: Environment) -> dict[str, str]:
-    """Normalised name -> version of what is installed in `environment`, conda's packages too."""
+    """Normalised name -> version of what is installed in `environment`, also what is no
+    Python distribution."""
     found = {name: version for name, (version, _) in inspection.distributions(environment).items()}
-    return {**mixed.packages(environment), **found}
+    return {**backends.of(environment).packages(environment), **found}
 
 
 @contextlib.contextmanager
@@ -263,9 +265,9 @@ def _fill(
             f"{name}=={version}"
             for name, (version, _) in inspection.distributions(environment).items()
         )
-        adopt = InstallPlan(requirements=tuple(needed), constraints=held, pip_only=True)
+        adopt = InstallPlan(requirements=tuple(needed), constraints=held)
         try:
-            notes += install_checked(environment, adopt, progress)
+            notes += install_checked(environment, adopt, progress, beside=True)
         except EnvmagicError as error:
             raise EnvmagicError(
                 "cannot-attach",
@@ -326,27 +328,12 @@ def _try_import(environment: Environment, *, extension: bool) -> None:
 def _register(environment: Environment, name: str, *, extension: bool = True) -> Kernel:
     chosen = kernelspecs.free_name(name, environment.prefix)
     uv = installers.find_uv()
-    return kernelspecs.register(environment, chosen, extension=extension, uv=uv)
+    launch = backends.of(environment).launch(environment)
+    return kernelspecs.register(environment, chosen, launch, extension=extension, uv=uv)
 
 
 def _with_runtime(environment: Environment, wanted: InstallPlan) -> InstallPlan:
     return _joined(wanted, [*_RUNTIME, *payload.requirements_for(environment)])
-
-
-def _interpreter(spec: EnvSpec, backend: BackendName) -> interpreters.Python:
-    """The Python to make the environment from; conda brings its own."""
-    if backend is BackendName.CONDA:
-        return interpreters.Python(Path(), spec.python or "")
-    python = interpreters.find(spec.python)
-    if tuple(int(p) for p in python.version.split(".")[:2]) < payload.MINIMUM_PYTHON:
-        raise EnvmagicError(
-            "python-too-old",
-            f"Python {python.version} is too old for envmagic, which needs 3.10 or newer.",
-            "Make the environment without it and adopt that",
-            subject=python.version,
-            command=("attach", "PATH"),
-        )
-    return python
 
 
 def _joined(wanted: InstallPlan, extra: Iterable[str]) -> InstallPlan:

@@ -13,7 +13,7 @@ from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import Environment, Frontend, Kernel, Place
 from envmagic.core.schema import EnvironmentData
-from envmagic.environments import inspection, journal, ownership
+from envmagic.environments import backends, journal, ownership
 from envmagic.environments.backends.conda import discovery
 from envmagic.jupyter import kernelspecs
 from envmagic.system import directories, locks
@@ -97,12 +97,14 @@ def no_such(word: str) -> WordsError:
 
 
 def environment_at(prefix: Path) -> Environment:
-    """The environment at `prefix`, with whether it is ours. Raises as `probe.inspect`, and where it
-    is half made or half removed."""
+    """The environment at `prefix`, with whether it is ours.
+
+    Raises as `backends.inspect`, and where it is half made or half removed.
+    """
     entry = journal.unfinished_at(prefix)
     if entry is not None:
         raise _unfinished(entry)
-    return inspection.inspect(prefix, owned=ownership.is_owned(prefix))
+    return backends.inspect(prefix, owned=ownership.is_owned(prefix))
 
 
 def known_prefixes(place: Place) -> list[Path]:
@@ -117,7 +119,7 @@ def known_prefixes(place: Place) -> list[Path]:
     if place.prefix is not None:
         others.append(place.prefix)
     found: dict[str, Path] = {}
-    for prefix in (*registered, *(p for p in others if inspection.is_environment(p))):
+    for prefix in (*registered, *(p for p in others if backends.is_environment(p))):
         found.setdefault(os.path.realpath(prefix), prefix)
     return [prefix for prefix in found.values() if journal.unfinished_at(prefix) is None]
 
@@ -185,7 +187,7 @@ def _by_name(name: str) -> Target | None:
     if kernel is not None and kernel.prefix is not None:
         found[os.path.realpath(kernel.prefix)] = kernel.prefix
     made = directories.envs() / name
-    if inspection.is_environment(made):
+    if backends.is_environment(made):
         found.setdefault(os.path.realpath(made), made)
     if not found:
         found = {os.path.realpath(p): p for p in discovery.named(name)}
@@ -210,7 +212,7 @@ def _home_names() -> list[str]:
 
 def outside_environment(place: Place) -> bool:
     """Whether the notebook runs in a Python that is no environment."""
-    return place.prefix is None or not inspection.is_environment(place.prefix)
+    return place.prefix is None or not backends.is_environment(place.prefix)
 
 
 def is_this_process(prefix: Path) -> bool:
@@ -223,14 +225,12 @@ def environment_of(kernel: str | None, directory: Path) -> Path | None:
 
     A kernelspec of the Python this command runs in is there by accident; a `.venv` is not.
     """
-    from envmagic.environments import inspection
-
     prefix = _of_kernel(kernel) if kernel else None
     ours = prefix is not None and os.path.realpath(prefix) == os.path.realpath(sys.prefix)
-    if prefix is not None and not ours and inspection.is_environment(prefix):
+    if prefix is not None and not ours and backends.is_environment(prefix):
         return prefix
     beside = directory / ".venv"
-    return beside if inspection.is_environment(beside) else None
+    return beside if backends.is_environment(beside) else None
 
 
 def _of_kernel(name: str) -> Path | None:

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 __all__ = ["closure", "missing", "requirements_of"]
 
 Installed = Mapping[str, tuple[str, Path]]
-"""Normalised name -> (version, dist-info), as `probe.distributions` returns it."""
+"""Normalised name -> (version, dist-info), as `inspection.distributions` returns it."""
 
 
 def missing(

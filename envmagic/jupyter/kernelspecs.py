@@ -6,16 +6,16 @@ import hashlib
 import json
 import os
 import re
-import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from envmagic._version import PACKAGE, __version__
+from envmagic._version import __version__
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError
-from envmagic.core.model import BackendName, Environment, Kernel
-from envmagic.system import files, prefix_layout, scratch
+from envmagic.core.model import Environment, Kernel
+from envmagic.system import files, scratch
 
 __all__ = [
     "by_prefix",
@@ -39,6 +39,16 @@ _LAUNCHER_NAME = "activation.py"
 """What it is called beside a kernelspec, since before it had its name here."""
 _SPEC = "kernel.json"
 _LOGOS = re.compile(r"logo-[\w.-]+\.(?:png|svg)")
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a kernelspec says besides the interpreter, as the kind of environment has it."""
+
+    env: Mapping[str, str]
+    """Variables, as jupyter_client expands them: `${NAME}`, and `$$` for `$`."""
+    activated: bool = False
+    """At each start, by conda's launcher, a copy of which lies beside the spec."""
 
 
 def directory() -> Path:
@@ -119,7 +129,9 @@ def free_name(wanted: str, prefix: Path) -> str:
     return names.suffixed(wanted, prefix) if wanted in taken else wanted
 
 
-def register(environment: Environment, name: str, *, extension: bool, uv: Path | None) -> Kernel:
+def register(
+    environment: Environment, name: str, launch: Launch, *, extension: bool, uv: Path | None
+) -> Kernel:
     """Write the kernelspec `name` for `environment`, whole or not at all.
 
     `extension`: envmagic is there and is to be loaded from the start. Raises `EnvmagicError` when
@@ -134,11 +146,11 @@ def register(environment: Environment, name: str, *, extension: bool, uv: Path |
             "Choose another name.",
             subject=name,
         )
-    spec = _spec(environment, name, extension=extension, uv=uv)
+    spec = _spec(environment, name, launch, extension=extension, uv=uv)
     ours = [n for n in _written(present) if n != _SPEC] if present is not None else []
     logos = _logos(environment).items()
     contents = {n: held for n, held in logos if n in ours or not (place / n).exists()}
-    if environment.backend is BackendName.CONDA:
+    if launch.activated:
         contents[_LAUNCHER_NAME] = _LAUNCHER.read_bytes()
     kept = {n: (place / n).read_bytes() for n in ours if n not in contents}
     held = sorted((kept | contents).items())
@@ -259,21 +271,15 @@ def _digest_of(file: Path) -> str:
 
 
 def _spec(
-    environment: Environment, name: str, *, extension: bool, uv: Path | None
+    environment: Environment, name: str, launch: Launch, *, extension: bool, uv: Path | None
 ) -> dict[str, Any]:
     prefix = str(environment.prefix)
     argv = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
     if extension:
         argv += ["--ext", "envmagic"]
-    env: dict[str, str] = {}
-    if environment.backend is BackendName.CONDA:  # activated at each start, by the launcher
+    if launch.activated:
         argv = ["-I", "-S", str(directory() / name / _LAUNCHER_NAME), *argv]
-        env |= _rattler()
-    else:
-        # jupyter_client expands ${PATH} when it starts the kernel, and $$ to $
-        scripts = str(prefix_layout.scripts_directory(environment.prefix)).replace("$", "$$")
-        env["PATH"] = f"{scripts}{os.pathsep}${{PATH}}"
-        env["VIRTUAL_ENV"] = prefix.replace("$", "$$")
+    env = dict(launch.env)
     if uv is not None:
         env["ENVMAGIC_UV"] = str(uv).replace("$", "$$")
     entry = {
@@ -293,16 +299,6 @@ def _spec(
         "env": env,
         "metadata": {"debugger": True, **_declared(environment), "envmagic": entry},
     }
-
-
-def _rattler() -> dict[str, str]:
-    """Which Python has the extra, for the kernel's `%env install`: it has none itself."""
-    import importlib.util
-
-    known = os.environ.get("ENVMAGIC_RATTLER", "")
-    if importlib.util.find_spec("rattler") is not None:
-        known = f"{sys.executable}{os.pathsep}{PACKAGE.parent}"
-    return {"ENVMAGIC_RATTLER": known.replace("$", "$$")} if known else {}
 
 
 def _declared(environment: Environment) -> dict[str, Any]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import (
-    BackendName,
     Environment,
     EnvSpec,
     Frontend,
@@ -20,13 +18,11 @@ from envmagic.core.model import (
 )
 from envmagic.core.schema import CreateData
 from envmagic.core.verbs import CellRequest, CreateRequest
-from envmagic.environments import inspection, interpreters, provisioning, registry
+from envmagic.environments import backends, provisioning, registry
 from envmagic.environments.backends import installers
-from envmagic.environments.backends.base import InstallPlan
-from envmagic.environments.backends.conda import environment_file, mixed, specs
-from envmagic.environments.satisfaction import missing
+from envmagic.environments.backends.base import Backend, InstallPlan
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import environment_yml, validation
+from envmagic.operations import input_files, validation
 from envmagic.operations.handover import Recorded, move, start_recording
 from envmagic.operations.pins import constrained
 from envmagic.system import directories
@@ -36,33 +32,31 @@ __all__ = ["cell", "create"]
 
 def create(request: CreateRequest, place: Place, progress: Progress) -> Report:
     """`create`: a new environment with its kernel; an existing one is reused or attached."""
-    request = environment_yml.with_file(request, place)
+    request = input_files.with_file(request, place)
     files, notes = _files(request, place)
     wanted = InstallPlan(
         request.requirements, files, directory=place.directory, upgrade=request.upgrade
     )
-    validation.check(wanted, conda=_for_conda(request, place))
+    validation.check(wanted, _backend(request, place))
     return _provide("create", request, wanted, place, progress, notes)
 
 
 def cell(request: CellRequest, place: Place, progress: Progress) -> Report:
     """`%%env`: this notebook needs at least what the body lists. With nothing to do, it is fast."""
-    wish = (
-        environment_yml.with_file(request.create, place) if request.create.files else request.create
-    )
-    for_conda = _for_conda(wish, place)
-    asked = (*wish.requirements, *validation.body_lines(request.body, "the cell", conda=for_conda))
+    wish = input_files.with_file(request.create, place) if request.create.files else request.create
+    backend = _backend(wish, place)
+    asked = (*wish.requirements, *validation.body_lines(request.body, "the cell", backend))
     files = tuple(validation.existing_file(f, place) for f in wish.files)
     wanted = InstallPlan(asked, files, directory=place.directory, upgrade=wish.upgrade)
-    validation.check(wanted, conda=for_conda)
+    validation.check(wanted, backend)
     return _provide("%%env", wish, wanted, place, progress, [])
 
 
-def _for_conda(request: CreateRequest, place: Place) -> bool:
-    """Whether what is asked for goes into a conda environment, new or there already."""
+def _backend(request: CreateRequest, place: Place) -> Backend:
+    """What makes the environment that is asked for, or the one that is there already."""
     if request.backend is not None:
-        return request.backend is BackendName.CONDA
-    return mixed.is_conda(registry.target(request.target, place).prefix)
+        return backends.get(request.backend)
+    return backends.at(registry.target(request.target, place).prefix)
 
 
 def _provide(
@@ -78,9 +72,7 @@ def _provide(
         place.switch.check()
     at = registry.target(request.target, place)
     wanted, dropped = constrained(wanted, place)
-    if _for_conda(request, place):
-        wanted, more = environment_yml.pins(place, wanted)
-        dropped += more
+    wanted, more = _backend(request, place).held_beside(place.directory, wanted)
     with provisioning.locked(at.prefix) as kept:
         notes += [kept.message] if kept else []
         if _is_vacant(at.prefix):
@@ -116,7 +108,7 @@ def _provide(
     )
     data["seconds"] = round(time.monotonic() - started, 3)
     changed = action == "created" or bool(data["changes"]) or recorded.changed
-    return Report(verb, data, changed=changed, problems=(*dropped, *recorded.problems))
+    return Report(verb, data, changed=changed, problems=(*dropped, *more, *recorded.problems))
 
 
 def _tip() -> list[str]:
@@ -134,9 +126,9 @@ def _files(request: CreateRequest, place: Place) -> tuple[tuple[Path, ...], list
     if request.files or request.requirements or request.bare:
         return tuple(validation.existing_file(f, place) for f in request.files), []
     beside = place.directory / "requirements.txt"
-    for_conda = environment_file.beside(place.directory)
-    if request.backend is BackendName.CONDA and for_conda is not None:
-        beside = for_conda
+    own = backends.get(request.backend).file_beside(place.directory) if request.backend else None
+    if own is not None:
+        beside = own
     elif not beside.is_file() or not validation.lines_of(beside):
         return (), []
     of_notebook = place.notebook is not None or place.frontend is Frontend.NOTEBOOK
@@ -147,7 +139,7 @@ def _files(request: CreateRequest, place: Place) -> tuple[tuple[Path, ...], list
 def _is_vacant(prefix: Path) -> bool:
     """Whether an environment can be made at `prefix`. Raises when something else is there."""
     shown = display.user_path(prefix)
-    if prefix.is_symlink() and not inspection.is_environment(prefix):
+    if prefix.is_symlink() and not backends.is_environment(prefix):
         raise EnvmagicError(
             "not-a-directory",
             f"{shown} is a link, and no environment is where it leads.",
@@ -158,7 +150,7 @@ def _is_vacant(prefix: Path) -> bool:
     if prefix.is_dir():
         if not any(prefix.iterdir()):
             return True
-        if inspection.is_environment(prefix):
+        if backends.is_environment(prefix):
             return False
         first = min(prefix.iterdir()).name
         raise EnvmagicError(
@@ -181,7 +173,8 @@ def _present(prefix: Path, request: CreateRequest) -> Environment:
     """The environment at `prefix`, if it is what the request asks for."""
     environment = registry.environment_at(prefix)
     away = ("remove", request.target or ".venv", "--yes")
-    if request.python is not None and not _has_python(environment, request.python):
+    backend = backends.of(environment)
+    if request.python is not None and not backend.has_python(environment, request.python):
         raise EnvmagicError(
             "other-python",
             f"{display.user_path(prefix)} has Python {environment.version}, not {request.python}.",
@@ -201,35 +194,14 @@ def _present(prefix: Path, request: CreateRequest) -> Environment:
     return environment
 
 
-def _has_python(environment: Environment, wanted: str) -> bool:
-    if environment.backend is BackendName.CONDA:
-        return specs.python_spec(wanted).accepts(environment.version) is not False
-    version = interpreters.find(wanted).version
-    return version.split(".")[:2] == environment.version.split(".")[:2]
-
-
 def _renew(
     environment: Environment, name: str, wanted: InstallPlan, progress: Progress, notes: list[str]
 ) -> Kernel:
     """Install what is missing and see that the kernel is registered."""
     if not environment.owned:
         notes.append(f"{display.user_path(environment.prefix)} was there already and was attached.")
-    kernel, more = provisioning.make_ready(
-        environment, name, _lacking(environment, wanted), progress
-    )
+    if not wanted.upgrade:  # what is satisfied is left out; files are left to the installer
+        wanted = backends.of(environment).lacking(environment, wanted)
+    kernel, more = provisioning.make_ready(environment, name, wanted, progress)
     notes += more
     return kernel
-
-
-def _lacking(environment: Environment, wanted: InstallPlan) -> InstallPlan:
-    """`wanted` without the requirements that are satisfied; files are left to the installer."""
-    if wanted.upgrade:
-        return wanted
-    if environment.backend is BackendName.CONDA:
-        return mixed.lacking(environment, wanted)
-    lines = [(line, validation.requirement(line)) for line in wanted.requirements]
-    parsed = [r for _, r in lines if r is not None]
-    lacking = missing(parsed, inspection.distributions(environment), environment.version)
-    return replace(
-        wanted, requirements=tuple(line for line, r in lines if r is None or r in lacking)
-    )

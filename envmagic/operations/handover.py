@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envmagic.core.errors import Problem
-from envmagic.core.model import BackendName, Environment, Frontend, Kernel, Place, Progress
+from envmagic.core.model import Environment, Frontend, Kernel, Place, Progress
 from envmagic.core.schema import RecordData, SwitchData
-from envmagic.environments import registry
+from envmagic.environments import backends, registry
 
 __all__ = ["Recorded", "move", "start_recording"]
 
@@ -56,10 +56,7 @@ def start_recording(
     without what was `removed`."""
     from envmagic.record.of_notebook import record_notebook
 
-    if environment.backend is BackendName.CONDA:
-        from envmagic.environments.backends.conda import specs
-
-        installed = [specs.for_pip(text) for text in installed]  # the record reads one language
+    installed = backends.of(environment).as_requirements(installed)  # the record reads one language
     return Recorded(*record_notebook(place, environment, installed, removed))
 
 

@@ -8,15 +8,14 @@ from pathlib import Path
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
-from envmagic.core.model import BackendName, Environment, Place, Progress, Report
+from envmagic.core.model import Environment, Place, Progress, Report
 from envmagic.core.schema import InstallData
 from envmagic.core.verbs import InstallRequest, SyncRequest, UninstallRequest
-from envmagic.environments import inspection, provisioning, registry
+from envmagic.environments import backends, inspection, provisioning, registry
 from envmagic.environments.backends.base import InstallPlan
-from envmagic.environments.backends.conda import mixed
 from envmagic.environments.satisfaction import closure
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import environment_yml, validation
+from envmagic.operations import validation
 from envmagic.operations.handover import start_recording
 
 __all__ = ["install", "sync", "uninstall"]
@@ -38,7 +37,7 @@ def install(request: InstallRequest, place: Place, progress: Progress) -> Report
         request.requirements, files, directory=place.directory, upgrade=request.upgrade
     )
     environment = _environment(place)
-    validation.check(wanted, conda=environment.backend is BackendName.CONDA)
+    validation.check(wanted, backends.of(environment))
 
     def work() -> list[str]:
         return provisioning.install_checked(environment, wanted, progress)
@@ -50,8 +49,8 @@ def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Re
     """Take packages out; what the kernel needs to run stays."""
     environment = _environment(place)
     installed = inspection.distributions(environment)
-    of_conda = mixed.packages(environment)
-    needed = closure(_NEEDED, installed, environment.version) | ({"python"} & set(of_conda))
+    others = backends.of(environment).packages(environment)
+    needed = closure(_NEEDED, installed, environment.version) | ({"python"} & set(others))
     packages = [inspection.normalize(package) for package in request.packages]
     for package in packages:
         if package in needed:
@@ -60,7 +59,7 @@ def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Re
                 f"{package} stays: the notebook's kernel needs it.",
                 subject=package,
             )
-        if package not in installed and package not in of_conda:
+        if package not in installed and package not in others:
             raise WordsError(
                 "not-installed",
                 f"{package} is not installed in {display.user_path(environment.prefix)}.",
@@ -69,14 +68,12 @@ def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Re
 
     def work() -> list[str]:
         progress.step(f"Uninstalling {', '.join(packages)}")
-        before, by_pip = provisioning.versions(environment), mixed.by_pip(environment)
+        before = provisioning.versions(environment)
         try:
-            provisioning.take_out(environment, packages, progress)
+            return provisioning.take_out(environment, packages, progress)
         except BaseException:
             provisioning.put_back(environment, before, progress)
             raise
-        kept = {name: version for name, version in by_pip.items() if name not in packages}
-        return mixed.settle(kept, environment, progress) if kept else []
 
     return _changing("uninstall", environment, place, work, progress, removed=tuple(packages))
 
@@ -86,7 +83,7 @@ def sync(request: SyncRequest, place: Place, progress: Progress) -> Report:
     environment = _environment(place)
     files = _beside(place, environment)
     wanted = InstallPlan(files=files, directory=place.directory)
-    validation.check(wanted, conda=environment.backend is BackendName.CONDA)
+    validation.check(wanted, backends.of(environment))
 
     def work() -> list[str]:
         return provisioning.install_checked(environment, wanted, progress)
@@ -97,7 +94,8 @@ def sync(request: SyncRequest, place: Place, progress: Progress) -> Report:
 def _beside(place: Place, environment: Environment) -> tuple[Path, ...]:
     """The files beside the notebook that say what it needs. Raises when there is none."""
     beside = place.directory / "requirements.txt"
-    found = environment_yml.files_beside(place, environment)
+    own = backends.of(environment).file_beside(place.directory)
+    found: tuple[Path, ...] = (own,) if own is not None else ()
     if beside.is_file():
         found = (*found, beside)
     if not found:
@@ -120,7 +118,7 @@ def _environment(place: Place) -> Environment:
             "Name one with --env NAME, or make one",
             command=("create",),
         )
-    if not inspection.is_environment(place.prefix):
+    if not backends.is_environment(place.prefix):
         raise EnvmagicError(
             "not-an-environment",
             f"This notebook runs in {display.user_path(place.prefix)},"

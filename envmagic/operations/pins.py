@@ -7,6 +7,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from envmagic import requirements
 from envmagic.core.errors import Problem, Severity
 from envmagic.core.model import (
     Place,
@@ -23,7 +24,7 @@ def constrained(wanted: InstallPlan, place: Place) -> tuple[InstallPlan, list[Pr
     beside = place.directory / "requirements.txt"
     if wanted.upgrade or not beside.is_file():
         return wanted, []
-    asked = {r.name.lower(): r for r in map(validation.requirement, wanted.requirements) if r}
+    asked = {r.name.lower(): r for r in map(requirements.requirement, wanted.requirements) if r}
     pins: list[str] = []
     problems: list[Problem] = []
     for pin in _pins(beside):

@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
 from envmagic import requirements
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import Place
-from envmagic.environments.backends.base import InstallPlan
-from envmagic.environments.backends.conda import environment_file, specs
+from envmagic.environments import backends
+from envmagic.environments.backends.base import Backend, InstallPlan
 
-__all__ = ["body_lines", "check", "existing_file", "lines_of", "requirement"]
+__all__ = ["body_lines", "check", "existing_file", "lines_of"]
 
 _OPTIONS = re.compile(
     r"(?:-e|--editable|-r|--requirement|-c|--constraint|-i|--index-url|--extra-index-url"
@@ -22,13 +20,11 @@ _OPTIONS = re.compile(
 )
 
 
-def check(wanted: InstallPlan, *, conda: bool = False) -> None:
-    """Refuse malformed requirement lines, and options that would install elsewhere.
-
-    `conda`: they are for a conda environment and may be written as conda does.
-    """
+def check(wanted: InstallPlan, backend: Backend) -> None:
+    """Refuse malformed requirement lines, files that are for another kind of environment than that
+    of `backend`, and options that would install elsewhere."""
     for text in wanted.requirements:
-        if conda and specs.parse(text) is not None:
+        if backend.understands(text):
             continue
         for line in requirements.parse_lines(text, repr(text)):
             if line.text.startswith("-") and not _OPTIONS.match(line.text):
@@ -39,26 +35,26 @@ def check(wanted: InstallPlan, *, conda: bool = False) -> None:
                     subject=line.text,
                 )
     for file in wanted.files:
-        if not environment_file.is_environment_file(file):
+        own = backends.of_file(file)
+        if own is None:
             lines_of(file)
-        elif conda:
-            environment_file.read(file)
+        elif own.name is backend.name:
+            own.check_file(file)
         else:
+            name = own.name.value
             raise EnvmagicError(
                 "other-backend",
-                f"{display.user_path(file)} is for conda, and this environment is none of conda's.",
-                "Make one that is: --backend conda",
+                f"{display.user_path(file)} is for {name},"
+                f" and this environment is none of {name}'s.",
+                f"Make one that is: --backend {name}",
                 subject=str(file),
             )
 
 
-def body_lines(body: str, source: str, *, conda: bool) -> tuple[str, ...]:
+def body_lines(body: str, source: str, backend: Backend) -> tuple[str, ...]:
     """The lines of a `%%env` body, comments cut. Raises with the number of a malformed one, as the
     notebook counts: the line of the magic is the first."""
-    body = f"\n{body}"
-    if conda:
-        return specs.lines_of(body, source)
-    return tuple(line.text for line in requirements.parse_lines(body, source))
+    return backend.lines(f"\n{body}", source)
 
 
 def lines_of(file: Path) -> tuple[requirements.RequirementLine, ...]:
@@ -80,9 +76,3 @@ def existing_file(word: str, place: Place) -> Path:
     if not path.is_file():
         raise WordsError("no-file", f"{display.user_path(path)} does not exist.", subject=str(path))
     return path
-
-
-def requirement(text: str) -> Requirement | None:
-    """`text` as a requirement; None for options, URLs and paths."""
-    lines = requirements.parse_lines(text, repr(text))
-    return lines[0].requirement if lines else None

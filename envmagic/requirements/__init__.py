@@ -2,7 +2,13 @@
 
 from envmagic.requirements.block import Block, Entry, Kind, Mention, Pin
 from envmagic.requirements.file import RequirementsFile, read, user_lines
-from envmagic.requirements.lines import RequirementLine, decode, looks_other, parse_lines
+from envmagic.requirements.lines import (
+    RequirementLine,
+    decode,
+    looks_other,
+    parse_lines,
+    requirement,
+)
 
 __all__ = [
     "Block",
@@ -16,5 +22,6 @@ __all__ = [
     "looks_other",
     "parse_lines",
     "read",
+    "requirement",
     "user_lines",
 ]

@@ -12,7 +12,15 @@ from envmagic.core.errors import EnvmagicError
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = ["RequirementLine", "decode", "encode", "looks_other", "normalized", "parse_lines"]
+__all__ = [
+    "RequirementLine",
+    "decode",
+    "encode",
+    "looks_other",
+    "normalized",
+    "parse_lines",
+    "requirement",
+]
 
 # The order matters: UTF-32's little-endian mark starts with UTF-16's.
 _MARKS = (
@@ -199,3 +207,9 @@ def _parse(line: str, number: int, source: str) -> RequirementLine:
             subject=line,
         ) from error
     return RequirementLine(line, number, source, requirement)
+
+
+def requirement(text: str) -> Requirement | None:
+    """`text` as a requirement; None for options, URLs and paths."""
+    lines = parse_lines(text, repr(text))
+    return lines[0].requirement if lines else None

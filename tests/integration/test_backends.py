@@ -13,7 +13,7 @@ from support.operate import BACKENDS, Operator, prefix_of
 
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import InstallRequest, UninstallRequest
-from envmagic.environments import inspection, integrity, ownership, payload
+from envmagic.environments import backends, inspection, integrity, ownership, payload
 from envmagic.jupyter import kernelspecs
 
 PLACES = {
@@ -39,7 +39,7 @@ def test_a_named_environment_is_whole_registered_and_clean(
 ) -> None:
     report = operate.create("churn", "six", backend=backend)
     prefix = prefix_of(report)
-    environment = inspection.inspect(prefix, owned=ownership.is_owned(prefix))
+    environment = backends.inspect(prefix, owned=ownership.is_owned(prefix))
     assert (environment.backend, environment.owned) == (backend, True)
     assert {"six", "ipykernel", "pip", "envmagic"} <= set(inspection.distributions(environment))
     assert integrity.broken_distributions(environment) == []
@@ -108,7 +108,7 @@ def test_a_cell_said_again_changes_nothing(operate: Operator, backend: BackendNa
     assert not again.changed and again.data["changes"] == []
     more = operate.cell("churn", "humanize\n", backend=backend)
     assert [c["name"] for c in more.data["changes"]] == ["humanize"]
-    names = set(inspection.distributions(inspection.inspect(prefix_of(more))))
+    names = set(inspection.distributions(backends.inspect(prefix_of(more))))
     assert {"six", "attrs", "humanize"} <= names
 
 

@@ -17,7 +17,7 @@ from support.operate import BACKENDS, Operator
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName, Frontend
 from envmagic.core.verbs import AttachRequest, InstallRequest, RemoveRequest, UseRequest
-from envmagic.environments import inspection
+from envmagic.environments import backends, inspection
 from envmagic.frontends import render
 
 Snapshot = Callable[[], dict[str, bytes]]
@@ -243,10 +243,10 @@ def test_installing_into_no_environment(operate: Operator, refuses: Refuses) -> 
 def test_what_is_installed_stays_when_an_install_fails(operate: Operator) -> None:
     report = operate.create("churn", "six")
     prefix = Path(report.data["environment"]["prefix"])
-    before = inspection.distributions(inspection.inspect(prefix))
+    before = inspection.distributions(backends.inspect(prefix))
     with pytest.raises(EnvmagicError):
         operate(InstallRequest(("attrs", "no-such-thing-at-all")), prefix)
-    assert inspection.distributions(inspection.inspect(prefix)) == before
+    assert inspection.distributions(backends.inspect(prefix)) == before
     with pytest.raises(WordsError):
         operate(InstallRequest(()), prefix)
     assert shutil.which("python", path=str(prefix / "bin"))

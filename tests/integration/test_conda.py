@@ -24,7 +24,7 @@ from envmagic.core.verbs import (
     SyncRequest,
     UninstallRequest,
 )
-from envmagic.environments import inspection, ownership
+from envmagic.environments import backends, inspection, ownership
 from envmagic.environments.backends.conda import engines, metadata
 from envmagic.jupyter import kernelspecs
 
@@ -196,7 +196,7 @@ def test_an_environment_file_makes_the_environment_it_names(
     prefix = prefix_of(report)
     assert report.data["environment"]["name"] == "geo"
     assert {"tiny": "1.5", "library": "3.1"}.items() <= versions(prefix).items()
-    assert {"humanize", "six"} <= set(inspection.distributions(inspection.inspect(prefix)))
+    assert {"humanize", "six"} <= set(inspection.distributions(backends.inspect(prefix)))
     assert "`prefix: /home/somebody/else` in environment.yml was ignored." in report.data["notes"]
     file.write_text(file.read_text().replace("library", "needs-old"))
     changes = operate(SyncRequest(), prefix).data["changes"]
@@ -351,7 +351,7 @@ def test_a_new_python_takes_nothing_of_pip_s_along(
     prefix = prefix_of(create("bio", "humanize", python=here))
     report = operate(InstallRequest((f"python={other}",)), prefix)
     assert any(note.startswith("Put back what pip had installed") for note in report.data["notes"])
-    environment = inspection.inspect(prefix)
+    environment = backends.inspect(prefix)
     assert environment.short_version == other
     assert {"humanize", "ipykernel", "envmagic"} <= set(inspection.distributions(environment))
     spec = kernelspecs.of_prefix(prefix)
@@ -377,7 +377,7 @@ def test_doctor_finds_what_conda_environments_break_by(
     (isolated.home / ".condarc").unlink()
     operate(DoctorRequest(fix=True))
     assert metadata.broken(prefix) == []
-    assert "humanize" in inspection.distributions(inspection.inspect(prefix))
+    assert "humanize" in inspection.distributions(backends.inspect(prefix))
     (prefix / "conda-meta" / "history").unlink()
     assert [p.code for p in operate(DoctorRequest()).problems] == ["no-conda-meta"]
 

@@ -25,7 +25,7 @@ from envmagic.core.verbs import (
     RecordRequest,
     UninstallRequest,
 )
-from envmagic.environments import inspection
+from envmagic.environments import backends, inspection
 from envmagic.environments.backends.conda import metadata
 from envmagic.jupyter import conda_launcher
 
@@ -133,7 +133,7 @@ def test_the_user_s_conda_is_an_engine(
     report = operate.create("bio", "tiny<2", "humanize", **options)
     prefix = prefix_of(report)
     assert metadata.packages(prefix)["tiny"].version == "1.5"
-    assert "humanize" in inspection.distributions(inspection.inspect(prefix))
+    assert "humanize" in inspection.distributions(backends.inspect(prefix))
     assert any("humanize is not in the conda channels" in note for note in report.data["notes"])
     with pytest.raises(EnvmagicError, match=r"(?s)conda cannot solve this.*needs-new"):
         operate(InstallRequest(("needs-old", "needs-new")), prefix)
@@ -159,4 +159,4 @@ def test_conda_makes_an_environment_from_the_record(
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "Could not find" not in ran.stdout + ran.stderr, ran.stdout + ran.stderr
     assert metadata.packages(prefix)["tiny"].version == "1.5", ran.stdout + ran.stderr
-    assert "humanize" in inspection.distributions(inspection.inspect(prefix))
+    assert "humanize" in inspection.distributions(backends.inspect(prefix))

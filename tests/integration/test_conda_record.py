@@ -16,7 +16,7 @@ from support.signs import unsigned
 from envmagic import operations
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import InstallRequest, RecordRequest
-from envmagic.environments import inspection
+from envmagic.environments import backends
 from envmagic.environments.backends.conda import environment_file
 
 CONDA = BackendName.CONDA
@@ -42,7 +42,7 @@ def test_what_conda_installed_is_in_the_environment_file(operate: Operator, bio:
     text = unsigned((operate.work / "environment.yml").read_text())
     file = environment_file.read(operate.work / "environment.yml")
     assert file.name == "bio" and len(file.channels) == 1
-    short = ".".join(inspection.inspect(bio).version.split(".")[:2])
+    short = ".".join(backends.inspect(bio).version.split(".")[:2])
     wanted = {"tiny=1.5", "pytorch=2.0", "pip", f"python={short}"}
     assert wanted <= set(file.dependencies)
     assert not any("library" in d or "humanize" in d for d in file.dependencies)

@@ -18,7 +18,7 @@ from support.operate import Operator, prefix_of
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import AttachRequest, UninstallRequest
-from envmagic.environments import inspection, integrity, ownership, payload
+from envmagic.environments import backends, inspection, integrity, ownership, payload
 from envmagic.jupyter import kernelspecs
 from envmagic.system import directories, locks
 
@@ -34,10 +34,10 @@ def test_without_a_name_it_is_dot_venv_beside_the_notebook(operate: Operator) ->
 def test_a_requirements_file_beside_the_notebook_is_installed_and_said(operate: Operator) -> None:
     (operate.work / "requirements.txt").write_bytes("six\r\n".encode("utf-16"))
     report = operate.create("cloned")
-    assert "six" in inspection.distributions(inspection.inspect(prefix_of(report)))
+    assert "six" in inspection.distributions(backends.inspect(prefix_of(report)))
     assert "requirements.txt" in report.data["notes"][0]
     bare = operate.create("bare", bare=True)
-    assert "six" not in inspection.distributions(inspection.inspect(prefix_of(bare)))
+    assert "six" not in inspection.distributions(backends.inspect(prefix_of(bare)))
 
 
 def test_recorded_pins_hold_and_a_contradicting_one_is_dropped_and_said(
@@ -48,7 +48,7 @@ def test_recorded_pins_hold_and_a_contradicting_one_is_dropped_and_said(
         make_wheel("neat-things", version)
     (operate.work / "requirements.txt").write_text("tidy-tools==1.0\nneat-things==1.0\n")
     report = operate.cell("pinned", "tidy-tools\nneat-things>=2\n")
-    found = inspection.distributions(inspection.inspect(prefix_of(report)))
+    found = inspection.distributions(backends.inspect(prefix_of(report)))
     assert (found["tidy-tools"][0], found["neat-things"][0]) == ("1.0", "2.0")
     assert [(p.code, p.subject) for p in report.problems] == [("pin-dropped", "neat-things")]
     upgraded = operate.cell("pinned", "tidy-tools\n", upgrade=True)
@@ -62,9 +62,9 @@ def test_an_existing_environment_is_attached_and_keeps_what_it_has(
     prefix = operate.work / "theirs"
     bare_venv(prefix, "tidy-tools", "six")
     make_wheel("tidy-tools", "2.0")
-    before = inspection.distributions(inspection.inspect(prefix))
+    before = inspection.distributions(backends.inspect(prefix))
     report = operate.create("./theirs")
-    after = inspection.distributions(inspection.inspect(prefix))
+    after = inspection.distributions(backends.inspect(prefix))
     assert report.data["action"] == "attached" and "was there already" in report.data["notes"][0]
     assert {n: v for n, v in after.items() if n in before} == before
     assert {"ipykernel", "envmagic"} <= set(after)
@@ -90,10 +90,10 @@ def test_attaching_that_fails_takes_out_what_it_installed(
     make_wheel("traitlets", "99", files={"traitlets/__init__.py": "raise ImportError('broken')"})
     prefix = operate.work / "theirs"
     bare_venv(prefix, "traitlets==99")
-    before = set(inspection.distributions(inspection.inspect(prefix)))
+    before = set(inspection.distributions(backends.inspect(prefix)))
     with pytest.raises(EnvmagicError, match=r"cannot start|without changing"):
         operate(AttachRequest("./theirs"))
-    assert set(inspection.distributions(inspection.inspect(prefix))) == before
+    assert set(inspection.distributions(backends.inspect(prefix))) == before
     assert kernelspecs.of_prefix(prefix) is None
 
 
@@ -119,7 +119,7 @@ def test_another_python_or_backend_than_it_has_is_refused(
     before = snapshot()
     with pytest.raises(EnvmagicError, match=r"was made with venv, not uv.*remove churn --yes"):
         operate.create("churn", backend=BackendName.UV)
-    current = inspection.inspect(prefix_of(operate.create("churn"))).short_version
+    current = backends.inspect(prefix_of(operate.create("churn"))).short_version
     other = next((v for v in pythons if v != current), None)
     if other:
         with pytest.raises(EnvmagicError, match=f"not {other}"):
@@ -158,7 +158,7 @@ def test_without_uv_pip_fills_it_from_outside_and_a_tip_says_what_is_faster(
     data = json.loads(ran.stdout)["data"]
     assert data["environment"]["backend"] == "venv"
     assert any("pip install uv" in note for note in data["notes"])
-    made = inspection.inspect(Path(data["environment"]["prefix"]))
+    made = backends.inspect(Path(data["environment"]["prefix"]))
     assert {"six", "pip", "ipykernel", "envmagic"} <= set(inspection.distributions(made))
     assert (directories.cache() / "said-uv-is-faster").exists()
 
@@ -179,21 +179,21 @@ def test_two_processes_that_create_the_same_name_make_one_environment(
     said = [json.loads(p.communicate(timeout=120)[0]) for p in both]
     assert sorted(s["data"]["action"] for s in said) == ["created", "reused"]
     prefix = Path(said[0]["data"]["environment"]["prefix"])
-    assert integrity.broken_distributions(inspection.inspect(prefix)) == []
+    assert integrity.broken_distributions(backends.inspect(prefix)) == []
 
 
 def test_an_older_copy_of_envmagic_is_refreshed_and_a_newer_one_left_alone(
     operate: Operator,
 ) -> None:
     prefix = prefix_of(operate.create("churn"))
-    environment = inspection.inspect(prefix)
+    environment = backends.inspect(prefix)
     site = environment.site_packages[0]
-    (site / "envmagic" / "names.py").write_text("# from another day\n")
+    (site / "envmagic" / "core" / "names.py").write_text("# from another day\n")
     info = next(site.glob("envmagic-*.dist-info"))
     (info / "FILES").write_text("other")
     operate.create("churn")
-    assert "Reserved" not in (site / "envmagic" / "names.py").read_text()
-    assert "def validate" in (site / "envmagic" / "names.py").read_text()
+    assert "Reserved" not in (site / "envmagic" / "core" / "names.py").read_text()
+    assert "def validate" in (site / "envmagic" / "core" / "names.py").read_text()
     newer = info.with_name("envmagic-99.0.dist-info")
     info.rename(newer)
     assert not payload.ensure(environment) and newer.exists()
@@ -201,7 +201,7 @@ def test_an_older_copy_of_envmagic_is_refreshed_and_a_newer_one_left_alone(
 
 def test_the_copy_of_envmagic_is_compiled_already_where_this_python_is(operate: Operator) -> None:
     prefix = prefix_of(operate.create("churn"))
-    copy = inspection.inspect(prefix).site_packages[0] / "envmagic" / "errors.py"
+    copy = backends.inspect(prefix).site_packages[0] / "envmagic" / "core" / "errors.py"
     compiled = Path(cache_from_source(copy))
     before = compiled.read_bytes()
     python = str(prefix / "bin" / "python")

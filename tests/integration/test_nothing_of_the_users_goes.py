@@ -19,7 +19,7 @@ from support.operate import Heard, Operator, prefix_of
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import AttachRequest, DoctorRequest, RemoveRequest, UninstallRequest
-from envmagic.environments import inspection, journal, ownership
+from envmagic.environments import backends, inspection, journal, ownership
 from envmagic.environments.backends import staged
 from envmagic.jupyter import kernelspecs
 from envmagic.operations.doctor import kernels, leftovers
@@ -94,7 +94,7 @@ def test_a_half_made_environment_without_anything_else_is_made_anew(
 ) -> None:
     proj = _half_made(operate, make_wheel)
     report = operate.create("./proj", "six")
-    assert prefix_of(report) == proj and "six" in inspection.distributions(inspection.inspect(proj))
+    assert prefix_of(report) == proj and "six" in inspection.distributions(backends.inspect(proj))
     assert list(proj.glob(".envmagic-*")) == []
 
 
@@ -108,7 +108,7 @@ def test_the_doctor_leaves_alone_what_was_finished_or_made_anew_meanwhile(
     assert finding.mend is not None
     finding.mend()
     assert ownership.is_owned(proj) and kernelspecs.of_prefix(proj) is not None
-    assert report.ok and "six" in inspection.distributions(inspection.inspect(proj))
+    assert report.ok and "six" in inspection.distributions(backends.inspect(proj))
 
 
 def test_an_environment_that_lacks_only_its_kernel_gets_it(operate: Operator) -> None:
@@ -121,7 +121,7 @@ def test_an_environment_that_lacks_only_its_kernel_gets_it(operate: Operator) ->
     kernelspecs.unregister(kernel)
     assert operate(DoctorRequest(fix=True)).data["fixed"]
     assert kernelspecs.of_prefix(prefix) is not None and "six" in inspection.distributions(
-        inspection.inspect(prefix)
+        backends.inspect(prefix)
     )
     assert operate(DoctorRequest()).problems == ()
 
@@ -198,10 +198,10 @@ def test_what_an_installer_was_killed_over_while_it_took_it_out_goes_the_next_ti
     """uv removes the RECORD first, and refuses what has none."""
     make_wheel("tidy-tools")
     prefix = prefix_of(operate.create("churn", "tidy-tools"))
-    info = next(inspection.inspect(prefix).site_packages[0].glob("tidy_tools-*.dist-info"))
+    info = next(backends.inspect(prefix).site_packages[0].glob("tidy_tools-*.dist-info"))
     (info / "RECORD").unlink()
     operate(UninstallRequest(("tidy-tools",)), prefix)
-    assert "tidy-tools" not in inspection.distributions(inspection.inspect(prefix))
+    assert "tidy-tools" not in inspection.distributions(backends.inspect(prefix))
 
 
 def test_half_of_a_kernel_is_none(operate: Operator, isolated: Any) -> None:
@@ -220,7 +220,7 @@ def test_half_of_a_kernel_is_none(operate: Operator, isolated: Any) -> None:
 def test_a_file_among_ours_in_an_environment_stays(operate: Operator) -> None:
     """envmagic renews the copy of itself there, not what somebody put beside its modules."""
     prefix = prefix_of(operate.create("churn"))
-    site = inspection.inspect(prefix).site_packages[0]
+    site = backends.inspect(prefix).site_packages[0]
     (site / "envmagic" / "mine.txt").write_text("mine")
     info = next(site.glob("envmagic-*.dist-info"))
     (info / "FILES").write_text("another version")

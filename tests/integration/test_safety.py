@@ -25,7 +25,7 @@ from envmagic.core.verbs import (
     RemoveRequest,
     UninstallRequest,
 )
-from envmagic.environments import clearing, inspection, integrity, journal, ownership
+from envmagic.environments import backends, clearing, inspection, integrity, journal, ownership
 from envmagic.environments.backends import installers
 from envmagic.jupyter import kernelspecs
 from envmagic.system import locks
@@ -54,7 +54,7 @@ def test_an_attached_environment_loses_its_kernel_only(
     operate(AttachRequest("./theirs"))
     report = operate(REMOVE("theirs", yes=True))
     assert not report.data["delete"] and kernelspecs.of_prefix(prefix) is None
-    assert "six" in inspection.distributions(inspection.inspect(prefix))
+    assert "six" in inspection.distributions(backends.inspect(prefix))
 
 
 def test_a_spec_that_claims_a_home_directory_authorises_nothing(
@@ -180,7 +180,7 @@ def test_an_interrupted_upgrade_leaves_the_versions_that_were_there(
     _wait_for((slow / "started").exists)
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 1
-    assert inspection.distributions(inspection.inspect(prefix))["tidy-tools"][0] == "1.0"
+    assert inspection.distributions(backends.inspect(prefix))["tidy-tools"][0] == "1.0"
 
 
 @pytest.mark.parametrize("moment", ["mark", "ipykernel", "late"])
@@ -204,9 +204,9 @@ def test_what_was_killed_in_the_middle_is_finished_by_the_next_call(
         found = operate(DoctorRequest()).problems
         assert "half-made" in {p.code for p in found}
     report = operate.create("churn", "six")
-    assert integrity.broken_distributions(inspection.inspect(prefix)) == []
+    assert integrity.broken_distributions(backends.inspect(prefix)) == []
     assert {"six", "ipykernel", "envmagic"} <= set(
-        inspection.distributions(inspection.inspect(prefix))
+        inspection.distributions(backends.inspect(prefix))
     )
     assert report.data["environment"]["owned"] and list(journal.unfinished()) == []
 
@@ -223,7 +223,7 @@ def test_an_empty_directory_of_the_users_is_there_again_after_a_failure(
 def test_a_distribution_that_lost_files_is_mended(operate: Operator) -> None:
     """What an installer leaves that was killed while it linked: RECORD whole, files missing."""
     prefix = prefix_of(operate.create("churn"))
-    environment = inspection.inspect(prefix)
+    environment = backends.inspect(prefix)
     (environment.site_packages[0] / "ipykernel" / "kernelapp.py").unlink()
     assert integrity.broken_distributions(environment) == ["ipykernel"]
     found = operate(DoctorRequest())
@@ -238,15 +238,15 @@ def test_what_is_mended_keeps_its_version(operate: Operator, isolated: Any) -> N
     wheels.build(isolated.wheels, "mended", "1.0")
     prefix = prefix_of(operate.create("churn", "mended"))
     wheels.build(isolated.wheels, "mended", "2.0", requires=["six"])
-    before = inspection.distributions(inspection.inspect(prefix))
+    before = inspection.distributions(backends.inspect(prefix))
     (site,) = prefix.glob("lib/python*/site-packages")
     (site / "mended.py").unlink()
     assert operate(DoctorRequest(fix=True)).ok and (site / "mended.py").exists()
-    assert inspection.distributions(inspection.inspect(prefix)) == before
+    assert inspection.distributions(backends.inspect(prefix)) == before
     (site / "mended.py").unlink()
     operate(UninstallRequest(("mended",)), prefix)
     del before["mended"]
-    assert inspection.distributions(inspection.inspect(prefix)) == before
+    assert inspection.distributions(backends.inspect(prefix)) == before
 
 
 LEFT = {
@@ -262,12 +262,12 @@ def test_what_is_left_of_a_distribution_is_uninstalled(operate: Operator, lost: 
     """By an installer that was killed while it took it out."""
     prefix = prefix_of(operate.create("churn", "six"))
     (site,) = prefix.glob("lib/python*/site-packages")
-    before = inspection.distributions(inspection.inspect(prefix))
+    before = inspection.distributions(backends.inspect(prefix))
     subprocess.run(["sh", "-c", f"rm -rf {site}/{lost.format(site)}"], check=True)
     assert list(site.glob("six-*.dist-info"))
     report = operate(UninstallRequest(("six",)), prefix)
     assert report.ok and not list(site.glob("six*"))
-    assert {*before} - {*inspection.distributions(inspection.inspect(prefix))} == {"six"}
+    assert {*before} - {*inspection.distributions(backends.inspect(prefix))} == {"six"}
 
 
 @pytest.mark.parametrize("lost", LEFT.values(), ids=LEFT)
@@ -286,13 +286,13 @@ def test_what_an_installer_left_that_was_killed_is_taken_out_again(
     )
     killed.chmod(0o755)
     monkeypatch.setenv("ENVMAGIC_UV", str(killed))
-    before = inspection.distributions(inspection.inspect(prefix))
+    before = inspection.distributions(backends.inspect(prefix))
     with pytest.raises(EnvmagicError) as error:
         operate(InstallRequest(("six",)), prefix)
     assert error.value.problem.code == "install-failed" and once.exists()
-    assert inspection.distributions(inspection.inspect(prefix)) == before
+    assert inspection.distributions(backends.inspect(prefix)) == before
     assert not list(site.glob("six*"))
-    assert integrity.broken_distributions(inspection.inspect(prefix)) == []
+    assert integrity.broken_distributions(backends.inspect(prefix)) == []
 
 
 def test_the_doctor_names_every_broken_kernel_and_mends_ours_alone(

@@ -12,9 +12,10 @@ from packaging.requirements import Requirement
 
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName
-from envmagic.environments import inspection, integrity, interpreters, ownership, payload
+from envmagic.environments import backends, inspection, integrity, interpreters, ownership, payload
 from envmagic.environments.contents import MARK, Written
 from envmagic.environments.satisfaction import closure, missing
+from envmagic.frontends.render.phrases import file_size
 from envmagic.jupyter import kernelspecs
 
 REPOSITORY = Path(__file__).parents[2]
@@ -46,7 +47,7 @@ def test_who_made_it_and_its_version_are_in_its_configuration(
     tmp_path: Path, config: str, backend: str
 ) -> None:
     _venv(tmp_path / "e", config)
-    environment = inspection.inspect(tmp_path / "e")
+    environment = backends.inspect(tmp_path / "e")
     assert environment.backend is BackendName(backend)
     assert (environment.version, environment.short_version) == ("3.12.4", "3.12")
 
@@ -56,7 +57,7 @@ def test_what_is_installed_is_read_from_names(tmp_path: Path) -> None:
     _distribution(site, "Foo.Bar", "1.0")
     (site / "old_egg-2.1-py3.12.egg-info").mkdir()
     (site / "~alf-made-1.0.dist-info").mkdir()
-    found = inspection.distributions(inspection.inspect(tmp_path / "e"))
+    found = inspection.distributions(backends.inspect(tmp_path / "e"))
     assert {n: v for n, (v, _) in found.items()} == {"foo-bar": "1.0", "old-egg": "2.1"}
 
 
@@ -68,12 +69,12 @@ def test_a_missing_file_breaks_a_distribution_and_a_compiled_one_does_not(tmp_pa
         (info / "RECORD").write_text(f"{lost},,\n{info.name}/METADATA,,\n")
     info = _distribution(site, "unfinished", "1")
     (info / "INSTALLER").write_text("uv\n")
-    environment = inspection.inspect(tmp_path / "e")
+    environment = backends.inspect(tmp_path / "e")
     assert integrity.broken_distributions(environment) == ["hurt", "unfinished"]
 
 
 def test_sizes_are_written_for_people() -> None:
-    assert [inspection.size_text(n) for n in (0, 999, 1500, 74_000_000, 2_340_000_000)] == [
+    assert [file_size(n) for n in (0, 999, 1500, 74_000_000, 2_340_000_000)] == [
         "0 B",
         "999 B",
         "2 kB",
@@ -86,7 +87,7 @@ def test_extras_and_markers_count(tmp_path: Path) -> None:
     site = _venv(tmp_path / "e")
     _distribution(site, "pandas", "2.1", 'openpyxl>=3; extra == "excel"', "numpy")
     _distribution(site, "numpy", "1.26")
-    installed = inspection.distributions(inspection.inspect(tmp_path / "e"))
+    installed = inspection.distributions(backends.inspect(tmp_path / "e"))
 
     def lacking(*lines: str) -> list[str]:
         return [str(r) for r in missing([Requirement(x) for x in lines], installed, "3.12.4")]
@@ -95,7 +96,7 @@ def test_extras_and_markers_count(tmp_path: Path) -> None:
     assert lacking("pandas[excel]") == ["pandas[excel]"]
     assert lacking("pandas>=3", "six") == ["pandas>=3", "six"]
     _distribution(site, "openpyxl", "3.1")
-    installed = inspection.distributions(inspection.inspect(tmp_path / "e"))
+    installed = inspection.distributions(backends.inspect(tmp_path / "e"))
     assert lacking("pandas[excel]") == []
     assert closure(["pandas"], installed, "3.12.4") == {"pandas", "numpy"}
 

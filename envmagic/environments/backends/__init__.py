@@ -1,37 +1,48 @@
-"""What creates environments and installs into them: one protocol and its table."""
+"""The kinds of environments there are: one protocol (`base.Backend`) and this table of them."""
 
 from __future__ import annotations
 
-from envmagic.core.errors import EnvmagicError
+import os
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName, Environment
 from envmagic.environments.backends.base import Backend
 
-__all__ = ["available", "choose", "for_environment", "get"]
+__all__ = ["at", "choose", "every", "get", "inspect", "is_environment", "of", "of_file", "written"]
+
+
+class _Row(NamedTuple):
+    module: str
+    kind: str
+    """The class in that module."""
+    marker: str
+    """The file in an environment of this kind that tells it."""
+
+
+_TABLE = {
+    BackendName.UV: _Row("uv", "UvBackend", "pyvenv.cfg"),
+    BackendName.VENV: _Row("venv", "VenvBackend", "pyvenv.cfg"),
+    BackendName.VIRTUALENV: _Row("virtualenv", "VirtualenvBackend", "pyvenv.cfg"),
+    BackendName.CONDA: _Row("conda", "CondaBackend", "conda-meta/history"),
+}
+_DEFAULT = BackendName.VENV
 
 
 def get(name: BackendName) -> Backend:
     """The backend called `name`."""
-    if name is BackendName.UV:
-        from envmagic.environments.backends.uv import UvBackend
-
-        return UvBackend()
-    if name is BackendName.VIRTUALENV:
-        from envmagic.environments.backends.virtualenv import VirtualenvBackend
-
-        return VirtualenvBackend()
-    if name is BackendName.VENV:
-        from envmagic.environments.backends.venv import VenvBackend
-
-        return VenvBackend()
-    from envmagic.environments.backends.conda import CondaBackend
-
-    return CondaBackend()
+    row = _TABLE[name]
+    backend: Backend = getattr(import_module(f"{__name__}.{row.module}"), row.kind)()
+    return backend
 
 
-def available() -> list[BackendName]:
-    """The backends that can be used here, best first."""
-    order = (BackendName.UV, BackendName.VIRTUALENV, BackendName.VENV, BackendName.CONDA)
-    return [name for name in order if not get(name).missing()]
+def every() -> Iterator[Backend]:
+    """Each backend of the table."""
+    return map(get, _TABLE)
 
 
 def choose(name: BackendName | None) -> Backend:
@@ -41,7 +52,7 @@ def choose(name: BackendName | None) -> Backend:
     """
     if name is None:
         uv = get(BackendName.UV)
-        return get(BackendName.VENV) if uv.missing() else uv
+        return get(_DEFAULT) if uv.missing() else uv
     backend = get(name)
     reason = backend.missing()
     if reason:
@@ -54,7 +65,51 @@ def choose(name: BackendName | None) -> Backend:
     return backend
 
 
-def for_environment(environment: Environment) -> Backend:
-    """What installs into `environment`: for every kind of venv the same, whatever made it."""
-    is_conda = environment.backend is BackendName.CONDA
-    return get(BackendName.CONDA if is_conda else BackendName.VENV)
+def of(environment: Environment) -> Backend:
+    """What `environment` is made and changed by."""
+    return get(environment.backend)
+
+
+def at(prefix: Path) -> Backend:
+    """What the environment at `prefix` is changed by; where there is none, what one would be."""
+    return get(_name_at(prefix) or _DEFAULT)
+
+
+def of_file(file: Path) -> Backend | None:
+    """The backend whose own format `file` is in; None for what pip reads."""
+    return next((backend for backend in every() if backend.reads(file)), None)
+
+
+def is_environment(prefix: Path) -> bool:
+    """Whether `prefix` claims to be one: it holds what tells one of the kinds."""
+    return _name_at(prefix) is not None
+
+
+def inspect(prefix: Path, *, owned: bool = False) -> Environment:
+    """The environment at `prefix`, as its files describe it.
+
+    Raises `WordsError` when there is none, `EnvmagicError` when there is one that cannot run (its
+    interpreter or the Python it was made from is gone), each with the reason.
+    """
+    prefix = Path(os.path.abspath(prefix))
+    shown = display.user_path(prefix)
+    if not prefix.exists():
+        raise WordsError("no-environment", f"{shown} does not exist.", subject=str(prefix))
+    if not prefix.is_dir():
+        raise WordsError(
+            "not-an-environment", f"{shown} is a file, not an environment.", subject=str(prefix)
+        )
+    return at(prefix).inspect(prefix, owned=owned)
+
+
+def written(prefix: Path, *, cut_off: bool = False) -> dict[str, str | None]:
+    """The files below `prefix` that the tools of any backend wrote and no RECORD tells of."""
+    found: dict[str, str | None] = {}
+    for backend in every():
+        found |= backend.written(prefix, cut_off=cut_off)
+    return found
+
+
+def _name_at(prefix: Path) -> BackendName | None:
+    names = reversed(_TABLE)  # conda's may hold a pyvenv.cfg, too
+    return next((name for name in names if (prefix / _TABLE[name].marker).is_file()), None)

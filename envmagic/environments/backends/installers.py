@@ -21,7 +21,7 @@ from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.tool_errors import verdict
 from envmagic.system import process, scratch
 
-__all__ = ["FilledFromOutside", "explain", "find_uv", "install", "uninstall", "uv_command"]
+__all__ = ["explain", "fill", "find_uv", "install", "uninstall", "uv_command"]
 
 
 def find_uv() -> Path | None:
@@ -97,25 +97,6 @@ def uninstall(environment: Environment, packages: Sequence[str], progress: Progr
     else:
         words = [*_pip(environment), "uninstall", "--yes", *packages]
     _run(words, environment, progress, ", ".join(packages), None)
-
-
-class FilledFromOutside:
-    """The half of a backend that all kinds of venv share."""
-
-    def fill(self, environment: Environment, wanted: InstallPlan, progress: Progress) -> list[str]:
-        fill(environment, wanted, progress)
-        return []
-
-    def install(
-        self, environment: Environment, wanted: InstallPlan, progress: Progress
-    ) -> list[str]:
-        install(environment, wanted, progress)
-        return []
-
-    def uninstall(
-        self, environment: Environment, packages: Sequence[str], progress: Progress
-    ) -> None:
-        uninstall(environment, packages, progress)
 
 
 def explain(error: process.CommandFailed, what: str) -> EnvmagicError:

@@ -8,18 +8,21 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName, EnvSpec, Progress
 from envmagic.environments.backends import installers
 from envmagic.environments.backends.base import InstallPlan
+from envmagic.environments.backends.pyvenv import PyvenvBackend
 from envmagic.system import process
 
 __all__ = ["UvBackend"]
 
 
-class UvBackend(installers.FilledFromOutside):
+class UvBackend(PyvenvBackend):
     name = BackendName.UV
 
     def missing(self) -> str:
         return "" if installers.find_uv() else "uv is not installed"
 
-    def create(self, spec: EnvSpec, python: Path, wanted: InstallPlan, progress: Progress) -> None:
+    def create(
+        self, spec: EnvSpec, python: Path, plan: InstallPlan, progress: Progress
+    ) -> tuple[str, ...]:
         uv = installers.find_uv()
         if uv is None:
             raise EnvmagicError("no-backend", "uv is not installed.", "pip install uv")
@@ -30,3 +33,4 @@ class UvBackend(installers.FilledFromOutside):
             process.run([*words, "-p", python, spec.prefix], env=installers.UV_ENVIRONMENT)
         except process.CommandFailed as error:
             raise installers.explain(error, str(spec.name)) from error
+        return ()

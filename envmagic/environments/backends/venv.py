@@ -8,12 +8,13 @@ from pathlib import Path
 from envmagic.core.model import BackendName, EnvSpec, Progress
 from envmagic.environments.backends import installers
 from envmagic.environments.backends.base import InstallPlan
+from envmagic.environments.backends.pyvenv import PyvenvBackend
 from envmagic.system import process
 
 __all__ = ["VenvBackend"]
 
 
-class VenvBackend(installers.FilledFromOutside):
+class VenvBackend(PyvenvBackend):
     name = BackendName.VENV
 
     def missing(self) -> str:
@@ -21,10 +22,13 @@ class VenvBackend(installers.FilledFromOutside):
             return "this Python was packaged without venv"
         return ""
 
-    def create(self, spec: EnvSpec, python: Path, wanted: InstallPlan, progress: Progress) -> None:
+    def create(
+        self, spec: EnvSpec, python: Path, plan: InstallPlan, progress: Progress
+    ) -> tuple[str, ...]:
         # --without-pip: ensurepip takes seconds, installing pip with the rest a fraction of one
         options = ["-m", "venv", "--without-pip", "--prompt", spec.name]
         try:
             process.run([python, "-I", *options, spec.prefix])
         except process.CommandFailed as error:
             raise installers.explain(error, spec.name) from error
+        return ()

@@ -10,24 +10,28 @@ from pathlib import Path
 from envmagic.core.model import BackendName, EnvSpec, Progress
 from envmagic.environments.backends import installers
 from envmagic.environments.backends.base import InstallPlan
+from envmagic.environments.backends.pyvenv import PyvenvBackend
 from envmagic.system import process
 
 __all__ = ["VirtualenvBackend"]
 
 
-class VirtualenvBackend(installers.FilledFromOutside):
+class VirtualenvBackend(PyvenvBackend):
     name = BackendName.VIRTUALENV
 
     def missing(self) -> str:
         return "" if self._command() else "virtualenv is not installed"
 
-    def create(self, spec: EnvSpec, python: Path, wanted: InstallPlan, progress: Progress) -> None:
+    def create(
+        self, spec: EnvSpec, python: Path, plan: InstallPlan, progress: Progress
+    ) -> tuple[str, ...]:
         words = [*self._command(), "--no-download", "--no-seed", "--no-periodic-update"]
         words += ["--prompt", spec.name, "--python", python, spec.prefix]
         try:
             process.run(words)
         except process.CommandFailed as error:
             raise installers.explain(error, spec.name) from error
+        return ()
 
     @staticmethod
     def _command() -> list[str | Path]:

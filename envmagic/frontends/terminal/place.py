@@ -10,6 +10,7 @@ from envmagic.core import names
 from envmagic.core.errors import WordsError
 from envmagic.core.model import Frontend, Place
 from envmagic.core.verbs import AttachRequest, CreateRequest, InstallRequest, Request
+from envmagic.environments import backends
 
 if TYPE_CHECKING:
     from envmagic.frontends.grammar.asked import ParsedCommand
@@ -72,7 +73,6 @@ def _named(word: str | None, here: Path) -> Path | None:
 
 
 def _venv(directory: Path) -> Path | None:
-    from envmagic.environments import inspection
 
     prefix = directory / ".venv"
-    return prefix if inspection.is_environment(prefix) else None
+    return prefix if backends.is_environment(prefix) else None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Severity
-from envmagic.core.model import BackendName, Environment, Kernel, Progress
+from envmagic.core.model import Environment, Kernel, Progress
 from envmagic.environments import (
+    backends,
     inspection,
     integrity,
     ownership,
@@ -18,6 +19,7 @@ from envmagic.environments import (
     provisioning,
     registry,
 )
+from envmagic.environments.backends.base import Fault
 from envmagic.jupyter import kernelspecs
 from envmagic.operations.doctor import conda
 from envmagic.operations.doctor.finding import Finding, problem
@@ -52,8 +54,22 @@ def of_environment(prefix: Path, progress: Progress) -> Iterator[Finding]:
         )
         return
     yield from _contents(environment, kernel, progress)
-    if environment.backend is BackendName.CONDA:
-        yield from (Finding(*found) for found in conda.look(environment, progress))
+    for fault in backends.of(environment).faults(environment):
+        yield Finding(fault.problem, _mending(fault, environment, progress))
+
+
+def _mending(
+    fault: Fault, environment: Environment, progress: Progress
+) -> Callable[[], object] | None:
+    plan = fault.plan
+    if plan is None or not environment.owned:
+        return None
+
+    def mend() -> None:
+        with provisioning.locked(environment.prefix):
+            provisioning.install_checked(environment, plan, progress, beside=fault.beside)
+
+    return mend
 
 
 def _contents(

@@ -10,6 +10,7 @@ from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Severity
 from envmagic.core.model import Kernel
 from envmagic.environments import (
+    backends,
     inspection,
     provisioning,
     registry,
@@ -94,4 +95,4 @@ def _is_bare_python(word: str) -> bool:
 def _belongs_to_environment(kernel: Kernel) -> bool:
     """ipykernel's own spec inside an environment starts that environment's Python."""
     root = kernel.directory.parent.parent.parent.parent
-    return inspection.is_environment(root)
+    return backends.is_environment(root)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.environments import inspection
+from envmagic.environments import backends
 from envmagic.environments.backends.conda import metadata
 from envmagic.system import directories, files
 
@@ -45,7 +45,7 @@ def owners_of(prefix: Path) -> Owners | None:
     if not (meta / "history").is_file():
         return None
     try:
-        there = metadata.distributions(inspection.inspect(prefix))
+        there = metadata.distributions(backends.inspect(prefix))
     except EnvmagicError:
         return None
     infos = {name: info for name, (_, info) in there.items()}

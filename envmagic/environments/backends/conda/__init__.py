@@ -2,35 +2,134 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+import importlib.util
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
 
-from envmagic.core.errors import EnvmagicError
+from envmagic._version import PACKAGE
+from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import BackendName, Environment, EnvSpec, Progress
 from envmagic.environments.backends import installers
-from envmagic.environments.backends.base import InstallPlan
-from envmagic.environments.backends.conda import engines, metadata, partition, specs
+from envmagic.environments.backends.base import Fault, InstallPlan
+from envmagic.environments.backends.conda import (
+    discovery,
+    engines,
+    environment_file,
+    faults,
+    from_index,
+    metadata,
+    mixed,
+    partition,
+    rattler_client,
+    specs,
+)
 from envmagic.environments.backends.conda.engine import NotInChannels, Transaction
 from envmagic.environments.backends.conda.partition import Parts
-from envmagic.system import prefix_layout
+from envmagic.environments.backends.conda.prefix import inspect
+from envmagic.environments.interpreters import Python
+from envmagic.jupyter.kernelspecs import Launch
 
-__all__ = ["CondaBackend", "missing"]
+__all__ = ["CondaBackend", "CondaPlan"]
+
+
+@dataclass(frozen=True)
+class CondaPlan(InstallPlan):
+    """What is to be installed into a conda environment."""
+
+    held: tuple[str, ...] = ()
+    """Versions of conda's packages that hold without being asked for (`numpy=1.26.4`)."""
 
 
 class CondaBackend:
     """Packages come from conda's channels, and from the package index those that conda lacks."""
 
     name = BackendName.CONDA
-    # what `create` found in no channel, for the `install` that follows it
-    _unknown: ClassVar[dict[Path, list[str]]] = {}
 
     def missing(self) -> str:
         return engines.missing()
 
-    def create(self, spec: EnvSpec, python: Path, wanted: InstallPlan, progress: Progress) -> None:
-        parts = partition.split(wanted)
+    def inspect(self, prefix: Path, *, owned: bool) -> Environment:
+        return inspect(prefix, owned=owned)
+
+    def packages(self, environment: Environment) -> dict[str, str]:
+        found = metadata.packages(environment.prefix)
+        return {metadata.normalized(name): package.version for name, package in found.items()}
+
+    def lacking(self, environment: Environment, plan: InstallPlan) -> InstallPlan:
+        lacking = [
+            text
+            for text in plan.requirements
+            if (spec := specs.parse(text)) is None or not _is_there(spec.text, environment)
+        ]
+        return replace(plan, requirements=tuple(lacking))
+
+    def has_python(self, environment: Environment, wanted: str) -> bool:
+        return specs.python_spec(wanted).accepts(environment.version) is not False
+
+    def faults(self, environment: Environment) -> Iterator[Fault]:
+        return faults.of(environment)
+
+    def written(self, prefix: Path, *, cut_off: bool) -> Mapping[str, str | None]:
+        is_conda = (prefix / "conda-meta").is_dir()
+        return metadata.written(prefix, cut_off=cut_off) if is_conda else {}
+
+    def lines(self, text: str, source: str) -> tuple[str, ...]:
+        return specs.lines_of(text, source)
+
+    def understands(self, text: str) -> bool:
+        return specs.parse(text) is not None
+
+    def reads(self, file: Path) -> bool:
+        return environment_file.is_environment_file(file)
+
+    def check_file(self, file: Path) -> None:
+        environment_file.read(file)
+
+    def file_beside(self, directory: Path) -> Path | None:
+        return environment_file.beside(directory)
+
+    def is_recorded_in(self, file: Path) -> bool:
+        return environment_file.has_block(file)
+
+    def name_in(self, file: Path) -> str | None:
+        return environment_file.read(file).name
+
+    def held_beside(
+        self, directory: Path, plan: InstallPlan
+    ) -> tuple[InstallPlan, tuple[Problem, ...]]:
+        beside = environment_file.beside(directory)
+        if beside is None or plan.upgrade or beside in plan.files:
+            return plan, ()
+        asked = {s.name: s for text in plan.requirements if (s := specs.parse(text))}
+        held: list[str] = []
+        problems: list[Problem] = []
+        for line in environment_file.read(beside).dependencies:
+            pin = specs.parse(line)
+            if pin is None or not pin.version or pin.name == "python":
+                continue
+            other = asked.get(pin.name)
+            if other is not None and other.accepts(pin.version.lstrip("=").split()[0]) is False:
+                message = f"{pin.text} in {beside.name} contradicts {other.text}; it was not used."
+                problems.append(
+                    Problem("pin-dropped", message, severity=Severity.WARNING, subject=pin.name)
+                )
+            else:
+                held.append(pin.text)
+        return CondaPlan(**vars(plan), held=tuple(held)), tuple(problems)
+
+    def as_requirements(self, texts: Sequence[str]) -> tuple[str, ...]:
+        return tuple(map(specs.for_pip, texts))
+
+    def python(self, spec: EnvSpec) -> Python:
+        return Python(Path(), spec.python or "")
+
+    def create(
+        self, spec: EnvSpec, python: Path, plan: InstallPlan, progress: Progress
+    ) -> tuple[str, ...]:
+        parts = partition.split(plan)
         named = any(specs.conda_name(s) == "python" for s in parts.conda)
         first = [] if named and not spec.python else [specs.python_spec(spec.python).text]
         rest = [s for s in parts.conda if not (first and specs.conda_name(s) == "python")]
@@ -38,53 +137,44 @@ class CondaBackend:
         (spec.prefix / "conda-meta" / "history").touch()
         channels = tuple(dict.fromkeys([*spec.channels, *parts.channels]))
         change = Transaction(
-            spec.prefix, channels, specs=_without_doubles([*first, *rest]), held=wanted.held
+            spec.prefix, channels, specs=_without_doubles([*first, *rest]), held=_held(plan)
         )
-        self._unknown[spec.prefix] = _apply(change, progress)
+        return tuple(_apply(change, progress))
 
-    def fill(self, environment: Environment, wanted: InstallPlan, progress: Progress) -> list[str]:
-        return self.install(environment, wanted, progress)  # conda's own part is there already
-
-    def install(
-        self, environment: Environment, wanted: InstallPlan, progress: Progress
+    def fill(
+        self,
+        environment: Environment,
+        plan: InstallPlan,
+        left: tuple[str, ...],
+        progress: Progress,
     ) -> list[str]:
-        parts = partition.split(wanted)
-        for_pip, notes = list(parts.pip), list(parts.notes)
-        again = tuple(n for n in wanted.reinstall if _is_of_conda(environment, n))
-        if wanted.pip_only:
-            for_pip = [*wanted.requirements]
-        else:
-            lacking = [s for s in parts.conda if wanted.upgrade or not _is_there(s, environment)]
-            known = self._unknown.pop(environment.prefix, [])
-            if any(specs.python_name(s) in known for s in lacking):
-                of_index = [s for s in lacking if specs.python_name(s) in known]
-                for_pip += of_index
-                notes += _from_index(of_index)
-                lacking = [s for s in lacking if s not in of_index]
-            mended = [s for s in lacking if specs.conda_name(s) in wanted.reinstall]
-            for_pip += [s for s in mended if specs.conda_name(s) not in again]
-            lacking = [s for s in lacking if s not in for_pip]
-            if lacking or again:
-                change = _change(environment, parts, lacking, wanted, again)
-                unknown = _apply(change, progress)
-                for_pip += unknown
-                notes += _from_index(unknown)
-        if for_pip or parts.pip_files:
-            _pip(_as_it_is(environment), wanted, for_pip, parts.pip_files, progress)
-        return notes
+        return self._install(environment, plan, left, progress)  # conda's own part is there already
+
+    def created(self, environment: Environment) -> None:
+        discovery.announce(environment.prefix)
+
+    def install(self, environment: Environment, plan: InstallPlan, progress: Progress) -> list[str]:
+        by_pip = mixed.by_pip(environment)
+        notes = self._install(environment, plan, (), progress)
+        return notes + self._settle(by_pip, environment, progress)
+
+    def add(self, environment: Environment, plan: InstallPlan, progress: Progress) -> list[str]:
+        parts = partition.split(plan)
+        from_index.install(environment, plan, plan.requirements, parts.pip_files, progress)
+        return list(parts.notes)
 
     def uninstall(
-        self, environment: Environment, packages: Sequence[str], progress: Progress
-    ) -> None:
-        prefix = environment.prefix
-        there = metadata.packages(prefix)
-        owners = {name: _owner(environment, name) for name in packages}
+        self, environment: Environment, names: Sequence[str], progress: Progress
+    ) -> list[str]:
+        by_pip = {n: v for n, v in mixed.by_pip(environment).items() if n not in names}
+        there = metadata.packages(environment.prefix)
+        owners = {name: _owner(environment, name) for name in names}
         of_conda = sorted({owner for owner in owners.values() if owner is not None})
         if of_conda:
-            kept = metadata.requested(prefix) or {name: name for name in there}
+            kept = metadata.requested(environment.prefix) or {name: name for name in there}
             change = Transaction(
-                prefix,
-                tuple(metadata.channels(prefix)),
+                environment.prefix,
+                tuple(metadata.channels(environment.prefix)),
                 kept=tuple(s for n, s in kept.items() if n not in of_conda),
                 held=(f"python {environment.short_version}.*",),
                 remove=tuple(of_conda),
@@ -93,16 +183,57 @@ class CondaBackend:
         of_pip = [name for name, owner in owners.items() if owner is None]
         if of_pip:
             installers.uninstall(environment, of_pip, progress)
+        return self._settle(by_pip, environment, progress)
+
+    def launch(self, environment: Environment) -> Launch:
+        return Launch(_rattler(), activated=True)
+
+    def _install(
+        self,
+        environment: Environment,
+        plan: InstallPlan,
+        known: Sequence[str],
+        progress: Progress,
+    ) -> list[str]:
+        """Install `plan`; of `known` it is known that no channel has them."""
+        parts = partition.split(plan)
+        for_pip, notes = list(parts.pip), list(parts.notes)
+        again = tuple(n for n in plan.reinstall if _is_of_conda(environment, n))
+        lacking = [s for s in parts.conda if plan.upgrade or not _is_there(s, environment)]
+        of_index = [s for s in lacking if specs.python_name(s) in known]
+        for_pip += of_index
+        notes += _from_index(of_index)
+        lacking = [s for s in lacking if s not in of_index]
+        mended = [s for s in lacking if specs.conda_name(s) in plan.reinstall]
+        for_pip += [s for s in mended if specs.conda_name(s) not in again]
+        lacking = [s for s in lacking if s not in for_pip]
+        if lacking or again:
+            unknown = _apply(_change(environment, parts, lacking, plan, again), progress)
+            for_pip += unknown
+            notes += _from_index(unknown)
+        if for_pip or parts.pip_files:
+            from_index.install(environment, plan, for_pip, parts.pip_files, progress)
+        return notes
+
+    def _settle(
+        self, by_pip: dict[str, str], environment: Environment, progress: Progress
+    ) -> list[str]:
+        if not by_pip:
+            return []
+        now = inspect(environment.prefix, owned=environment.owned)
+        return mixed.settle(by_pip, now, progress)
 
 
-def missing(environment: Environment, wanted: InstallPlan) -> InstallPlan:
-    """`wanted` without the requirements that the environment satisfies for certain."""
-    lacking = [
-        text
-        for text in wanted.requirements
-        if (spec := specs.parse(text)) is None or not _is_there(spec.text, environment)
-    ]
-    return replace(wanted, requirements=tuple(lacking))
+def _held(plan: InstallPlan) -> tuple[str, ...]:
+    return plan.held if isinstance(plan, CondaPlan) else ()
+
+
+def _rattler() -> dict[str, str]:
+    """Which Python has the extra, for the kernel's `%env install`: it has none itself."""
+    known = os.environ.get(rattler_client.VARIABLE, "")
+    if importlib.util.find_spec("rattler") is not None:
+        known = f"{sys.executable}{os.pathsep}{PACKAGE.parent}"
+    return {rattler_client.VARIABLE: known.replace("$", "$$")} if known else {}
 
 
 def _apply(change: Transaction, progress: Progress) -> list[str]:
@@ -197,14 +328,14 @@ def _change(
     environment: Environment,
     parts: Parts,
     lacking: Sequence[str],
-    wanted: InstallPlan,
+    plan: InstallPlan,
     again: tuple[str, ...],
 ) -> Transaction:
     prefix = environment.prefix
     there = metadata.packages(prefix)
     # without a note of what was asked for, all that is there counts as asked for
     kept = metadata.requested(prefix) or {name: name for name in there}
-    held = [*metadata.pinned(prefix), *wanted.held]
+    held = [*metadata.pinned(prefix), *_held(plan)]
     if not any(specs.conda_name(s) == "python" for s in lacking) and "python" in there:
         held.append(f"python {environment.short_version}.*")  # as conda itself does
     return Transaction(
@@ -214,38 +345,8 @@ def _change(
         kept=tuple(kept.values()),
         held=tuple(held),
         reinstall=again,
-        upgrade=wanted.upgrade,
+        upgrade=plan.upgrade,
     )
-
-
-def _pip(
-    environment: Environment,
-    wanted: InstallPlan,
-    lines: Sequence[str],
-    files: Sequence[Path],
-    progress: Progress,
-) -> None:
-    """Install what only pip has, holding every distribution of conda's where it is."""
-    there = metadata.distributions(environment)
-    held = {name: version for name, (version, info) in there.items() if metadata.by_conda(info)}
-    pins = [c for c in wanted.constraints if metadata.normalized(specs.conda_name(c)) not in held]
-    more = replace(
-        wanted,
-        requirements=tuple(specs.for_pip(line) for line in lines),
-        files=tuple(files),
-        constraints=(*(f"{name}=={version}" for name, version in held.items()), *pins),
-    )
-    installers.install(environment, more, progress)
-
-
-def _as_it_is(environment: Environment) -> Environment:
-    """`environment` with the Python that it has now, which conda may just have changed."""
-    python = metadata.packages(environment.prefix).get("python")
-    if python is None or python.version == environment.version:
-        return environment
-    short = ".".join(python.version.split(".")[:2])
-    site = prefix_layout.conda_site_packages(environment.prefix, short)
-    return replace(environment, version=python.version, site_packages=(site,))
 
 
 def _without_doubles(words: Iterable[str]) -> tuple[str, ...]:

@@ -3,47 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.core.model import BackendName, Environment, Progress
-from envmagic.environments import backends, inspection, integrity, satisfaction
+from envmagic.core.model import Environment, Progress
+from envmagic.environments import inspection, integrity, satisfaction
 from envmagic.environments.backends.base import InstallPlan
-from envmagic.environments.backends.conda import metadata
+from envmagic.environments.backends.conda import from_index, metadata
 
-__all__ = ["by_pip", "is_conda", "lacking", "packages", "settle"]
+__all__ = ["by_pip", "settle"]
 
 
 _ENVMAGIC = "envmagic"
 
 
-def is_conda(prefix: Path) -> bool:
-    """Whether a conda environment is at `prefix`."""
-    return (prefix / "conda-meta" / "history").is_file()
-
-
-def lacking(environment: Environment, wanted: InstallPlan) -> InstallPlan:
-    """`wanted` without what the conda environment has for certain."""
-    from envmagic.environments.backends.conda import missing
-
-    return missing(environment, wanted)
-
-
-def packages(environment: Environment) -> dict[str, str]:
-    """Normalised name -> version of everything conda installed, in any language."""
-    if environment.backend is not BackendName.CONDA:
-        return {}
-    found = metadata.packages(environment.prefix)
-    return {metadata.normalized(name): package.version for name, package in found.items()}
-
-
 def by_pip(environment: Environment) -> dict[str, str]:
     """Name -> version of what pip installed into a conda environment; ours does not count."""
-    if environment.backend is not BackendName.CONDA:
-        return {}
     found = metadata.distributions(environment)
     return {
         name: version
@@ -56,9 +33,9 @@ def settle(before: dict[str, str], environment: Environment, progress: Progress)
     """Mend what a conda operation did to the distributions `before`, which pip had installed.
 
     conda does not know them: a new Python leaves them behind, a package of the same name writes
-    over them, another version may not be what they need. Returns what was done, and what is left.
+    over them, another version may not be what they need. `environment` is as it is now. Returns
+    what was done, and what is left.
     """
-    environment = inspection.inspect(environment.prefix, owned=environment.owned)
     there = metadata.distributions(environment)
     lost = {name: version for name, version in before.items() if name not in there}
     lost |= {
@@ -76,12 +53,11 @@ def _put_back(lost: dict[str, str], environment: Environment, progress: Progress
     names = ", ".join(sorted(lost))
     progress.step(f"Putting back {names}, which pip had installed")
     same = tuple(f"{name}=={version}" for name, version in sorted(lost.items()))
-    backend = backends.for_environment(environment)
     reason = ""
     for lines, how in ((same, ""), (tuple(sorted(lost)), " in the versions that fit now")):
-        wanted = InstallPlan(lines, reinstall=tuple(lost), pip_only=True)
         try:
-            backend.install(environment, wanted, progress)
+            plan = InstallPlan(reinstall=tuple(lost))
+            from_index.install(environment, plan, lines, (), progress)
             return f"Put back what pip had installed{how}: {names}."
         except EnvmagicError as error:
             reason = error.problem.message

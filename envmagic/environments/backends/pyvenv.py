@@ -1,0 +1,182 @@
+"""What all kinds of venv have in common: `pyvenv.cfg`, and being filled from outside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from envmagic import requirements
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError, Problem, WordsError
+from envmagic.core.model import BackendName, Environment, EnvSpec, Progress
+from envmagic.environments import inspection, interpreters
+from envmagic.environments.backends import installers
+from envmagic.environments.backends.base import Fault, InstallPlan
+from envmagic.environments.satisfaction import missing
+from envmagic.jupyter.kernelspecs import Launch
+from envmagic.system import prefix_layout
+from envmagic.system.prefix_layout import interpreter
+
+__all__ = ["PyvenvBackend"]
+
+
+class PyvenvBackend:
+    """The part of a backend that all kinds of venv share; see `base.Backend`."""
+
+    def inspect(self, prefix: Path, *, owned: bool) -> Environment:
+        config = _read_config(prefix)
+        python = interpreter(prefix)
+        if not python.exists():
+            raise _gone(prefix, python, config.get("home", ""))
+        version = config.get("version") or config.get("version_info") or ""
+        return Environment(
+            prefix=prefix,
+            python=python,
+            version=inspection.plain_version(version) or inspection.version_of_directories(prefix),
+            backend=_backend(config),
+            owned=owned,
+            site_packages=(*inspection.site_packages(prefix), *_system_site_packages(config)),
+        )
+
+    def packages(self, environment: Environment) -> dict[str, str]:
+        return {}
+
+    def lacking(self, environment: Environment, plan: InstallPlan) -> InstallPlan:
+        lines = [(line, requirements.requirement(line)) for line in plan.requirements]
+        parsed = [r for _, r in lines if r is not None]
+        lacking = missing(parsed, inspection.distributions(environment), environment.version)
+        return replace(
+            plan, requirements=tuple(line for line, r in lines if r is None or r in lacking)
+        )
+
+    def has_python(self, environment: Environment, wanted: str) -> bool:
+        version = interpreters.find(wanted).version
+        return version.split(".")[:2] == environment.version.split(".")[:2]
+
+    def faults(self, environment: Environment) -> Iterator[Fault]:
+        return iter(())
+
+    def written(self, prefix: Path, *, cut_off: bool) -> Mapping[str, str | None]:
+        return {}
+
+    def lines(self, text: str, source: str) -> tuple[str, ...]:
+        return tuple(line.text for line in requirements.parse_lines(text, source))
+
+    def understands(self, text: str) -> bool:
+        return False
+
+    def reads(self, file: Path) -> bool:
+        return False
+
+    def check_file(self, file: Path) -> None: ...
+
+    def file_beside(self, directory: Path) -> Path | None:
+        return None
+
+    def is_recorded_in(self, file: Path) -> bool:
+        return False
+
+    def name_in(self, file: Path) -> str | None:
+        return None
+
+    def held_beside(
+        self, directory: Path, plan: InstallPlan
+    ) -> tuple[InstallPlan, tuple[Problem, ...]]:
+        return plan, ()
+
+    def as_requirements(self, texts: Sequence[str]) -> tuple[str, ...]:
+        return tuple(texts)
+
+    def python(self, spec: EnvSpec) -> interpreters.Python:
+        python = interpreters.find(spec.python)
+        if tuple(int(p) for p in python.version.split(".")[:2]) < interpreters.OLDEST:
+            raise EnvmagicError(
+                "python-too-old",
+                f"Python {python.version} is too old for envmagic, which needs 3.10 or newer.",
+                "Make the environment without it and adopt that",
+                subject=python.version,
+                command=("attach", "PATH"),
+            )
+        return python
+
+    def fill(
+        self,
+        environment: Environment,
+        plan: InstallPlan,
+        left: tuple[str, ...],
+        progress: Progress,
+    ) -> list[str]:
+        installers.fill(environment, plan, progress)
+        return []
+
+    def created(self, environment: Environment) -> None: ...
+
+    def install(self, environment: Environment, plan: InstallPlan, progress: Progress) -> list[str]:
+        installers.install(environment, plan, progress)
+        return []
+
+    def add(self, environment: Environment, plan: InstallPlan, progress: Progress) -> list[str]:
+        return self.install(environment, plan, progress)
+
+    def uninstall(
+        self, environment: Environment, names: Sequence[str], progress: Progress
+    ) -> list[str]:
+        installers.uninstall(environment, names, progress)
+        return []
+
+    def launch(self, environment: Environment) -> Launch:
+        # jupyter_client expands ${PATH} when it starts the kernel, and $$ to $
+        scripts = str(prefix_layout.scripts_directory(environment.prefix)).replace("$", "$$")
+        return Launch(
+            {
+                "PATH": f"{scripts}{os.pathsep}${{PATH}}",
+                "VIRTUAL_ENV": str(environment.prefix).replace("$", "$$"),
+            }
+        )
+
+
+def _read_config(prefix: Path) -> dict[str, str]:
+    file = prefix / "pyvenv.cfg"
+    try:
+        text = file.read_text("utf-8", errors="replace")
+    except OSError:
+        empty = not any(prefix.iterdir())
+        reason = "is empty" if empty else "is no environment: it has no pyvenv.cfg"
+        raise WordsError(
+            "not-an-environment",
+            f"{display.user_path(prefix)} {reason}.",
+            "Make one there" if empty else "",
+            subject=str(prefix),
+            command=("create", str(prefix)) if empty else (),
+        ) from None
+    pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
+    return {key.strip().lower(): value.strip() for key, _, value in pairs}
+
+
+def _gone(prefix: Path, python: Path, base: str) -> EnvmagicError:
+    if python.is_symlink() and base:
+        why = f"the Python it was made from is gone ({display.user_path(base)})"
+    else:
+        why = f"{display.user_path(python)} is missing"
+    return EnvmagicError(
+        "no-interpreter",
+        f"{display.user_path(prefix)} cannot run: {why}.",
+        "Make it again with another one",
+        subject=str(prefix),
+        command=("create", "NAME", "--python", "VERSION"),
+    )
+
+
+def _backend(config: dict[str, str]) -> BackendName:
+    if "uv" in config:
+        return BackendName.UV
+    return BackendName.VIRTUALENV if "virtualenv" in config else BackendName.VENV
+
+
+def _system_site_packages(config: dict[str, str]) -> tuple[Path, ...]:
+    if config.get("include-system-site-packages", "").lower() != "true" or "home" not in config:
+        return ()
+    base = Path(config["home"])
+    return inspection.site_packages(base.parent if base.name in {"bin", "Scripts"} else base)
