@@ -42,7 +42,9 @@ def test_the_hook_logs_calls_of_ours_and_kills_before_the_one_that_is_named(worl
     find("record-new").prepare(world, mine)
     words = find("record-new").words
     quiet = strike(world, words, QUIET, {})
-    place = next(line for line in world.calls() if line.startswith("os.rename@files._replace"))
+    place = next(
+        line for line in world.calls() if line.startswith("os.rename@system.files._replace")
+    )
     assert quiet.said.code == 0 and (world.work / "requirements.txt").exists()
     (world.work / "requirements.txt").unlink()
     struck = strike(world, words, place, {})
@@ -89,6 +91,10 @@ def test_what_is_lost_or_left_is_found(world: World) -> None:
 
 
 def test_an_id_names_its_try() -> None:
-    for when in (QUIET, "os.rename@files._replace,journal.begin#1", "group@2+137"):
+    for when in (
+        QUIET,
+        "os.rename@system.files._replace,environments.journal.begin#1",
+        "group@2+137",
+    ):
         tried = Try(find("sync"), when)
         assert Try.of(tried.id) == tried

@@ -103,7 +103,7 @@ def test_the_doctor_leaves_alone_what_was_finished_or_made_anew_meanwhile(
 ) -> None:
     """It decides under the lock: what it found before may be over."""
     proj = _half_made(operate, make_wheel)
-    (finding,) = leftovers.leftovers(operate.heard)
+    (finding,) = leftovers.of_leftovers(operate.heard)
     report = operate.create("./proj", "six")
     assert finding.mend is not None
     finding.mend()
@@ -130,7 +130,7 @@ def test_the_doctor_waits_for_nobody_who_is_at_work(operate: Operator) -> None:
     prefix = operate.work / "proj"
     entry = journal.begin(prefix)
     with locks.lock(prefix):
-        assert list(leftovers.leftovers(operate.heard)) == []
+        assert list(leftovers.of_leftovers(operate.heard)) == []
     journal.finish(entry)
 
 

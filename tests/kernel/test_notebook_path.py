@@ -16,7 +16,7 @@ from support.kernels import wait_until_ready
 from support.lab import Server, write_notebook
 
 ASK = """
-from envmagic.jupyter import live_notebook as notebook as _n
+from envmagic.jupyter import live_notebook as _n
 _f = _n.find(fresh=True)
 print(_f.path, _f.how, _f.executing, _f.directory, sep="|")
 """
@@ -74,7 +74,7 @@ def test_a_server_tells_and_a_rename_is_seen_at_once(isolated: Any, opened: Any)
         here.run("import os; os.chdir('/')")
         expected = root / "sub dir" / "naïve übung.ipynb"
         assert here.find() == [str(expected), "server", "False", str(root / "sub dir")]
-        here.run("from envmagic.jupyter import live_notebook as notebook as n; n.find()")
+        here.run("from envmagic.jupyter import live_notebook as n; n.find()")
         renamed = root / "sub dir" / "other.ipynb"
         expected.rename(renamed)
         server.api(f"api/sessions/{here.session['id']}", "PATCH", {"path": "sub dir/other.ipynb"})

@@ -14,7 +14,7 @@ from envmagic.operations.doctor import conda
 from envmagic.operations.doctor.environments import of_environment
 from envmagic.operations.doctor.finding import Finding
 from envmagic.operations.doctor.kernels import of_kernel
-from envmagic.operations.doctor.leftovers import leftovers
+from envmagic.operations.doctor.leftovers import of_leftovers
 
 __all__ = ["doctor"]
 
@@ -38,7 +38,7 @@ def doctor(request: DoctorRequest, place: Place, progress: Progress) -> Report:
         findings += of_kernel(kernel)
     for prefix in prefixes:
         findings += of_environment(prefix, progress)
-    findings += leftovers(progress)
+    findings += of_leftovers(progress)
     fixed, kept = _mend(findings, progress) if request.fix else ([], [])
     data = DoctorData(
         kernels=len(every), environments=len(prefixes), fixed=[p.message for p in fixed]

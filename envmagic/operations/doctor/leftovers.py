@@ -20,7 +20,7 @@ from envmagic.operations.doctor.finding import Finding, problem
 from envmagic.system import directories, locks
 
 
-def leftovers(progress: Progress) -> Iterator[Finding]:
+def of_leftovers(progress: Progress) -> Iterator[Finding]:
     """What was being made or removed when its process ended.
 
     One that is alive and holds its lock is at work; an installer that goes on alone is waited for.
