@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from envmagic.core.errors import Problem, Severity
 
@@ -205,12 +205,15 @@ class Place:
     unless a cell asks for it."""
 
 
+Data = TypeVar("Data", bound=Mapping[str, object], covariant=True)
+
+
 @dataclass(frozen=True)
-class Report:
-    """What a verb did. `data` has the verb's `TypedDict` shape and is JSON-serialisable."""
+class Report(Generic[Data]):
+    """What a verb did. `data`, of its shape in `core.schema`, is JSON-serialisable."""
 
     verb: str
-    data: Mapping[str, Any]
+    data: Data
     changed: bool = False
     problems: tuple[Problem, ...] = ()
     failed: bool = False

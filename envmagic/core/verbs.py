@@ -1,8 +1,12 @@
-"""What each verb is asked, parsed once by `grammar` and taken by one operation."""
+"""What each verb is asked, parsed once by the grammar and taken by one operation.
+
+A request says which: its `operation` is a module of `envmagic.operations` and a function in it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar, get_args
 
 from envmagic.core.model import BackendName
 
@@ -27,6 +31,9 @@ __all__ = [
 
 @dataclass(frozen=True)
 class CreateRequest:
+    verb: ClassVar = "create"
+    operation: ClassVar = "create.create"
+
     target: str | None = None
     """NAME or PATH; None: `.venv` beside the notebook."""
     requirements: tuple[str, ...] = ()
@@ -44,24 +51,36 @@ class CreateRequest:
 class CellRequest:
     """`%%env`: create's options in the line, requirement lines as the body."""
 
+    verb: ClassVar = "%%env"
+    operation: ClassVar = "create.cell"
+
     create: CreateRequest
     body: str = ""
 
 
 @dataclass(frozen=True)
 class AttachRequest:
+    verb: ClassVar = "attach"
+    operation: ClassVar = "attach.attach"
+
     target: str
     use: bool = True
 
 
 @dataclass(frozen=True)
 class UseRequest:
+    verb: ClassVar = "use"
+    operation: ClassVar = "use.use"
+
     target: str
     drop: bool = False
 
 
 @dataclass(frozen=True)
 class InstallRequest:
+    verb: ClassVar = "install"
+    operation: ClassVar = "install.install"
+
     requirements: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     upgrade: bool = False
@@ -69,16 +88,23 @@ class InstallRequest:
 
 @dataclass(frozen=True)
 class UninstallRequest:
+    verb: ClassVar = "uninstall"
+    operation: ClassVar = "install.uninstall"
+
     packages: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class SyncRequest:
-    pass
+    verb: ClassVar = "sync"
+    operation: ClassVar = "install.sync"
 
 
 @dataclass(frozen=True)
 class RecordRequest:
+    verb: ClassVar = "record"
+    operation: ClassVar = "record.record"
+
     state: str | None = None
     """`on`, `off` or None (write once)."""
     paths: tuple[str, ...] = ()
@@ -92,16 +118,23 @@ class RecordRequest:
 
 @dataclass(frozen=True)
 class ListRequest:
+    verb: ClassVar = "list"
+    operation: ClassVar = "overview.list_all"
+
     size: bool = False
 
 
 @dataclass(frozen=True)
 class StatusRequest:
-    pass
+    verb: ClassVar = "status"
+    operation: ClassVar = "overview.status"
 
 
 @dataclass(frozen=True)
 class RemoveRequest:
+    verb: ClassVar = "remove"
+    operation: ClassVar = "remove.remove"
+
     target: str
     yes: bool = False
     dry_run: bool = False
@@ -109,6 +142,9 @@ class RemoveRequest:
 
 @dataclass(frozen=True)
 class DoctorRequest:
+    verb: ClassVar = "doctor"
+    operation: ClassVar = "doctor.doctor"
+
     fix: bool = False
 
 
@@ -128,20 +164,10 @@ Request = (
 )
 
 
-VERBS = (
-    "create",
-    "attach",
-    "use",
-    "install",
-    "uninstall",
-    "sync",
-    "record",
-    "list",
-    "status",
-    "remove",
-    "doctor",
+VERBS: tuple[str, ...] = tuple(
+    request.verb for request in get_args(Request) if request is not CellRequest
 )
-
+"""The verbs that are typed as words."""
 
 RESERVED_VERBS = (
     "lock",

@@ -14,7 +14,7 @@ from envmagic.operations.handover import move, start_recording
 __all__ = ["attach"]
 
 
-def attach(request: AttachRequest, place: Place, progress: Progress) -> Report:
+def attach(request: AttachRequest, place: Place, progress: Progress) -> Report[CreateData]:
     """Verify an existing environment, add ipykernel and envmagic where missing, register it."""
     started = time.monotonic()
     if request.use and place.switch is not None:

@@ -30,7 +30,7 @@ from envmagic.system import directories
 __all__ = ["cell", "create"]
 
 
-def create(request: CreateRequest, place: Place, progress: Progress) -> Report:
+def create(request: CreateRequest, place: Place, progress: Progress) -> Report[CreateData]:
     """`create`: a new environment with its kernel; an existing one is reused or attached."""
     request = input_files.with_file(request, place)
     files, notes = _files(request, place)
@@ -41,7 +41,7 @@ def create(request: CreateRequest, place: Place, progress: Progress) -> Report:
     return _provide("create", request, wanted, place, progress, notes)
 
 
-def cell(request: CellRequest, place: Place, progress: Progress) -> Report:
+def cell(request: CellRequest, place: Place, progress: Progress) -> Report[CreateData]:
     """`%%env`: this notebook needs at least what the body lists. With nothing to do, it is fast."""
     wish = input_files.with_file(request.create, place) if request.create.files else request.create
     backend = _backend(wish, place)
@@ -66,7 +66,7 @@ def _provide(
     place: Place,
     progress: Progress,
     notes: list[str],
-) -> Report:
+) -> Report[CreateData]:
     started = time.monotonic()
     if request.use and place.switch is not None:
         place.switch.check()

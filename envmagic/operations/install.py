@@ -23,7 +23,7 @@ __all__ = ["install", "sync", "uninstall"]
 _NEEDED = ("ipykernel", "envmagic")
 
 
-def install(request: InstallRequest, place: Place, progress: Progress) -> Report:
+def install(request: InstallRequest, place: Place, progress: Progress) -> Report[InstallData]:
     """Install requirements and record them."""
     if not request.requirements and not request.files:
         raise WordsError(
@@ -45,7 +45,7 @@ def install(request: InstallRequest, place: Place, progress: Progress) -> Report
     return _changing("install", environment, place, work, progress, recorded=request.requirements)
 
 
-def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Report:
+def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Report[InstallData]:
     """Take packages out; what the kernel needs to run stays."""
     environment = _environment(place)
     installed = inspection.distributions(environment)
@@ -78,7 +78,7 @@ def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Re
     return _changing("uninstall", environment, place, work, progress, removed=tuple(packages))
 
 
-def sync(request: SyncRequest, place: Place, progress: Progress) -> Report:
+def sync(request: SyncRequest, place: Place, progress: Progress) -> Report[InstallData]:
     """Install what the files beside the notebook ask for and the environment lacks."""
     environment = _environment(place)
     files = _beside(place, environment)
@@ -139,7 +139,7 @@ def _changing(
     *,
     recorded: tuple[str, ...] = (),
     removed: tuple[str, ...] = (),
-) -> Report:
+) -> Report[InstallData]:
     with provisioning.locked(environment.prefix):
         before = provisioning.versions(environment)
         modules = _modules(environment, inspection.distributions(environment))

@@ -19,7 +19,7 @@ from envmagic.operations.handover import recorded_state
 __all__ = ["list_all", "status"]
 
 
-def list_all(request: ListRequest, place: Place, progress: Progress) -> Report:
+def list_all(request: ListRequest, place: Place, progress: Progress) -> Report[ListData]:
     """`list`: all environments, and the kernels that belong to none of them."""
     every = kernelspecs.every()
     registered = kernelspecs.by_prefix(every)
@@ -52,7 +52,7 @@ def _is_own_spec(kernel: Kernel, environments: list[EnvironmentData]) -> bool:
     )
 
 
-def status(request: StatusRequest, place: Place, progress: Progress) -> Report:
+def status(request: StatusRequest, place: Place, progress: Progress) -> Report[StatusData]:
     """`status`: this notebook, its kernel, its environment and its record."""
     if place.frontend is Frontend.TERMINAL and place.prefix is None and place.notebook is None:
         raise WordsError(

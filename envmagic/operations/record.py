@@ -11,6 +11,7 @@ from envmagic import requirements
 from envmagic.core.display import display, user_path
 from envmagic.core.errors import EnvmagicError, Problem, WordsError
 from envmagic.core.model import Place, Progress, Report
+from envmagic.core.schema import RecordData
 from envmagic.core.verbs import RecordRequest
 from envmagic.record import name_overrides, selection, unconfirmed
 from envmagic.record.environments import NotebookEnvironments
@@ -35,7 +36,7 @@ _OTHERS = frozenset(
 )
 
 
-def record(request: RecordRequest, place: Place, progress: Progress) -> Report:
+def record(request: RecordRequest, place: Place, progress: Progress) -> Report[RecordData]:
     """Write, or with `--check` compare, the record of the notebooks that `request` names.
 
     Raises `EnvmagicError` when a single notebook or its requirements file cannot be read or
@@ -181,7 +182,9 @@ def _scanned(
     return scanned(paths, sources)
 
 
-def _report(outcomes: Sequence[Outcome], asked: RecordOptions, more: Sequence[Problem]) -> Report:
+def _report(
+    outcomes: Sequence[Outcome], asked: RecordOptions, more: Sequence[Problem]
+) -> Report[RecordData]:
     problems = [p for outcome in outcomes for p in outcome.problems]
     changed = any(outcome.changed for outcome in outcomes)
     data = data_of(outcomes, asked)

@@ -19,7 +19,7 @@ __all__ = ["remove"]
 _LEAVING = 2.5  # seconds that a kernel which was told to end may still take: 1.5, then it is killed
 
 
-def remove(request: RemoveRequest, place: Place, progress: Progress) -> Report:
+def remove(request: RemoveRequest, place: Place, progress: Progress) -> Report[RemoveData]:
     """Take a kernel away, and its environment if envmagic made it. Never asks; see `--yes`."""
     at = registry.existing(request.target, place)
     with provisioning.locked(at.prefix):

@@ -16,7 +16,7 @@ from envmagic.operations.handover import move
 __all__ = ["use"]
 
 
-def use(request: UseRequest, place: Place, progress: Progress) -> Report:
+def use(request: UseRequest, place: Place, progress: Progress) -> Report[UseData]:
     """Move the notebook to the environment or kernel that the word means."""
     if place.switch is None:
         raise WordsError(

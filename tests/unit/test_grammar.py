@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
+from inspect import signature
+from typing import get_args
 
 import pytest
 
 from envmagic.core import verbs
 from envmagic.core.errors import WordsError
-from envmagic.core.model import BackendName, Frontend
+from envmagic.core.model import BackendName, Frontend, Place, Progress
 from envmagic.core.verbs import VERBS as NAMES
 from envmagic.frontends import render
 from envmagic.frontends.grammar import help, parse, parse_cell, split
@@ -208,3 +211,19 @@ def test_a_backslash_keeps_a_space() -> None:
 def test_every_backend_can_be_asked_for() -> None:
     backend = next(o for o in VERBS["create"].options if o.key == "--backend")
     assert set(backend.choices) == {name.value for name in BackendName}
+
+
+@pytest.mark.parametrize("request_", get_args(verbs.Request), ids=lambda r: r.verb)
+def test_each_verb_is_whole(request_: type[verbs.Request]) -> None:
+    """A request names its operation; the verb's row what makes the one and shows the other."""
+    module, _, name = request_.operation.partition(".")
+    operation = getattr(import_module(f"envmagic.operations.{module}"), name)
+    asked = tuple(signature(operation, eval_str=True).parameters.values())
+    assert [p.annotation for p in asked] == [request_, Place, Progress]
+    row = VERBS["create" if request_ is verbs.CellRequest else request_.verb]
+    module, _, name = row.shows.partition(".")
+    assert callable(getattr(import_module(f"envmagic.frontends.render.{module}"), name))
+    if request_ is not verbs.CellRequest:
+        made = getattr(import_module("envmagic.frontends.grammar.meaning"), row.asks)
+        assert signature(made, eval_str=True).return_annotation is request_
+    assert row.summary and row.examples

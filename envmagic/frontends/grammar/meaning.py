@@ -1,8 +1,7 @@
-"""From the words of a verb, sorted by option, to its request."""
+"""From the words of a verb, sorted by option, to its request: a function for each verb."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from envmagic.core.model import BackendName
@@ -14,14 +13,13 @@ from envmagic.core.verbs import (
     ListRequest,
     RecordRequest,
     RemoveRequest,
-    Request,
     StatusRequest,
     SyncRequest,
     UninstallRequest,
     UseRequest,
 )
 
-__all__ = ["Values", "create", "request"]
+__all__ = ["Values"]
 
 
 @dataclass(frozen=True)
@@ -47,11 +45,6 @@ class Values:
         return not said or said[-1] == on
 
 
-def request(verb: str, values: Values) -> Request:
-    """What `values` ask of `verb`."""
-    return _MAKERS[verb](values)
-
-
 def create(values: Values) -> CreateRequest:
     """What `create` is asked, also as the line of a `%%env` cell."""
     backend = values.last("--backend")
@@ -68,17 +61,17 @@ def create(values: Values) -> CreateRequest:
     )
 
 
-def _attach(values: Values) -> AttachRequest:
+def attach(values: Values) -> AttachRequest:
     return AttachRequest(values.words[0], use=values.yes("--use", "--no-use"))
 
 
-def _install(values: Values) -> InstallRequest:
+def install(values: Values) -> InstallRequest:
     return InstallRequest(
         values.words, values.all("--requirement"), upgrade=values.has("--upgrade")
     )
 
 
-def _record(values: Values) -> RecordRequest:
+def record(values: Values) -> RecordRequest:
     state = values.words[0] if values.words[:1] in (("on",), ("off",)) else None
     return RecordRequest(
         state=state,
@@ -91,20 +84,29 @@ def _record(values: Values) -> RecordRequest:
     )
 
 
-def _remove(values: Values) -> RemoveRequest:
+def remove(values: Values) -> RemoveRequest:
     return RemoveRequest(values.words[0], yes=values.has("--yes"), dry_run=values.has("--dry-run"))
 
 
-_MAKERS: dict[str, Callable[[Values], Request]] = {
-    "create": create,
-    "attach": _attach,
-    "use": lambda values: UseRequest(values.words[0], drop=values.has("--drop")),
-    "install": _install,
-    "uninstall": lambda values: UninstallRequest(values.words),
-    "sync": lambda values: SyncRequest(),
-    "record": _record,
-    "list": lambda values: ListRequest(size=values.has("--size")),
-    "status": lambda values: StatusRequest(),
-    "remove": _remove,
-    "doctor": lambda values: DoctorRequest(fix=values.has("--fix")),
-}
+def use(values: Values) -> UseRequest:
+    return UseRequest(values.words[0], drop=values.has("--drop"))
+
+
+def uninstall(values: Values) -> UninstallRequest:
+    return UninstallRequest(values.words)
+
+
+def sync(values: Values) -> SyncRequest:
+    return SyncRequest()
+
+
+def list_all(values: Values) -> ListRequest:
+    return ListRequest(size=values.has("--size"))
+
+
+def status(values: Values) -> StatusRequest:
+    return StatusRequest()
+
+
+def doctor(values: Values) -> DoctorRequest:
+    return DoctorRequest(fix=values.has("--fix"))

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from envmagic.core.errors import WordsError
 from envmagic.core.model import Frontend
-from envmagic.core.verbs import RESERVED_VERBS, CellRequest
+from envmagic.core.verbs import RESERVED_VERBS, CellRequest, Request
+from envmagic.frontends.grammar import meaning
 from envmagic.frontends.grammar.asked import Help, ParsedCommand, meant, nearest, prefix
-from envmagic.frontends.grammar.meaning import Values, create, request
+from envmagic.frontends.grammar.meaning import Values, create
 from envmagic.frontends.grammar.table import TERMINAL, VERBS, Option, Positional, Verb, options_of
 from envmagic.frontends.grammar.words import split
 
@@ -53,11 +54,16 @@ def _parse(verb: Verb, words: Sequence[str], frontend: Frontend) -> ParsedComman
         return Help(verb.name)
     _count(verb, values, frontend)
     return ParsedCommand(
-        request(verb.name, values),
+        _request(verb, values),
         json=values.has("--json"),
         notebook=values.last("--notebook"),
         env=None if verb.name == "record" else values.last("--env"),
     )
+
+
+def _request(verb: Verb, values: Values) -> Request:
+    asked: Request = getattr(meaning, verb.asks)(values)
+    return asked
 
 
 def _sort(verb: Verb, words: Sequence[str], frontend: Frontend) -> Values:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from envmagic.core.model import BackendName
+
 __all__ = [
     "COMMON",
     "TERMINAL",
@@ -56,7 +58,13 @@ class Positional(NamedTuple):
 
 
 class Verb(NamedTuple):
+    """A verb, whole: what its words mean, which request they are, how its answer looks."""
+
     name: str
+    asks: str
+    """The function of `grammar.meaning` that makes its request, which names its operation."""
+    shows: str
+    """The module and function of `frontends.render` that say what became of it."""
     summary: str
     positional: Positional | None = None
     options: tuple[Option, ...] = ()
@@ -80,7 +88,7 @@ CREATE_OPTIONS = (
     _FILE,
     Option(("--bare",), "do not install the requirements.txt beside the notebook"),
     Option(("--python",), "a version (3.12), a specifier (>=3.11) or an interpreter", "V"),
-    Option(("--backend",), "what makes it", "B", choices=("uv", "venv", "virtualenv", "conda")),
+    Option(("--backend",), "what makes it", "B", choices=tuple(name.value for name in BackendName)),
     Option(("--channel",), "conda channels", "C", many=True),
     _UPGRADE,
     _USE,
@@ -93,6 +101,8 @@ VERBS = {
     for verb in (
         Verb(
             "create",
+            "create",
+            "verbs.create",
             "make an environment, register it as a kernel, move the notebook to it",
             Positional("NAME|PATH", ".venv beside the notebook if not given", 0, 1, "environment"),
             CREATE_OPTIONS,
@@ -102,6 +112,8 @@ VERBS = {
         ),
         Verb(
             "attach",
+            "attach",
+            "verbs.create",
             "adopt an environment that exists; nothing in it is changed or ever deleted",
             _TARGET,
             (_USE, _NO_USE),
@@ -109,6 +121,8 @@ VERBS = {
         ),
         Verb(
             "use",
+            "use",
+            "verbs.use",
             "move this notebook to an environment or kernel; its variables stay where they are",
             Positional("NAME|PATH|KERNEL", "'python3' is the kernel it began on", 1, 1, "kernel"),
             (Option(("--drop",), "end the kernel left behind, with its variables"),),
@@ -117,6 +131,8 @@ VERBS = {
         ),
         Verb(
             "install",
+            "install",
+            "verbs.install",
             "install into the environment this notebook runs in, and record it",
             Positional("REQ", "requirements, quoted if they hold spaces"),
             (_FILE, _UPGRADE),
@@ -125,6 +141,8 @@ VERBS = {
         ),
         Verb(
             "uninstall",
+            "uninstall",
+            "verbs.install",
             "take packages out of the environment this notebook runs in, and of the record",
             Positional("PKG", "names of distributions", 1),
             (),
@@ -133,6 +151,8 @@ VERBS = {
         ),
         Verb(
             "sync",
+            "sync",
+            "verbs.install",
             "install what the requirements beside the notebook ask for and the environment lacks",
             None,
             (),
@@ -141,6 +161,8 @@ VERBS = {
         ),
         Verb(
             "record",
+            "record",
+            "record.record",
             "write what the notebook imports to the requirements.txt beside it, or check it",
             Positional("[on|off] NOTEBOOK|DIR", "this notebook if not given", kind="record"),
             (
@@ -165,6 +187,8 @@ VERBS = {
         ),
         Verb(
             "list",
+            "list_all",
+            "overview.list_all",
             "all environments and kernels",
             None,
             (Option(("--size",), "measure how much disk each one takes"),),
@@ -172,6 +196,8 @@ VERBS = {
         ),
         Verb(
             "status",
+            "status",
+            "overview.status",
             "this notebook's environment, kernel and record",
             None,
             (),
@@ -180,6 +206,8 @@ VERBS = {
         ),
         Verb(
             "remove",
+            "remove",
+            "verbs.remove",
             "take away the kernel, and the environment if envmagic made it",
             _TARGET,
             (
@@ -190,6 +218,8 @@ VERBS = {
         ),
         Verb(
             "doctor",
+            "doctor",
+            "overview.doctor",
             "everything that is broken or about to be, each with its remedy",
             None,
             (Option(("--fix",), "mend what is ours"),),

@@ -17,7 +17,7 @@ __all__ = ["Json", "Shown", "error_json", "give", "show"]
 
 
 @dataclass(frozen=True)
-class Shown(Report):
+class Shown(Report[Any]):
     """A `Report` that took the place of its progress display, so the cell shows it already."""
 
     cell: int = 0
@@ -108,7 +108,7 @@ def _stop(progress: Progress) -> None:
         progress.stop()
 
 
-def _shown(shell: InteractiveShell, report: Report, progress: Progress) -> Report:
+def _shown(shell: InteractiveShell, report: Report[Any], progress: Progress) -> Report[Any]:
     from envmagic.frontends import render
     from envmagic.frontends.progress import Display
 

@@ -286,7 +286,7 @@ def _matcher(shell: InteractiveShell) -> Callable[[CompletionContext], SimpleMat
     return envmagic_matcher  # type: ignore[no-any-return]
 
 
-def _bundle(report: Report) -> Mapping[str, str]:
+def _bundle(report: Report[Any]) -> Mapping[str, str]:
     from envmagic.frontends import render
 
     return render.bundle(report)

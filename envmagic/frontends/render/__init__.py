@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from envmagic.core.errors import Problem
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
 __all__ = ["bundle", "html", "json", "line", "text"]
 
 
-def text(report: Report, frontend: Frontend | None = None) -> str:
+def text(report: Report[Any], frontend: Frontend | None = None) -> str:
     """`report` as plain text, without a newline at its end; commands are those of `frontend`."""
     from envmagic.frontends.render import plain, verbs
 
     return plain.write(verbs.parts(report, frontend), frontend)
 
 
-def html(report: Report) -> str:
+def html(report: Report[Any]) -> str:
     """`report` as an HTML fragment that takes its colours from the theme; no scripts."""
     from envmagic.frontends.render import markup, verbs
 
     return markup.write(verbs.parts(report))
 
 
-def json(report: Report, frontend: Frontend | None = None) -> str:
+def json(report: Report[Any], frontend: Frontend | None = None) -> str:
     """`report` as the versioned JSON envelope, a promise; commands are those of `frontend`."""
     from json import dumps
 
@@ -53,7 +53,7 @@ def json(report: Report, frontend: Frontend | None = None) -> str:
     return dumps(envelope, indent=2, ensure_ascii=False)
 
 
-def bundle(report: Report) -> dict[str, str]:
+def bundle(report: Report[Any]) -> dict[str, str]:
     """The MIME bundle that a notebook shows for `report`."""
     return {"text/plain": text(report), "text/html": html(report)}
 

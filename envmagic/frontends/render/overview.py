@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Any
 
 from envmagic.core.errors import Severity
-from envmagic.core.model import Report
+from envmagic.core.model import Frontend, Report
+from envmagic.core.schema import DoctorData, EnvironmentData, ListData, SleepingData, StatusData
 from envmagic.frontends.render.parts import Fact, Facts, Line, Part, Row, Table, Tone
 from envmagic.frontends.render.phrases import count, file_size, joined, made_of, path
 from envmagic.frontends.render.record import record_fact
 
-__all__ = ["doctor", "listing", "status"]
+__all__ = ["doctor", "list_all", "status"]
 
 
-def listing(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
+def list_all(report: Report[ListData], frontend: Frontend | None) -> tuple[Part, ...]:
     """All environments in one table, the other kernels in another."""
+    data = report.data
     environments, kernels = data["environments"], data["kernels"]
     said: list[Part] = []
     if environments:
@@ -39,7 +39,7 @@ def listing(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
     return tuple(said)
 
 
-def _environments(environments: list[Mapping[str, Any]]) -> Table:
+def _environments(environments: list[EnvironmentData]) -> Table:
     sized = any(e.get("size") is not None for e in environments)
     head = ("Name", "Python", "Made by", "Kernel", *(("Size",) if sized else ()), "Where")
     rows = []
@@ -58,15 +58,20 @@ def _environments(environments: list[Mapping[str, Any]]) -> Table:
     return Table(head, tuple(rows), "Environments", (where,), (4,) if sized else ())
 
 
-def _made_by(environment: Mapping[str, Any]) -> str:
+def _made_by(environment: EnvironmentData) -> str:
     backend = str(environment.get("backend") or "?")
     attached = environment.get("kernel") and not environment.get("owned")
     return f"{backend}, attached" if attached else backend
 
 
-def status(data: Mapping[str, Any], *, terminal: bool = False) -> tuple[Part, ...]:
+def status(report: Report[StatusData], frontend: Frontend | None) -> tuple[Part, ...]:
     """This notebook at a glance; in a terminal that names none, the directory."""
-    notebook, environment, record = (data.get(k) for k in ("notebook", "environment", "record"))
+    data, terminal = report.data, frontend is Frontend.TERMINAL
+    notebook, environment, record = (
+        data.get("notebook"),
+        data.get("environment"),
+        data.get("record"),
+    )
     unknown = "none" if terminal else "not known"
     rows = [] if terminal and not notebook else [Fact("Notebook", path(notebook or unknown))]
     if environment:
@@ -80,28 +85,30 @@ def status(data: Mapping[str, Any], *, terminal: bool = False) -> tuple[Part, ..
     return (_status_line(data, terminal=terminal), Facts(tuple(rows)))
 
 
-def _status_line(data: Mapping[str, Any], *, terminal: bool) -> Line:
+def _status_line(data: StatusData, *, terminal: bool) -> Line:
     environment = data.get("environment")
-    what = PurePath(data["notebook"]).name if data.get("notebook") else "This session"
+    notebook = data.get("notebook")
+    what = PurePath(notebook).name if notebook else "This session"
     if environment is None:
         none = f"{what} runs in no environment of its own."
         return Line(none, "To make one", Tone.INFO, ("create",))
     if environment.get("problem"):
         return Line(f"{environment['name']}: {environment['problem']}", tone=Tone.BAD)
-    if terminal and not data.get("notebook"):
+    if terminal and not notebook:
         return Line(f"The environment is {environment['name']}", tone=Tone.GOOD)
     return Line(f"{what} runs in {environment['name']}", tone=Tone.GOOD)
 
 
-def _sleeper(sleeper: Mapping[str, Any]) -> Fact:
+def _sleeper(sleeper: SleepingData) -> Fact:
     variables = count(sleeper["variables"], "variable")
     memory = file_size(sleeper["memory"])
     name = sleeper["kernel"]
     return Fact("Asleep", f"{name}: {variables}, {memory}", below=f"%env use {name}")
 
 
-def doctor(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
+def doctor(report: Report[DoctorData], frontend: Frontend | None) -> tuple[Part, ...]:
     """How much was looked at and what was mended; the problems follow by themselves."""
+    data = report.data
     looked = joined(
         [count(data["kernels"], "kernel"), count(data["environments"], "environment")], 2
     )

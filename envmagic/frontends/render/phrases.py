@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from envmagic.core import display
+from envmagic.core.schema import Change, EnvironmentData
 from envmagic.frontends.render.parts import Fact
 
 __all__ = [
@@ -59,19 +59,19 @@ def joined(words: Sequence[str], most: int) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def made_of(environment: Mapping[str, Any]) -> str:
+def made_of(environment: EnvironmentData) -> str:
     """`Python 3.12.4, uv`: what an environment is."""
     backend = environment.get("backend")
     return f"Python {environment['python']}" + (f", {backend}" if backend else "")
 
 
-def changes_line(changes: Iterable[Mapping[str, str]]) -> str:
+def changes_line(changes: Iterable[Change]) -> str:
     """`pandas 2.3.3, numpy 1.26 → 2.1 and 12 more`; empty when nothing changed."""
     said = _changes(changes)
     return joined(said, _FEW) if said else ""
 
 
-def packages_fact(changes: Iterable[Mapping[str, str]]) -> Fact:
+def packages_fact(changes: Iterable[Change]) -> Fact:
     """The packages that changed, the first of them if they are many, the rest unfolding."""
     said = _changes(changes)
     if len(said) <= _FEW:
@@ -79,7 +79,7 @@ def packages_fact(changes: Iterable[Mapping[str, str]]) -> Fact:
     return Fact("Packages", joined(said, _FEW - 2), folded=", ".join(said[_FEW - 2 :]))
 
 
-def _changes(changes: Iterable[Mapping[str, str]]) -> list[str]:
+def _changes(changes: Iterable[Change]) -> list[str]:
     changes = list(changes)
     old = {c["name"]: c["version"] for c in changes if c["action"] == "removed"}
     new = {c["name"]: c["version"] for c in changes if c["action"] == "installed"}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import PurePath
-from typing import Any
 
 from envmagic.core.errors import Severity
-from envmagic.core.model import Report
+from envmagic.core.model import Frontend, Report
+from envmagic.core.schema import RecordData, RecordedRequirement, SiteData
 from envmagic.frontends.render.parts import Code, Line, Part, Row, Table, Tone
 from envmagic.frontends.render.phrases import count, joined, near
 
@@ -26,7 +26,7 @@ _EVIDENCE = {
 }
 
 
-def record_fact(data: Mapping[str, Any]) -> str:
+def record_fact(data: RecordData) -> str:
     """The record in one line: `requirements.txt · 5 requirements · recording on`."""
     said = [_files(data)] if _files(data) else []
     said += [count(len(data["lines"]), "requirement")] if "lines" in data else []
@@ -34,15 +34,16 @@ def record_fact(data: Mapping[str, Any]) -> str:
     return " · ".join(said)
 
 
-def lines(report: Report) -> str | None:
+def lines(report: Report[RecordData]) -> str | None:
     """The requirement lines alone, when that is what was asked for (`record --to -`), else None."""
     failed = any(problem.severity is Severity.ERROR for problem in report.problems)
     to_screen = report.verb == "record" and not _files(report.data) and not failed
     return "\n".join(report.data.get("lines", [])) if to_screen else None
 
 
-def record(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
+def record(report: Report[RecordData], frontend: Frontend | None) -> tuple[Part, ...]:
     """The parts of a `record` report."""
+    data = report.data
     if data.get("diff"):  # which files those are, a problem says below it
         return (Code(data["diff"].rstrip()),)
     printed = lines(report)
@@ -52,13 +53,13 @@ def record(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
     return (*done, *_requirements(data), *_others(data))
 
 
-def _is_refused(report: Report) -> bool:
+def _is_refused(report: Report[RecordData]) -> bool:
     """Nothing could be written into the files that are named; the problem says why."""
     wrong = {p.subject for p in report.problems if p.severity is Severity.ERROR}
     return not wrong.isdisjoint(report.data.get("files") or ())
 
 
-def _written(data: Mapping[str, Any]) -> frozenset[str]:
+def _written(data: RecordData) -> frozenset[str]:
     """The lines of the record, and the distributions they name."""
     lines = data.get("lines", [])
     return frozenset(name for line in lines for name in (line, _key(line)))
@@ -69,7 +70,7 @@ def _key(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", named["name"]).lower() if named else requirement
 
 
-def _own(data: Mapping[str, Any]) -> set[str]:
+def _own(data: RecordData) -> set[str]:
     """What the user's own lines ask for: needed, and not written once more."""
     if _in_conda(data):
         return set()
@@ -82,16 +83,16 @@ def _own(data: Mapping[str, Any]) -> set[str]:
     }
 
 
-def _in_conda(data: Mapping[str, Any]) -> bool:
+def _in_conda(data: RecordData) -> bool:
     """Whether some lines are in conda's words, so that names do not tell which is which."""
     return any(file.endswith(".yml") for file in data.get("files") or ())
 
 
-def _keys(requirement: Mapping[str, Any]) -> tuple[str, str]:
+def _keys(requirement: RecordedRequirement) -> tuple[str, str]:
     return _key(requirement["name"]), requirement["requirement"]
 
 
-def _headline(report: Report, data: Mapping[str, Any]) -> Line:
+def _headline(report: Report[RecordData], data: RecordData) -> Line:
     own = len(_own(data))
     wanted = len(data.get("lines", [])) + own
     if not wanted and not report.changed and not any(map(os.path.exists, _paths(data))):
@@ -106,11 +107,12 @@ def _headline(report: Report, data: Mapping[str, Any]) -> Line:
     return Line(f"{files}: {what}, {done}{state}", tone=Tone.GOOD)
 
 
-def _paths(data: Mapping[str, Any]) -> list[str]:
-    return data.get("files") or ([data["file"]] if data.get("file") else [])
+def _paths(data: RecordData) -> list[str]:
+    file = data.get("file")
+    return data.get("files") or ([file] if file else [])
 
 
-def _files(data: Mapping[str, Any]) -> str:
+def _files(data: RecordData) -> str:
     """The files of the record: requirements.txt, with environment.yml where conda is."""
     files = _paths(data)
     if len(files) <= 2:
@@ -118,9 +120,9 @@ def _files(data: Mapping[str, Any]) -> str:
     return count(len(files), "file")
 
 
-def _requirements(data: Mapping[str, Any]) -> tuple[Part, ...]:
+def _requirements(data: RecordData) -> tuple[Part, ...]:
     """A row for each requirement: what is imported, what holds it, who says so, who needs it."""
-    found: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+    found: dict[str, list[tuple[str, RecordedRequirement]]] = {}
     for notebook in data.get("notebooks", []):
         for requirement in notebook["requirements"]:
             same = found.setdefault(requirement["requirement"], [])
@@ -144,7 +146,7 @@ def _requirements(data: Mapping[str, Any]) -> tuple[Part, ...]:
 
 def _row(
     text: str,
-    users: list[tuple[str, Mapping[str, Any]]],
+    users: list[tuple[str, RecordedRequirement]],
     written: frozenset[str],
     own: set[str],
     *,
@@ -180,7 +182,7 @@ def _shortest(modules: Iterable[str]) -> str:
     return ".".join(shared) + ".…" if shared else f"{kept[0]}, {kept[1]}…"
 
 
-def _sites(notebook: str, sites: Iterable[Mapping[str, Any]], *, apart: bool) -> str:
+def _sites(notebook: str, sites: Iterable[SiteData], *, apart: bool) -> str:
     """The files and cells; a file that the notebook takes in is named itself. `apart`: there are
     several directories, so a name alone would not do."""
     found: dict[str, set[int]] = {}
@@ -200,7 +202,7 @@ def _cells(name: str, cells: Iterable[int]) -> str:
     return f"{name}, cell {shown}" if len(numbers) == 1 else f"{name}, cells {shown}"
 
 
-def _others(data: Mapping[str, Any]) -> tuple[Part, ...]:
+def _others(data: RecordData) -> tuple[Part, ...]:
     """What a reader may miss in the list, and why it is not there."""
     local = sorted({name for nb in data.get("notebooks", []) for name in nb["local"]})
     provided = sorted({name for nb in data.get("notebooks", []) for name in nb["provided"]})
@@ -213,7 +215,7 @@ def _others(data: Mapping[str, Any]) -> tuple[Part, ...]:
     return (*lines, *_of_other_languages(data), *_unparsed(data))
 
 
-def _of_other_languages(data: Mapping[str, Any]) -> tuple[Part, ...]:
+def _of_other_languages(data: RecordData) -> tuple[Part, ...]:
     others = [nb for nb in data.get("notebooks", []) if nb["language"] != "python"]
     if not others:
         return ()
@@ -221,7 +223,7 @@ def _of_other_languages(data: Mapping[str, Any]) -> tuple[Part, ...]:
     return (Line(f"Not in Python, so not looked into: {names}", tone=Tone.INFO),)
 
 
-def _unparsed(data: Mapping[str, Any]) -> tuple[Part, ...]:
+def _unparsed(data: RecordData) -> tuple[Part, ...]:
     """Lines that no Python 3 can read, and where they are."""
     found: dict[str, dict[int, list[int]]] = {}
     total = 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from envmagic.core.errors import Problem, Severity
 from envmagic.core.model import Frontend, Report
-from envmagic.frontends.render.overview import doctor, listing, status
+from envmagic.core.schema import CreateData, InstallData, RemoveData, SwitchData, UseData
+from envmagic.frontends.grammar.table import VERBS
 from envmagic.frontends.render.parts import Fact, Facts, Line, Part, Tone
 from envmagic.frontends.render.phrases import (
     changes_line,
@@ -17,19 +19,22 @@ from envmagic.frontends.render.phrases import (
     packages_fact,
     path,
 )
-from envmagic.frontends.render.record import record, record_fact
+from envmagic.frontends.render.record import record_fact
 
-__all__ = ["parts"]
+__all__ = ["Renderer", "parts"]
+
+Renderer = Callable[[Report[Any], Frontend | None], tuple[Part, ...]]
+"""Says what became of one verb, without its problems."""
 
 _TONES = {Severity.ERROR: Tone.BAD, Severity.WARNING: Tone.WARN, Severity.INFO: Tone.INFO}
 
 
-def parts(report: Report, frontend: Frontend | None = None) -> tuple[Part, ...]:
+def parts(report: Report[Any], frontend: Frontend | None = None) -> tuple[Part, ...]:
     """Everything `report` has to say: what its verb says, then its problems."""
-    if report.verb == "status":
-        said = status(report.data, terminal=frontend is Frontend.TERMINAL)
-    else:
-        said = _VERBS[report.verb](report, report.data)
+    verb = VERBS["create" if report.verb == "%%env" else report.verb]
+    module, _, name = verb.shows.partition(".")
+    show: Renderer = getattr(import_module(f"envmagic.frontends.render.{module}"), name)
+    said = show(report, frontend)
     return (*said, *(_problem(p) for p in report.problems))
 
 
@@ -37,11 +42,13 @@ def _problem(problem: Problem) -> Line:
     return Line(problem.message, problem.hint, _TONES[problem.severity], problem.command)
 
 
-def _create(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
+def create(report: Report[CreateData], frontend: Frontend | None) -> tuple[Part, ...]:
+    data = report.data
     environment = data["environment"]
     rows = [Fact("Where", path(environment["prefix"]))]
     rows += [packages_fact(data["changes"])] if data.get("changes") else []
-    rows += [Fact("Kernel", environment["kernel"])] if environment.get("kernel") else []
+    kernel = environment.get("kernel")
+    rows += [Fact("Kernel", kernel)] if kernel else []
     record = data.get("record")
     rows += [Fact("Record", record_fact(record))] if record else []
     return (
@@ -52,7 +59,7 @@ def _create(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
     )
 
 
-def _headline(report: Report, data: Mapping[str, Any]) -> str:
+def _headline(report: Report[CreateData], data: CreateData) -> str:
     environment = data["environment"]
     name, of = environment["name"], made_of(environment)
     has_all = f"{name} has everything that is asked for ({of})"
@@ -65,7 +72,7 @@ def _headline(report: Report, data: Mapping[str, Any]) -> str:
     return f"{verb} {name} ({of})" + (f" in {seconds:.1f} s" if seconds else "")
 
 
-def _switch(switch: Mapping[str, str] | None) -> tuple[Line, ...]:
+def _switch(switch: SwitchData | None) -> tuple[Line, ...]:
     """What became of the notebook; nothing when it was not to move."""
     if switch is None or switch["how"] == "none":
         return ()
@@ -81,7 +88,8 @@ def _switch(switch: Mapping[str, str] | None) -> tuple[Line, ...]:
     return (Line(here, rest, Tone.GOOD),)
 
 
-def _use(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
+def use(report: Report[UseData], frontend: Frontend | None) -> tuple[Part, ...]:
+    data = report.data
     lines = _switch(data["switch"])
     environment = data.get("environment")
     if environment is None or data["switch"]["how"] == "pick":
@@ -92,7 +100,8 @@ def _use(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
     )
 
 
-def _install(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
+def install(report: Report[InstallData], frontend: Frontend | None) -> tuple[Part, ...]:
+    data = report.data
     name = data["environment"]["name"]
     changes = data.get("changes", [])
     nothing = {
@@ -122,7 +131,8 @@ def _restart(modules: list[str]) -> tuple[Line, ...]:
     return (Line(text, "Restart the kernel to use what is installed now.", Tone.WARN),)
 
 
-def _remove(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
+def remove(report: Report[RemoveData], frontend: Frontend | None) -> tuple[Part, ...]:
+    data = report.data
     done, kernel, prefix = data.get("done"), data.get("kernel"), data.get("prefix")
     head = Line("Removed", tone=Tone.GOOD) if done else Line("This would go:", tone=Tone.INFO)
     rows = [Fact("Kernel", kernel)] if kernel else []
@@ -132,18 +142,3 @@ def _remove(report: Report, data: Mapping[str, Any]) -> tuple[Part, ...]:
     elif prefix:
         rows.append(Fact("Stays", path(prefix)))
     return (head, Facts(tuple(rows)))
-
-
-_VERBS: dict[str, Callable[[Report, Mapping[str, Any]], tuple[Part, ...]]] = {
-    "create": _create,
-    "attach": _create,
-    "%%env": _create,
-    "use": _use,
-    "install": _install,
-    "uninstall": _install,
-    "sync": _install,
-    "record": record,
-    "list": listing,
-    "remove": _remove,
-    "doctor": doctor,
-}

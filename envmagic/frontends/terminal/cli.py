@@ -9,7 +9,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from envmagic.core.errors import EnvmagicError, Problem
@@ -91,7 +91,7 @@ def _help(asked: Help) -> str:
     return help.text(asked, terminal=True)
 
 
-def _run(asked: ParsedCommand) -> Report:
+def _run(asked: ParsedCommand) -> Report[Any]:
     from envmagic import operations
     from envmagic.core.model import Silent
     from envmagic.frontends.progress import Milestones
@@ -103,7 +103,7 @@ def _run(asked: ParsedCommand) -> Report:
     )
 
 
-def _say(report: Report, *, as_json: bool) -> None:
+def _say(report: Report[Any], *, as_json: bool) -> None:
     from envmagic.core.model import Frontend
     from envmagic.frontends import render
     from envmagic.frontends.render.record import lines

@@ -19,7 +19,7 @@ from envmagic.operations.doctor.leftovers import of_leftovers
 __all__ = ["doctor"]
 
 
-def doctor(request: DoctorRequest, place: Place, progress: Progress) -> Report:
+def doctor(request: DoctorRequest, place: Place, progress: Progress) -> Report[DoctorData]:
     """Look at every kernel and environment; `--fix` mends ours and leaves the rest alone."""
     every = kernelspecs.every()
     registered = kernelspecs.by_prefix(every)
