@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import zlib
 from collections import defaultdict
@@ -10,15 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from envmagic.core.errors import EnvmagicError
 from envmagic.distributions.editables import is_standing, stamp
 from envmagic.distributions.installed import Found, conda_packages, found_in
 from envmagic.distributions.known import known
-from envmagic.system import directories, files
+from envmagic.system import cache
 
 __all__ = ["Distribution", "Index", "index_of"]
 
-_FORMAT = 2
+_FORMAT = 3
 _memory: dict[tuple[str, ...], tuple[str, Index]] = {}
 
 
@@ -97,11 +95,11 @@ def index_of(site_packages: Iterable[Path], prefix: Path | None = None) -> Index
         return held[1]
     # crc32, because importing hashlib takes longer than all the rest; the file says whose it is
     whose = "\0".join(key)
-    file = directories.cache() / f"index-{zlib.crc32(os.fsencode(whose)):08x}"
-    index = _load(file, f"{whose} {now}")
+    file = f"index-{zlib.crc32(os.fsencode(whose)):08x}"
+    index = _load(file, f"{_FORMAT} {whose} {now}")
     if index is None or not _is_current(index):
         index = _built(places, meta)
-        _save(file, f"{whose} {now}", index)
+        _save(file, f"{_FORMAT} {whose} {now}", index)
     _memory[key] = (now, index)
     return index
 
@@ -163,11 +161,11 @@ def _is_shared(module: str, holders: Sequence[object]) -> bool:
     return len(holders) > 1 or module in known().families or module in known().above
 
 
-def _load(file: Path, stamp: str) -> Index | None:
+def _load(file: str, stamp: str) -> Index | None:
+    raw = cache.load(file, stamp)
+    if raw is None:
+        return None
     try:
-        raw = json.loads(file.read_bytes())
-        if raw["format"] != _FORMAT or raw["stamp"] != stamp:
-            return None
         distributions = [Distribution(*row) for row in raw["distributions"]]
         names = [d.name for d in distributions]
         modules, namespaces = (
@@ -177,15 +175,13 @@ def _load(file: Path, stamp: str) -> Index | None:
         watched = {path: (time, entries) for path, (time, entries) in raw["watched"].items()}
         of_names = dict(zip(names, distributions, strict=True))
         return Index(of_names, modules, namespaces, raw["declared"], watched)
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+    except (ValueError, KeyError, TypeError, IndexError):
         return None
 
 
-def _save(file: Path, stamp: str, index: Index) -> None:
+def _save(file: str, stamp: str, index: Index) -> None:
     number = {name: i for i, name in enumerate(index.distributions)}
     content = {
-        "format": _FORMAT,
-        "stamp": stamp,
         "distributions": [
             [d.name, d.version, d.url, d.editable] for d in index.distributions.values()
         ],
@@ -194,8 +190,4 @@ def _save(file: Path, stamp: str, index: Index) -> None:
         "declared": index.declared,
         "watched": index.watched,
     }
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        files.write_atomic(file, json.dumps(content, separators=(",", ":")).encode())
-    except (OSError, EnvmagicError):
-        return  # a cache that cannot be written is made again
+    cache.save(file, stamp, content)

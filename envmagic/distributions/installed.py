@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from envmagic.core.names import normalized
 from envmagic.distributions.editables import Sources
-from envmagic.distributions.known import normalized
 from envmagic.distributions.origin import origin_of
 from envmagic.distributions.reading import MODULE, declares_namespace, is_empty, read
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Known", "Row", "known", "normalized"]
+from envmagic.core.names import normalized
+
+__all__ = ["Known", "Row", "known"]
 
 _DATA = Path(__file__).parent / "data"
 
@@ -132,12 +134,6 @@ def known() -> Known:
             name = name.rpartition(".")[0]
             above.add(name)
     return Known(table, families, names, evidence, frozenset(above))
-
-
-def normalized(name: str) -> str:
-    """`name` as PEP 503 compares it."""
-    name = name.replace("_", "-").replace(".", "-").lower()  # a sixth of the time of re.sub alone
-    return re.sub("-{2,}", "-", name) if "--" in name else name
 
 
 def _lines(name: str) -> list[list[str]]:

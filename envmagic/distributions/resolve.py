@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from envmagic.core.names import normalized
 from envmagic.distributions.index import Index
-from envmagic.distributions.known import Row, known, normalized
+from envmagic.distributions.known import Row, known
 
 __all__ = ["Evidence", "Resolution", "Resolver", "is_provided", "is_standard"]
 

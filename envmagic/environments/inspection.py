@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from envmagic.core.model import Environment
+from envmagic.core.names import normalized
 
 __all__ = [
     "distributions",
-    "normalize",
     "plain_version",
     "site_packages",
     "size",
@@ -27,7 +27,7 @@ def distributions(environment: Environment) -> dict[str, tuple[str, Path]]:
     found: dict[str, tuple[str, Path]] = {}
     for directory in environment.site_packages:
         for name, version, info in _infos(directory):
-            found.setdefault(normalize(name), (version, info))
+            found.setdefault(normalized(name), (version, info))
     return found
 
 
@@ -41,11 +41,6 @@ def size(prefix: Path) -> int:
             except OSError:
                 continue
     return total
-
-
-def normalize(name: str) -> str:
-    """A distribution's name as PEP 503 compares it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def plain_version(text: str) -> str:

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from envmagic._version import REQUIRES_PYTHON
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.system import process
 
 __all__ = ["Python", "find", "installed", "running"]
 
-OLDEST = (3, 10)
-"""The oldest Python that environments are made from: the oldest envmagic itself runs on."""
 _VERSION = re.compile(r"\d+(?:\.\d+){0,2}$")
 _EXECUTABLE = re.compile(r"python3\.(\d+)(?:\.exe)?$")
 _ASK = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
@@ -63,7 +62,7 @@ def find(wanted: str | None) -> Python:
     for python in candidates:
         if accepts(python.version) and (exact := _exact(python)) and accepts(exact.version):
             return exact
-    usable = [p for p in candidates if p.parts >= OLDEST]
+    usable = [p for p in candidates if p.parts >= REQUIRES_PYTHON]
     versions = sorted({p.parts[:2] for p in usable}, reverse=True)
     there = ", ".join(".".join(str(n) for n in v) for v in versions)
     raise EnvmagicError(

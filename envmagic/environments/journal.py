@@ -20,7 +20,7 @@ from typing import Any
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.environments.contents import MARK
-from envmagic.system import directories, files, scratch
+from envmagic.system import directories, files, process, scratch
 
 __all__ = ["Entry", "begin", "finish", "is_of", "removing", "unfinished", "unfinished_at"]
 
@@ -40,9 +40,7 @@ class Entry:
     @property
     def running(self) -> bool:
         """Whether that process is alive (its number may have been given anew)."""
-        import psutil  # comes with ipykernel
-
-        return self.pid > 0 and bool(psutil.pid_exists(self.pid))
+        return process.is_running(self.pid)
 
 
 def begin(prefix: Path) -> Entry:

@@ -15,14 +15,13 @@ import sys
 from importlib.util import cache_from_source
 from pathlib import Path
 
-from envmagic._version import PACKAGE, __version__
+from envmagic._version import PACKAGE, REQUIRES_PYTHON, __version__
 from envmagic.core.model import Environment
 from envmagic.environments.contents import Written
 from envmagic.system import prefix_layout, scratch
 
-__all__ = ["MINIMUM_PYTHON", "REQUIRES", "ensure", "fits", "is_stale", "requirements_for"]
+__all__ = ["REQUIRES", "ensure", "fits", "is_stale", "requirements_for"]
 
-MINIMUM_PYTHON = (3, 10)
 REQUIRES = (
     "ipykernel>=6.29",
     "ipython>=8.18",
@@ -42,7 +41,7 @@ run()
 
 def fits(environment: Environment) -> bool:
     """Whether the environment's Python is new enough for envmagic."""
-    return tuple(int(p) for p in environment.version.split(".")[:2]) >= MINIMUM_PYTHON
+    return tuple(int(p) for p in environment.version.split(".")[:2]) >= REQUIRES_PYTHON
 
 
 def requirements_for(environment: Environment) -> tuple[str, ...]:
@@ -174,7 +173,7 @@ def _metadata() -> str:
         f"Version: {__version__}",
         "Summary: One cell gives the open notebook its own environment, kernel and record",
         "License: BSD-3-Clause",
-        f"Requires-Python: >={'.'.join(map(str, MINIMUM_PYTHON))}",
+        f"Requires-Python: >={'.'.join(map(str, REQUIRES_PYTHON))}",
         *(f"Requires-Dist: {requirement}" for requirement in REQUIRES),
     ]
     return "\n".join(lines) + "\n"

@@ -13,6 +13,7 @@ from envmagic._version import __version__
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Environment, EnvSpec, Kernel, Progress
+from envmagic.core.names import normalized
 from envmagic.core.schema import Change
 from envmagic.environments import (
     backends,
@@ -39,7 +40,7 @@ __all__ = [
     "versions",
 ]
 
-OLDEST_PYTHON = (3, 8)
+OLDEST_OF_IPYKERNEL = (3, 8)
 """The oldest Python that an ipykernel we can talk to runs on."""
 NOTHING = InstallPlan()
 _RUNTIME = ("pip", "ipykernel")
@@ -221,7 +222,7 @@ def changes(
 
     What was `asked` for comes first, then what a kernel needs, then the rest.
     """
-    first = [inspection.normalize(_bare(line)) for line in asked] + [*_RUNTIME, "envmagic"]
+    first = [normalized(_bare(line)) for line in asked] + [*_RUNTIME, "envmagic"]
     rank = {name: number for number, name in reversed(list(enumerate(first)))}
     removed = [
         Change(name=name, version=version, action="removed")
@@ -361,10 +362,10 @@ def _writable(environment: Environment) -> bool:
 
 def _refuse_old(version: str, where: str) -> None:
     parts = tuple(int(p) for p in version.split(".")[:2]) if version else ()
-    if parts and parts < OLDEST_PYTHON:
+    if parts and parts < OLDEST_OF_IPYKERNEL:
         raise EnvmagicError(
             "python-too-old",
             f"Python {version} of {where} is too old for ipykernel;"
-            f" {'.'.join(map(str, OLDEST_PYTHON))} at least.",
+            f" {'.'.join(map(str, OLDEST_OF_IPYKERNEL))} at least.",
             subject=where,
         )

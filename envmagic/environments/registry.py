@@ -16,7 +16,7 @@ from envmagic.core.schema import EnvironmentData
 from envmagic.environments import backends, journal, ownership
 from envmagic.environments.backends.conda import discovery
 from envmagic.jupyter import kernelspecs
-from envmagic.system import directories, locks
+from envmagic.system import directories, locks, prefix_layout
 
 if TYPE_CHECKING:
     pass
@@ -28,7 +28,6 @@ __all__ = [
     "environment_of",
     "existing",
     "known_prefixes",
-    "same",
     "target",
 ]
 
@@ -120,15 +119,8 @@ def known_prefixes(place: Place) -> list[Path]:
         others.append(place.prefix)
     found: dict[str, Path] = {}
     for prefix in (*registered, *(p for p in others if backends.is_environment(p))):
-        found.setdefault(os.path.realpath(prefix), prefix)
+        found.setdefault(prefix_layout.identity(prefix), prefix)
     return [prefix for prefix in found.values() if journal.unfinished_at(prefix) is None]
-
-
-def same(one: Path | None, other: Path | None) -> bool:
-    """Whether two paths are the same environment."""
-    return (
-        one is not None and other is not None and os.path.realpath(one) == os.path.realpath(other)
-    )
 
 
 def describe(environment: Environment, kernel: Kernel | None, place: Place) -> EnvironmentData:
@@ -141,7 +133,7 @@ def describe(environment: Environment, kernel: Kernel | None, place: Place) -> E
         owned=environment.owned,
         kernel=kernel.name if kernel else None,
         display_name=kernel.display_name if kernel else "",
-        current=same(environment.prefix, place.prefix),
+        current=prefix_layout.same(environment.prefix, place.prefix),
         size=None,
         problem="",
     )
@@ -185,12 +177,12 @@ def _by_name(name: str) -> Target | None:
     chosen = name
     kernel = kernelspecs.find(name)
     if kernel is not None and kernel.prefix is not None:
-        found[os.path.realpath(kernel.prefix)] = kernel.prefix
+        found[prefix_layout.identity(kernel.prefix)] = kernel.prefix
     made = directories.envs() / name
     if backends.is_environment(made):
-        found.setdefault(os.path.realpath(made), made)
+        found.setdefault(prefix_layout.identity(made), made)
     if not found:
-        found = {os.path.realpath(p): p for p in discovery.named(name)}
+        found = {prefix_layout.identity(p): p for p in discovery.named(name)}
         chosen = names.suggest(name)
     if len(found) > 1:
         listed = " and ".join(display.user_path(p) for p in found.values())
@@ -217,7 +209,7 @@ def outside_environment(place: Place) -> bool:
 
 def is_this_process(prefix: Path) -> bool:
     """Whether this very process runs in the environment at `prefix`."""
-    return same(prefix, Path(sys.prefix))
+    return prefix_layout.same(prefix, Path(sys.prefix))
 
 
 def environment_of(kernel: str | None, directory: Path) -> Path | None:
@@ -226,7 +218,7 @@ def environment_of(kernel: str | None, directory: Path) -> Path | None:
     A kernelspec of the Python this command runs in is there by accident; a `.venv` is not.
     """
     prefix = _of_kernel(kernel) if kernel else None
-    ours = prefix is not None and os.path.realpath(prefix) == os.path.realpath(sys.prefix)
+    ours = prefix_layout.same(prefix, sys.prefix)
     if prefix is not None and not ours and backends.is_environment(prefix):
         return prefix
     beside = directory / ".venv"

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+
+from envmagic.core.names import normalized
 
 __all__ = ["closure", "missing", "requirements_of"]
 
@@ -29,7 +30,7 @@ def closure(roots: Iterable[str], installed: Installed, python: str) -> set[str]
     """`roots` and everything installed that they need, as normalised names."""
     environment = _markers(python)
     found: set[str] = set()
-    todo = [canonicalize_name(root) for root in roots]
+    todo = [normalized(root) for root in roots]
     while todo:
         name = todo.pop()
         if name in found or name not in installed:
@@ -37,7 +38,7 @@ def closure(roots: Iterable[str], installed: Installed, python: str) -> set[str]
         found.add(name)
         for requirement in _requires(installed[name][1]):
             if _applies(requirement, {**environment, "extra": ""}):
-                todo.append(canonicalize_name(requirement.name))
+                todo.append(normalized(requirement.name))
     return found
 
 
@@ -50,7 +51,7 @@ def requirements_of(info: Path, python: str) -> list[Requirement]:
 def _satisfied(requirement: Requirement, installed: Installed, environment: dict[str, str]) -> bool:
     if not _applies(requirement, {**environment, "extra": ""}):
         return True
-    name = canonicalize_name(requirement.name)
+    name = normalized(requirement.name)
     if name not in installed:
         return False
     version, info = installed[name]

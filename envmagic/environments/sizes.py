@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 from pathlib import Path
+from typing import Any
 
-from envmagic.core.errors import EnvmagicError
 from envmagic.environments import inspection
-from envmagic.system import directories, files
+from envmagic.system import cache
 
 __all__ = ["of"]
+
+_FILE = "sizes.json"
 
 
 def of(prefix: Path) -> int:
     """Bytes the files below `prefix` take, as they were when a package last came or went."""
-    remembered = directories.cache() / "sizes.json"
-    known: dict[str, list[object]] = {}
-    with contextlib.suppress(OSError, ValueError):
-        held = json.loads(remembered.read_bytes())
-        known = held if isinstance(held, dict) else {}
+    held = cache.load(_FILE, "")
+    known: dict[str, Any] = held if isinstance(held, dict) else {}
     stamp = _stamp(prefix)
     entry = known.get(str(prefix))
     if isinstance(entry, list) and len(entry) == 2 and entry[0] == stamp:
         return int(str(entry[1]))
     size = inspection.size(prefix)
-    known[str(prefix)] = [stamp, size]
-    with contextlib.suppress(OSError, EnvmagicError):
-        remembered.parent.mkdir(parents=True, exist_ok=True)
-        files.write_atomic(remembered, json.dumps(known).encode())
+    cache.save(_FILE, "", {**known, str(prefix): [stamp, size]})
     return size
 
 

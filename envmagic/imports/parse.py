@@ -34,10 +34,8 @@ class Parsed:
     specials: list[Line] = field(default_factory=list)
     unparsed: list[int] = field(default_factory=list)
     """Lines, counting from 1."""
-    rescued: bool = False
-    """Imports were read one by one; those of `try` bodies are in `guarded`."""
     guarded: set[int] = field(default_factory=set)
-    """Lines of rescued imports that stand below a `try:`."""
+    """Where imports had to be read one by one: the lines of those that stand below a `try:`."""
 
 
 def parse(source: str) -> Parsed:
@@ -163,7 +161,7 @@ def _blank(lines: list[str], span: Statement, replacement: str) -> None:
 
 def _rescued(lines: list[str]) -> Parsed:
     """Every statement on its own: the imports that parse are kept, what does not parse is told."""
-    result = Parsed(rescued=True)
+    result = Parsed()
     for span in statements(lines):
         text = "\n".join(lines[span.start : span.end])
         if not text.strip() or text.lstrip().startswith("#"):

@@ -15,7 +15,7 @@ from envmagic._version import __version__
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Environment, Kernel
-from envmagic.system import files, scratch
+from envmagic.system import files, prefix_layout, scratch
 
 __all__ = [
     "by_prefix",
@@ -83,9 +83,13 @@ def find(name: str) -> Kernel | None:
 
 def of_prefix(prefix: Path, kernels: Iterable[Kernel] | None = None) -> Kernel | None:
     """Our kernelspec for the environment at `prefix`."""
-    real = os.path.realpath(prefix)
+    real = prefix_layout.identity(prefix)
     for kernel in every() if kernels is None else kernels:
-        if kernel.ours and kernel.prefix is not None and os.path.realpath(kernel.prefix) == real:
+        if (
+            kernel.ours
+            and kernel.prefix is not None
+            and prefix_layout.identity(kernel.prefix) == real
+        ):
             return kernel
     return None
 
@@ -95,7 +99,7 @@ def by_prefix(kernels: Iterable[Kernel]) -> dict[str, Kernel]:
     found: dict[str, Kernel] = {}
     for kernel in kernels:
         if kernel.ours and kernel.prefix is not None:
-            found.setdefault(os.path.realpath(kernel.prefix), kernel)
+            found.setdefault(prefix_layout.identity(kernel.prefix), kernel)
     return found
 
 

@@ -43,7 +43,6 @@ class Located:
     """Where the kernel was started, whatever `os.chdir` was called since."""
     executing: bool = False
     """A program runs the notebook from top to bottom: nbconvert, `jupyter execute`, papermill."""
-    server: Server | None = None
     session: Session | None = None
 
 
@@ -96,11 +95,11 @@ def _find(shell: InteractiveShell | None) -> Located:
 
 def _of_session(server: Server, session: Session, directory: Path) -> Located:
     if session.kind != "notebook" or not session.path.endswith(".ipynb"):
-        return Located(None, "unknown", directory, server=server, session=session)
+        return Located(None, "unknown", directory, session=session)
     # A drive (jupyter-collaboration: `RTC:`) comes before the path; only local files are files.
     local = session.path.split(":", 1)[1] if session.path.startswith("RTC:") else session.path
     path = server.root.expanduser().joinpath(*local.split("/"))
-    return Located(path, "server", directory, server=server, session=session)
+    return Located(path, "server", directory, session=session)
 
 
 def _shell() -> InteractiveShell | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from envmagic.core.display import user_path
+from envmagic.core.encoding import by_mark
 from envmagic.core.errors import EnvmagicError
 from envmagic.jupyter.notebook_language import is_python_cell, language_of, mapping
 
@@ -152,15 +153,9 @@ def _is_deep(raw: bytes) -> bool:
 
 
 def _decode(raw: bytes) -> str:
-    for mark, name in (
-        (codecs.BOM_UTF8, "utf-8"),
-        (codecs.BOM_UTF32_LE, "utf-32-le"),
-        (codecs.BOM_UTF32_BE, "utf-32-be"),
-        (codecs.BOM_UTF16_LE, "utf-16-le"),
-        (codecs.BOM_UTF16_BE, "utf-16-be"),
-    ):
-        if raw.startswith(mark):
-            return raw[len(mark) :].decode(name, "replace")
+    name, mark = by_mark(raw)
+    if name:
+        return raw[len(mark) :].decode(name, "replace")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from envmagic.jupyter.connection import Connection
+from envmagic.system import process
 
 __all__ = ["Refused", "Server", "Session", "call", "servers", "session"]
 
@@ -72,7 +73,7 @@ def servers(of: Connection) -> Iterator[Server]:
     for file in sorted(files, key=lambda f: (f.stem != f"jpserver-{of.parent}", -_changed(f))):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             server = _server(json.loads(_own_text(file)))
-            if _runs(server.pid):  # the port of one that is gone may be anybody's
+            if process.is_running(server.pid):  # the port of one that is gone may be anybody's
                 yield server
 
 
@@ -211,20 +212,6 @@ def _own_text(file: Path) -> str:
         ):
             raise PermissionError(f"{file} may be another user's")
         return opened.read()
-
-
-def _runs(pid: int | None) -> bool:
-    """Whether a process of this user has that id; always on Windows, where asking is not harmless
-    (signal 0 is CTRL_C_EVENT)."""
-    if sys.platform == "win32":
-        return True
-    if not isinstance(pid, int) or pid < 1:
-        return False
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True
 
 
 def _changed(file: Path) -> float:

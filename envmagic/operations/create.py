@@ -25,7 +25,7 @@ from envmagic.jupyter import kernelspecs
 from envmagic.operations import input_files, validation
 from envmagic.operations.handover import Recorded, move, start_recording
 from envmagic.operations.pins import constrained
-from envmagic.system import directories
+from envmagic.system import directories, prefix_layout
 
 __all__ = ["cell", "create"]
 
@@ -99,7 +99,7 @@ def _provide(
         ),
         notes=notes,
     )
-    goes = request.use or registry.same(environment.prefix, place.prefix)
+    goes = request.use or prefix_layout.same(environment.prefix, place.prefix)
     # the record of a notebook that stays where it is has nothing to do with this environment
     recorded = start_recording(place, environment, wanted.requirements) if goes else Recorded()
     data["record"] = recorded.data

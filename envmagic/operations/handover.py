@@ -9,7 +9,8 @@ from pathlib import Path
 from envmagic.core.errors import Problem
 from envmagic.core.model import Environment, Frontend, Kernel, Place, Progress
 from envmagic.core.schema import RecordData, SwitchData
-from envmagic.environments import backends, registry
+from envmagic.environments import backends
+from envmagic.system import prefix_layout
 
 __all__ = ["Recorded", "move", "start_recording"]
 
@@ -34,7 +35,7 @@ def move(
     keep_saved_name: bool = False,
 ) -> SwitchData:
     """Move the notebook to `kernel`, if that is wanted and it is not there already."""
-    if registry.same(prefix, place.prefix) and (
+    if prefix_layout.same(prefix, place.prefix) and (
         place.switch is None or place.switch.is_current(kernel)
     ):
         return SwitchData(how="already", kernel=kernel.name, message="", hint="")

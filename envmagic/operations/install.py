@@ -9,6 +9,7 @@ from pathlib import Path
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import Environment, Place, Progress, Report
+from envmagic.core.names import normalized
 from envmagic.core.schema import InstallData
 from envmagic.core.verbs import InstallRequest, SyncRequest, UninstallRequest
 from envmagic.environments import backends, inspection, provisioning, registry
@@ -51,7 +52,7 @@ def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Re
     installed = inspection.distributions(environment)
     others = backends.of(environment).packages(environment)
     needed = closure(_NEEDED, installed, environment.version) | ({"python"} & set(others))
-    packages = [inspection.normalize(package) for package in request.packages]
+    packages = [normalized(package) for package in request.packages]
     for package in packages:
         if package in needed:
             raise EnvmagicError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from envmagic.core.verbs import ListRequest, StatusRequest
 from envmagic.environments import inspection, registry, sizes
 from envmagic.jupyter import kernelspecs
 from envmagic.operations.handover import recorded_state
+from envmagic.system import prefix_layout
 
 __all__ = ["list_all", "status"]
 
@@ -96,7 +96,7 @@ def environment_data(
     prefix: Path, registered: Mapping[str, Kernel], place: Place, *, size: bool
 ) -> EnvironmentData:
     """One environment for the reports, also one that is broken."""
-    kernel = registered.get(os.path.realpath(prefix))
+    kernel = registered.get(prefix_layout.identity(prefix))
     try:
         data = registry.describe(registry.environment_at(prefix), kernel, place)
     except EnvmagicError as error:
@@ -108,7 +108,7 @@ def environment_data(
             owned=False,
             kernel=kernel.name if kernel else None,
             display_name=kernel.display_name if kernel else "",
-            current=registry.same(prefix, place.prefix),
+            current=prefix_layout.same(prefix, place.prefix),
             size=None,
             problem=error.problem.message,
         )

@@ -13,6 +13,7 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Environment, Frontend, Place
 from envmagic.distributions import Index, index_of
 from envmagic.environments.registry import environment_of
+from envmagic.system import prefix_layout
 
 __all__ = ["InstalledIndex", "NotebookEnvironments"]
 
@@ -141,7 +142,7 @@ def _inspected(prefix: Path) -> InstalledIndex | None:
 def _same(one: InstalledIndex, other: InstalledIndex) -> bool:
     if one.prefix is None or other.prefix is None:
         return False
-    return os.path.realpath(one.prefix) == os.path.realpath(other.prefix)
+    return prefix_layout.same(one.prefix, other.prefix)
 
 
 def _named_in(notebook: Path) -> Path | None:

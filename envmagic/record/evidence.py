@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from envmagic.core.names import normalized
 from envmagic.distributions import Index
 from envmagic.environments.backends.conda import metadata
 from envmagic.imports import Install, Where
@@ -93,4 +94,4 @@ def _as_there(install: Install, version: str) -> Install:
 
 
 def _packages(prefix: Path) -> frozenset[str]:
-    return frozenset(map(metadata.normalized, metadata.packages(prefix)))
+    return frozenset(map(normalized, metadata.packages(prefix)))

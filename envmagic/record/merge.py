@@ -23,7 +23,7 @@ from envmagic.record.result import FILE, Outcome, RecordOptions
 from envmagic.record.succession import Succession, succession
 from envmagic.record.user_lines import OwnLines, own_lines
 from envmagic.requirements import Block, Entry, Kind, RequirementsFile
-from envmagic.requirements.pieces import lines_of as lines_of_text
+from envmagic.requirements.diff import unified
 from envmagic.system import files, locks
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def _outcome(
         block = replace(block, python=file.block.python)
     idle = file.block is None and not block.entries and asked.state is None
     changed = path is not None and not idle and not file.is_current(block)
-    diff = _diff(file, block) if changed and asked.check else ""
+    diff = unified(file.path, file.raw, file.with_block(block)) if changed and asked.check else ""
     lines = list(lines_of(list(block.entries)))
     written = not idle or (path is not None and path.exists())
     return Outcome(
@@ -306,18 +306,6 @@ def _hash_checked(file: RequirementsFile, block: Block) -> Problem | None:
         subject=str(file.path),
         command=("record", "--to", "requirements-notebook.txt"),
     )
-
-
-def _diff(file: RequirementsFile, block: Block) -> str:
-    """What would change; where only line ends do, the lines are there twice."""
-    import difflib
-
-    name = user_path(file.path)
-    before, after = (
-        lines_of_text(requirements.decode(raw)[0]) for raw in (file.raw, file.with_block(block))
-    )
-    told = difflib.unified_diff(before, after, name, f"{name} (as it should be)")
-    return "".join(line.rstrip("\r\n") + "\n" for line in told)
 
 
 def _relative(path: Path, directory: Path) -> str:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError, Problem
+from envmagic.core.names import normalized
 from envmagic.record.need import Needs, Sources
 from envmagic.record.needs import needs_of
 from envmagic.requirements import Block, Kind
-from envmagic.requirements.lines import normalized
 
 __all__ = ["Succession", "stem", "succession"]
 

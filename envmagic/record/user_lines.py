@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envmagic import requirements
+from envmagic.core.names import normalized
 from envmagic.distributions import Index
 from envmagic.requirements import Block, Kind, RequirementLine, RequirementsFile
-from envmagic.requirements.lines import normalized
 
 __all__ = ["OwnLines", "names_in", "own_lines", "project_name"]
 

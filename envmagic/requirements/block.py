@@ -9,7 +9,7 @@ from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from envmagic.requirements.lines import normalized
+from envmagic.core.names import normalized
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

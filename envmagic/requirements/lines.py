@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from envmagic.core.encoding import by_mark
 from envmagic.core.errors import EnvmagicError
+from envmagic.core.names import normalized
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -17,19 +18,10 @@ __all__ = [
     "decode",
     "encode",
     "looks_other",
-    "normalized",
     "parse_lines",
     "requirement",
 ]
 
-# The order matters: UTF-32's little-endian mark starts with UTF-16's.
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 # A comment starts at a # at the line's start or after whitespace: "#egg=name" in a URL does not.
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _OPTION_TAIL = re.compile(r"\s--?[A-Za-z].*$")
@@ -154,21 +146,14 @@ def decode(raw: bytes) -> tuple[str, str, bytes]:
     Bytes that are no UTF-8 are kept as lone surrogates, so that `encode` gives them back. Raises
     `UnicodeDecodeError` for UTF-16 or UTF-32 that is cut in the middle of a character.
     """
-    for mark, name in _MARKS:
-        if raw.startswith(mark):
-            errors = "surrogateescape" if name == "utf-8" else "surrogatepass"
-            return raw[len(mark) :].decode(name, errors), name, mark
-    return raw.decode("utf-8", "surrogateescape"), "utf-8", b""
+    name, mark = by_mark(raw)
+    errors = "surrogateescape" if name in ("", "utf-8") else "surrogatepass"
+    return raw[len(mark) :].decode(name or "utf-8", errors), name or "utf-8", mark
 
 
 def encode(text: str, encoding: str) -> bytes:
     """What `decode` read, byte for byte (without the mark)."""
     return text.encode(encoding, "surrogateescape" if encoding == "utf-8" else "surrogatepass")
-
-
-def normalized(name: str) -> str:
-    """`name` as PEP 503 compares it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _logical(text: str) -> list[tuple[int, str]]:

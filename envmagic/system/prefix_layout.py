@@ -1,11 +1,12 @@
-"""Where an environment keeps its interpreter and commands on each platform."""
+"""Where an environment keeps its interpreter and commands, and when two paths are one of them."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
-__all__ = ["conda_site_packages", "interpreter", "scripts_directory"]
+__all__ = ["conda_site_packages", "identity", "interpreter", "same", "scripts_directory"]
 
 
 def interpreter(prefix: Path) -> Path:
@@ -26,3 +27,13 @@ def conda_site_packages(prefix: Path, version: str) -> Path:
     if sys.platform == "win32":
         return prefix / "Lib" / "site-packages"
     return prefix / "lib" / f"python{version}" / "site-packages"
+
+
+def identity(prefix: Path | str) -> str:
+    """What is equal for two paths that lead to one environment."""
+    return os.path.realpath(prefix)
+
+
+def same(one: Path | str | None, other: Path | str | None) -> bool:
+    """Whether two paths are the same environment; None is none."""
+    return one is not None and other is not None and identity(one) == identity(other)

@@ -28,6 +28,7 @@ __all__ = [
     "Completed",
     "clean_environment",
     "expanded",
+    "is_running",
     "leave",
     "redact",
     "run",
@@ -307,3 +308,21 @@ else:
 
     def _kill(child: Child) -> None:
         os.killpg(child.pid, signal.SIGKILL)
+
+
+def is_running(pid: int | None) -> bool:
+    """Whether a process of this user has that id. A number is given anew when its process is gone.
+
+    On Windows signal 0 is Ctrl-C to a whole group, so psutil is asked there.
+    """
+    if not isinstance(pid, int) or pid < 1:
+        return False
+    if sys.platform == "win32":
+        import psutil  # comes with ipykernel
+
+        return bool(psutil.pid_exists(pid))
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from envmagic.core.names import normalized
 from envmagic.distributions import Resolver, known
-from envmagic.distributions.known import normalized
 
 WHEELS = os.environ.get("ENVMAGIC_ORACLES", "")
 MARIMO = "marimo/_runtime/packages/module_name_to_pypi_name.py"

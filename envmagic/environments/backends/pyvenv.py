@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from envmagic import requirements
+from envmagic._version import REQUIRES_PYTHON
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Problem, WordsError
 from envmagic.core.model import BackendName, Environment, EnvSpec, Progress
@@ -91,7 +92,7 @@ class PyvenvBackend:
 
     def python(self, spec: EnvSpec) -> interpreters.Python:
         python = interpreters.find(spec.python)
-        if tuple(int(p) for p in python.version.split(".")[:2]) < interpreters.OLDEST:
+        if tuple(int(p) for p in python.version.split(".")[:2]) < REQUIRES_PYTHON:
             raise EnvmagicError(
                 "python-too-old",
                 f"Python {python.version} is too old for envmagic, which needs 3.10 or newer.",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envmagic.core.errors import WordsError
+from envmagic.system import prefix_layout
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -35,7 +36,7 @@ def here() -> tuple[bool, Path | None]:
     set; in any other kernel nothing is changed.
     """
     named = os.environ.get("VIRTUAL_ENV") or os.environ.get("CONDA_PREFIX")
-    if not named or os.path.realpath(named) != os.path.realpath(sys.prefix):
+    if not named or not prefix_layout.same(named, sys.prefix):
         return False, None
     found = os.environ.get("ENVMAGIC_UV")
     uv = Path(found) if found and not _has("uv") and Path(found).is_file() else None

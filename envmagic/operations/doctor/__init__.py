@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import Place, Progress, Report
 from envmagic.core.schema import DoctorData
@@ -15,6 +13,7 @@ from envmagic.operations.doctor.environments import of_environment
 from envmagic.operations.doctor.finding import Finding
 from envmagic.operations.doctor.kernels import of_kernel
 from envmagic.operations.doctor.leftovers import of_leftovers
+from envmagic.system import prefix_layout
 
 __all__ = ["doctor"]
 
@@ -28,8 +27,8 @@ def doctor(request: DoctorRequest, place: Place, progress: Progress) -> Report[D
         for prefix in registry.known_prefixes(place)
         if not conda.is_somebody_else_s(
             prefix,
-            registered.get(os.path.realpath(prefix)),
-            current=registry.same(prefix, place.prefix),
+            registered.get(prefix_layout.identity(prefix)),
+            current=prefix_layout.same(prefix, place.prefix),
         )
     ]
     findings = [Finding(*found) for found in conda.settings()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from envmagic.environments.backends.base import Fault
 from envmagic.jupyter import kernelspecs
 from envmagic.operations.doctor import conda
 from envmagic.operations.doctor.finding import Finding, problem
+from envmagic.system import prefix_layout
 
 
 def of_environment(prefix: Path, progress: Progress) -> Iterator[Finding]:
@@ -149,7 +149,7 @@ def _moved_from(environment: Environment) -> str:
         return ""
     for script in ("activate", "pip", "pip3", "jupyter-kernelspec"):
         recorded = _prefix_in(environment.python.parent / script)
-        if recorded and os.path.realpath(recorded) != os.path.realpath(environment.prefix):
+        if recorded and not prefix_layout.same(recorded, environment.prefix):
             return recorded
     return ""
 

@@ -11,13 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from envmagic import requirements
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.environments.backends.conda import condarc, edits, environment_file, metadata, specs
 from envmagic.record.conda.partition import Part
 from envmagic.record.succession import Succession
-from envmagic.requirements import Block, Entry, Kind, environment_yml
+from envmagic.requirements import Block, Entry, Kind, diff, environment_yml
 from envmagic.requirements.environment_yml import CondaFile
 from envmagic.requirements.lines import encode
 from envmagic.system import files, locks
@@ -79,7 +78,7 @@ def _updated(
         return None, "", problems
     _verify(file, current, content, merged)
     if check:
-        return path, _diff(path, current, content), problems
+        return path, diff.unified(path, current, content), problems
     if not files.write_over(path, current, content):  # somebody has saved it meanwhile
         return _updated(path, parts, block, same_environment, succession, check=check)
     return path, "", problems
@@ -181,16 +180,6 @@ def _verify(file: CondaFile, current: bytes, content: bytes, block: Block) -> No
 
 def _requirements(block: Block) -> tuple[str, ...]:
     return tuple(entry.text for entry in block.entries if entry.kind is Kind.REQUIREMENT)
-
-
-def _diff(path: Path, old: bytes, content: bytes) -> str:
-    import difflib
-
-    name = display.user_path(path)
-    before, after = (
-        requirements.decode(raw)[0].splitlines(keepends=True) for raw in (old, content)
-    )
-    return "".join(difflib.unified_diff(before, after, name, f"{name} (as it should be)"))
 
 
 def _own_section(path: Path) -> Problem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError
+from envmagic.core.names import normalized
 from envmagic.environments import backends
 from envmagic.environments.backends.conda import metadata
-from envmagic.system import directories, files
+from envmagic.system import cache
 
 __all__ = ["Owners", "hash_of", "owners_of"]
 
@@ -29,14 +30,14 @@ class Owners:
 
     def owner(self, name: str) -> tuple[str, str] | None:
         """The conda package with the distribution or package `name`; None where pip put it."""
-        info = self.infos.get(metadata.normalized(name))
+        info = self.infos.get(normalized(name))
         if info is not None and not metadata.by_conda(info):
             return None
-        return self.of.get(metadata.normalized(name))
+        return self.of.get(normalized(name))
 
     def is_of_conda_alone(self, name: str) -> bool:
         """Whether `name` is a package without a dist-info: what pip calls it does not say."""
-        return metadata.normalized(name) in self.of and metadata.normalized(name) not in self.infos
+        return normalized(name) in self.of and normalized(name) not in self.infos
 
 
 def owners_of(prefix: Path) -> Owners | None:
@@ -53,23 +54,15 @@ def owners_of(prefix: Path) -> Owners | None:
 
 
 @lru_cache(maxsize=8)
-def _owners(prefix: Path, stamp: int) -> Mapping[str, tuple[str, str]]:
+def _owners(prefix: Path, modified: int) -> Mapping[str, tuple[str, str]]:
     """Read from text, since parsing the records of a large environment takes seconds."""
-    remembered = directories.cache() / f"conda-{abs(hash_of(prefix)):x}.json"
-    try:
-        held = json.loads(remembered.read_bytes())
-        if held["stamp"] == stamp and held["prefix"] == str(prefix):
-            return {name: (package, version) for name, package, version in held["owners"]}
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
+    name, stamp = f"conda-{hash_of(prefix):x}.json", f"{modified} {prefix}"
+    held = cache.load(name, stamp)
+    with contextlib.suppress(ValueError, TypeError):
+        if held is not None:
+            return {name: (package, version) for name, package, version in held}
     found = _read_owners(prefix)
-    try:
-        remembered.parent.mkdir(parents=True, exist_ok=True)
-        rows = [[name, *owner] for name, owner in found.items()]
-        content = {"stamp": stamp, "prefix": str(prefix), "owners": rows}
-        files.write_atomic(remembered, json.dumps(content).encode())
-    except (OSError, EnvmagicError):
-        pass  # a cache that cannot be written is made again
+    cache.save(name, stamp, [[name, *owner] for name, owner in found.items()])
     return found
 
 
@@ -87,11 +80,11 @@ def _read_owners(prefix: Path) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for package in metadata.packages(prefix).values():
         owner = (package.name, package.version)
-        found.setdefault(metadata.normalized(package.name), owner)
+        found.setdefault(normalized(package.name), owner)
         try:
             raw = package.record.read_bytes()
         except OSError:
             continue
         for match in set(_INFO.findall(raw)):
-            found[metadata.normalized(match.decode("utf-8", "replace"))] = owner
+            found[normalized(match.decode("utf-8", "replace"))] = owner
     return found

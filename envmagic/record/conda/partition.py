@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError, Problem, Severity
+from envmagic.core.names import normalized
 from envmagic.distributions import known
-from envmagic.environments.backends.conda import environment_file, metadata, specs
+from envmagic.environments.backends.conda import environment_file, specs
 from envmagic.record.conda.owners import Owners, owners_of
 from envmagic.record.held import RecordedEntries
 from envmagic.record.succession import stem
@@ -81,7 +82,7 @@ def split(
             continue
         package, version = owner
         theirs[name] = replace(entry, text=f"{package}{_specifier(pin, version)}")
-        if metadata.normalized(package) != name:
+        if normalized(package) != name:
             problems.append(other_name(package, name))
     part = Part(notebook, tuple(theirs.values()), owners, keep, _lines(theirs))
     return kept, part, problems
@@ -100,7 +101,7 @@ def _as_listed(
     then an import that belongs to no known distribution.
     """
     listed = listed_for(beside, notebook)
-    names = {entry: metadata.normalized(entry.key.partition(";")[0]) for entry in entries}
+    names = {entry: normalized(entry.key.partition(";")[0]) for entry in entries}
     found = {entry: listed[name] for entry, name in names.items() if name in listed}
     left = {e.text: e for e in listed.values() if e not in found.values()}
     stems = {stem(name): e for name, e in listed.items() if e.text in left}
@@ -156,7 +157,7 @@ def called_by_pip(package: str, modules: Sequence[str]) -> str | None:
         row = known().distribution_of(module)
         if row is not None and row[0].distribution:
             return row[0].distribution
-    name = metadata.normalized(specs.python_name(package))
+    name = normalized(specs.python_name(package))
     return name if name in known().distributions else None
 
 
@@ -168,8 +169,8 @@ def listed_for(beside: CondaFile | None, notebook: str) -> dict[str, Entry]:
     for entry in beside.block.entries:
         if any(m.notebook == notebook for m in entry.mentions):
             package = specs.conda_name(entry.text)
-            found[metadata.normalized(package)] = entry
-            found[metadata.normalized(specs.python_name(package))] = entry
+            found[normalized(package)] = entry
+            found[normalized(specs.python_name(package))] = entry
     return found
 
 

@@ -17,6 +17,7 @@ from envmagic.switching.relay.child_process import memory_of
 from envmagic.switching.relay.departure import arrive
 from envmagic.switching.relay.ipykernel_gate import set_eventloop
 from envmagic.switching.relay.kernel import ARRIVE
+from envmagic.system import prefix_layout
 
 if TYPE_CHECKING:
     from envmagic.core.model import Kernel
@@ -44,7 +45,7 @@ class HomeKernel:
     def is_of(self, kernel: Kernel) -> bool:
         """Whether `kernel` is what this process runs."""
         if kernel.prefix is not None:
-            return os.path.realpath(kernel.prefix) == os.path.realpath(sys.prefix)
+            return prefix_layout.same(kernel.prefix, sys.prefix)
         return kernel.name == self.name
 
     def take_shell(self, frames: Frames) -> Awaitable[None] | None:

@@ -31,6 +31,7 @@ from envmagic.switching.relay.home_kernel import HomeKernel
 from envmagic.switching.relay.hub import Hub
 from envmagic.switching.relay.ipykernel_gate import error_output, gate_of
 from envmagic.switching.relay.setting import LaunchSetting
+from envmagic.system import prefix_layout
 
 if TYPE_CHECKING:
     from envmagic.core.model import Asleep, Kernel, Progress
@@ -390,7 +391,7 @@ def _home_name() -> str:
     for name, found in KernelSpecManager().get_all_specs().items():
         entry = found["spec"].get("metadata", {}).get("envmagic")
         prefix = entry.get("prefix") if isinstance(entry, dict) else None
-        if isinstance(prefix, str) and os.path.realpath(prefix) == os.path.realpath(sys.prefix):
+        if isinstance(prefix, str) and prefix_layout.same(prefix, sys.prefix):
             return str(name)
     front = connection.connection()
     if front is None:

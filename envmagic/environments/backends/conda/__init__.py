@@ -12,6 +12,7 @@ from pathlib import Path
 from envmagic._version import PACKAGE
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import BackendName, Environment, EnvSpec, Progress
+from envmagic.core.names import normalized
 from envmagic.environments.backends import installers
 from envmagic.environments.backends.base import Fault, InstallPlan
 from envmagic.environments.backends.conda import (
@@ -56,7 +57,7 @@ class CondaBackend:
 
     def packages(self, environment: Environment) -> dict[str, str]:
         found = metadata.packages(environment.prefix)
-        return {metadata.normalized(name): package.version for name, package in found.items()}
+        return {normalized(name): package.version for name, package in found.items()}
 
     def lacking(self, environment: Environment, plan: InstallPlan) -> InstallPlan:
         lacking = [
@@ -289,7 +290,7 @@ _QUIET = {"pip", "ipykernel", "ipython", "jupyter-client", "packaging", "tomli"}
 
 
 def _from_index(unknown: Sequence[str]) -> list[str]:
-    told = [n for n in map(specs.conda_name, unknown) if metadata.normalized(n) not in _QUIET]
+    told = [n for n in map(specs.conda_name, unknown) if normalized(n) not in _QUIET]
     if not told:
         return []
     verb = "is" if len(told) == 1 else "are"
@@ -305,7 +306,7 @@ def _is_there(text: str, environment: Environment) -> bool:
     package = installed.get(spec.name) or installed.get(specs.conda_name(specs.renamed(text)))
     if package is not None:
         return spec.accepts(package.version) is True and metadata.is_whole(package)
-    found = metadata.distributions(environment).get(metadata.normalized(spec.name))
+    found = metadata.distributions(environment).get(normalized(spec.name))
     return found is not None and spec.accepts(found[0]) is True
 
 
@@ -316,9 +317,9 @@ def _is_of_conda(environment: Environment, name: str) -> bool:
 def _owner(environment: Environment, name: str) -> str | None:
     """The conda package that `name`, a package or a distribution, is of; None where pip put it."""
     for package in metadata.packages(environment.prefix):
-        if metadata.normalized(package) == metadata.normalized(name):
+        if normalized(package) == normalized(name):
             return package
-    found = metadata.distributions(environment).get(metadata.normalized(name))
+    found = metadata.distributions(environment).get(normalized(name))
     if found is None or not metadata.by_conda(found[1]):
         return None
     return metadata.owner(environment.prefix, found[1])

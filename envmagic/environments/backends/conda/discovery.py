@@ -7,7 +7,6 @@ their defaults. An environment is real when it has `conda-meta/history`.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -15,10 +14,11 @@ from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.environments.backends.conda import condarc
-from envmagic.system import directories, files
+from envmagic.system import cache, files, prefix_layout
 
 __all__ = ["announce", "is_root", "name_of", "named", "prefixes", "roots"]
 
+_REMEMBERED = "envs-dirs.json"
 _HOMES = (
     "miniforge3",
     "mambaforge",
@@ -36,7 +36,7 @@ def prefixes() -> list[Path]:
     found: dict[str, Path] = {}
     for prefix in _candidates():
         if os.path.isfile(os.path.join(prefix, "conda-meta", "history")):
-            found.setdefault(os.path.realpath(prefix), Path(prefix))
+            found.setdefault(prefix_layout.identity(prefix), Path(prefix))
     return list(found.values())
 
 
@@ -116,19 +116,14 @@ def _envs_dirs() -> tuple[Path, ...]:
     key += repr([(str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in written])
     if not written and not (os.environ.get("CONDA_ENVS_DIRS") or os.environ.get("CONDA_ENVS_PATH")):
         return ()
-    remembered = directories.cache() / "envs-dirs.json"
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        known = json.loads(remembered.read_bytes())
-        if known["key"] == key:
-            return tuple(Path(directory) for directory in known["directories"])
+    known = cache.load(_REMEMBERED, key)
+    if isinstance(known, list):
+        return tuple(map(Path, known))
     try:
         places = condarc.load().envs_dirs
     except EnvmagicError:  # said by `doctor` and by what needs the settings
         return ()
-    with contextlib.suppress(OSError, EnvmagicError):
-        remembered.parent.mkdir(parents=True, exist_ok=True)
-        content = {"key": key, "directories": [str(d) for d in places]}
-        files.write_atomic(remembered, json.dumps(content).encode())
+    cache.save(_REMEMBERED, key, [str(directory) for directory in places])
     return places
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from envmagic.core import display
 from envmagic.core.errors import Problem, Severity
 from envmagic.core.model import Environment
+from envmagic.core.names import normalized
 from envmagic.environments.backends.base import Fault, InstallPlan
 from envmagic.environments.backends.conda import metadata
 
@@ -55,4 +56,4 @@ def _left_behind(environment: Environment) -> Iterator[Fault]:
 
 def _names(site: Path) -> set[str]:
     infos = site.glob("*.dist-info")
-    return {metadata.normalized(i.name.split("-")[0]) for i in infos} - {"envmagic"}
+    return {normalized(i.name.split("-")[0]) for i in infos} - {"envmagic"}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from envmagic.core.model import Environment, Progress
+from envmagic.core.names import normalized
 from envmagic.environments.backends import installers
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.conda import metadata, specs
@@ -27,7 +28,7 @@ def install(
     environment = _as_it_is(environment)
     there = metadata.distributions(environment)
     held = {name: version for name, (version, info) in there.items() if metadata.by_conda(info)}
-    pins = [c for c in plan.constraints if metadata.normalized(specs.conda_name(c)) not in held]
+    pins = [c for c in plan.constraints if normalized(specs.conda_name(c)) not in held]
     more = replace(
         plan,
         requirements=tuple(specs.for_pip(line) for line in lines),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from envmagic.core.model import Environment
+from envmagic.core.names import normalized
 from envmagic.system import files, process
 
 __all__ = [
@@ -23,7 +24,6 @@ __all__ = [
     "distributions",
     "is_json",
     "is_whole",
-    "normalized",
     "note",
     "owner",
     "packages",
@@ -282,11 +282,6 @@ def owner(prefix: Path, file: Path) -> str | None:
         if isinstance(held, list) and any(str(p).startswith(wanted) for p in held):
             return package.name
     return None
-
-
-def normalized(name: str) -> str:
-    """A name as PEP 503 compares it; conda itself tells `_` from `-`."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def note(

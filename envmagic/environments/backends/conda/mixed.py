@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Environment, Progress
+from envmagic.core.names import normalized
 from envmagic.environments import inspection, integrity, satisfaction
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.conda import from_index, metadata
@@ -73,7 +73,7 @@ def _unmet(environment: Environment, names: Iterable[str]) -> list[str]:
             continue
         needs = satisfaction.requirements_of(installed[name][1], environment.version)
         for need in satisfaction.missing(needs, installed, environment.version):
-            version = installed.get(canonicalize_name(need.name), ("", None))[0]
+            version = installed.get(normalized(need.name), ("", None))[0]
             have = f"{need.name} is now {version}" if version else f"{need.name} is gone"
             said.append(f"{name} (by pip) needs {_plain(need)}, and {have}.")
     return said
