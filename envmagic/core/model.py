@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -16,6 +17,7 @@ __all__ = [
     "EnvSpec",
     "Environment",
     "Frontend",
+    "How",
     "Kernel",
     "Place",
     "Progress",
@@ -123,15 +125,26 @@ class Silent:
     def detail(self, message: str) -> None: ...
 
 
+class How(str, Enum):
+    """What became of a request to move the notebook."""
+
+    RELAY = "relay"
+    """It runs there now."""
+    SESSION = "session"
+    """The server was asked to move it."""
+    PICK = "pick"
+    """The person has to choose the kernel."""
+    ALREADY = "already"
+    """It was there."""
+    NONE = "none"
+    """Not asked for."""
+
+
 @dataclass(frozen=True)
 class Switched:
-    """What became of a request to move the notebook.
+    """A move of the notebook, as the person is told of it."""
 
-    `how`: `relay` (it runs there now), `session` (the server was asked to move it), `pick` (the
-    person has to choose the kernel), `already` (it was there), `none` (not asked for).
-    """
-
-    how: str
+    how: How
     kernel: str
     message: str = ""
     hint: str = ""
@@ -147,18 +160,10 @@ class Asleep:
     """Bytes resident."""
 
 
-class Switch(Protocol):
-    """The strategy that moves the live notebook to another kernel."""
+class Switch(ABC):
+    """A way to move the live notebook to another kernel; what is not overridden keeps nothing."""
 
-    def check(self) -> None:
-        """Raise `EnvmagicError` if this notebook cannot be moved now (before anything is made)."""
-        ...
-
-    def is_current(self, kernel: Kernel) -> bool:
-        """Whether `kernel`, of the environment the notebook runs in, is the one it runs on; not
-        when the environment was made anew since."""
-        ...
-
+    @abstractmethod
     def to(
         self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
     ) -> Switched:
@@ -167,15 +172,22 @@ class Switch(Protocol):
         `keep_saved_name`: the notebook file keeps its kernel name; only a restart changes.
         Raises `EnvmagicError` with the notebook where it was.
         """
-        ...
+
+    def check(self) -> None:  # noqa: B027 - most ways never refuse
+        """Raise `EnvmagicError` if this notebook cannot be moved now (before anything is made)."""
+
+    def is_current(self, kernel: Kernel) -> bool:
+        """Whether `kernel`, of the environment the notebook runs in, is the one it runs on; not
+        when the environment was made anew since."""
+        return True
 
     def asleep(self) -> Sequence[Asleep]:
         """The kernels that sleep behind this notebook. Raises `EnvmagicError` if none can say."""
-        ...
+        return ()
 
     def named(self, name: str) -> Kernel | None:
         """What a kernel's name means in this session; None when it means nothing special."""
-        ...
+        return None
 
 
 @dataclass(frozen=True)

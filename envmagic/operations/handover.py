@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envmagic.core.errors import Problem
-from envmagic.core.model import Environment, Frontend, Kernel, Place, Progress
+from envmagic.core.model import Environment, Frontend, How, Kernel, Place, Progress
 from envmagic.core.schema import RecordData, SwitchData
 from envmagic.environments import backends
 from envmagic.system import prefix_layout
@@ -38,12 +38,12 @@ def move(
     if prefix_layout.same(prefix, place.prefix) and (
         place.switch is None or place.switch.is_current(kernel)
     ):
-        return SwitchData(how="already", kernel=kernel.name, message="", hint="")
+        return SwitchData(how=How.ALREADY.value, kernel=kernel.name, message="", hint="")
     if not wanted or place.switch is None:
-        return SwitchData(how="none", kernel=kernel.name, message="", hint="")
+        return SwitchData(how=How.NONE.value, kernel=kernel.name, message="", hint="")
     switched = place.switch.to(kernel, progress, drop=drop, keep_saved_name=keep_saved_name)
     return SwitchData(
-        how=switched.how, kernel=switched.kernel, message=switched.message, hint=switched.hint
+        how=switched.how.value, kernel=switched.kernel, message=switched.message, hint=switched.hint
     )
 
 

@@ -6,7 +6,7 @@ import contextlib
 
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, WordsError
-from envmagic.core.model import Kernel, Place, Progress, Report
+from envmagic.core.model import How, Kernel, Place, Progress, Report
 from envmagic.core.schema import SwitchData, UseData
 from envmagic.core.verbs import UseRequest
 from envmagic.environments import payload, registry
@@ -29,7 +29,10 @@ def use(request: UseRequest, place: Place, progress: Progress) -> Report[UseData
     if kernel.prefix is None:
         switched = place.switch.to(kernel, progress, drop=request.drop, keep_saved_name=False)
         switch = SwitchData(
-            how=switched.how, kernel=switched.kernel, message=switched.message, hint=switched.hint
+            how=switched.how.value,
+            kernel=switched.kernel,
+            message=switched.message,
+            hint=switched.hint,
         )
         return Report("use", UseData(environment=None, switch=switch), changed=True)
     environment = registry.environment_at(kernel.prefix)
@@ -38,7 +41,7 @@ def use(request: UseRequest, place: Place, progress: Progress) -> Report[UseData
             payload.ensure(environment)
     switch = move(True, kernel, kernel.prefix, place, progress, drop=request.drop)
     data = UseData(environment=registry.describe(environment, kernel, place), switch=switch)
-    return Report("use", data, changed=switch["how"] != "already")
+    return Report("use", data, changed=switch["how"] != How.ALREADY.value)
 
 
 def _kernel(word: str, place: Place) -> Kernel:

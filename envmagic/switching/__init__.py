@@ -44,26 +44,29 @@ def kernel_name(shell: InteractiveShell) -> str | None:
 
 def is_leaving(shell: InteractiveShell) -> bool:
     """Whether the notebook moves to another kernel when the running cell ends."""
-    departure = getattr(shell, "_envmagic_departure", None)
-    return departure is not None and bool(departure.is_of_running_request)
+    from envmagic.switching import shell_state
+
+    return shell_state.of(shell).is_leaving
 
 
 def leaves_cell(shell: InteractiveShell) -> bool:
     """Whether the running cell has to end here, since the notebook moves."""
-    departure: Any = getattr(shell, "_envmagic_departure", None)
-    if is_leaving(shell) and departure.rest and not departure.travels:
+    from envmagic.switching import shell_state
+
+    state = shell_state.of(shell)
+    departure = state.departure
+    if state.is_leaving and departure is not None and departure.rest and not departure.travels:
         return True
-    return getattr(shell, "_envmagic_leave", None) is not None
+    return state.leave is not None
 
 
 def leave_cell(shell: InteractiveShell) -> None:
     """End the running cell: its rest runs in the kernel the notebook moves to, or not at all."""
-    from envmagic.switching import by_relay
+    from envmagic.switching import by_relay, shell_state
 
-    state: Any = shell
-    leave = getattr(state, "_envmagic_leave", None)
+    state = shell_state.of(shell)
+    leave, state.leave = state.leave, None
     if leave is not None:
-        state._envmagic_leave = None
         leave()
     by_relay.leave_cell(shell)
 

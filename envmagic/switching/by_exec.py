@@ -12,15 +12,16 @@ from functools import partial
 from typing import Any
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.core.model import Asleep, Kernel, Progress, Switched
+from envmagic.core.model import How, Kernel, Progress, Switch, Switched
 from envmagic.jupyter import conda_launcher
+from envmagic.switching import shell_state
 from envmagic.system import process
 
 __all__ = ["Terminal"]
 
 
 @dataclass
-class Terminal:
+class Terminal(Switch):
     """A `model.Switch` that replaces the running IPython by the environment's own."""
 
     shell: Any
@@ -55,21 +56,9 @@ class Terminal:
             ) from error
         count = len(variables(self.shell))
         noun = "variable is" if count == 1 else "variables are"
-        self.shell._envmagic_leave = partial(_leave, self.shell, words, environment)
+        shell_state.of(self.shell).leave = partial(_leave, self.shell, words, environment)
         message = f"IPython starts anew there; {count} {noun} lost." if count else ""
-        return Switched("relay", kernel.name, message)
-
-    def asleep(self) -> list[Asleep]:
-        """None: nothing is kept."""
-        return []
-
-    def is_current(self, kernel: Kernel) -> bool:
-        """Always: no other could be told apart."""
-        return True
-
-    def named(self, name: str) -> Kernel | None:
-        """Nothing special."""
-        return None
+        return Switched(How.RELAY, kernel.name, message)
 
 
 def _interpreter(kernel: Kernel, environment: Mapping[str, str]) -> str:

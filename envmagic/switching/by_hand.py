@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from envmagic.core.model import Asleep, Kernel, Progress, Switched
+from envmagic.core.model import How, Kernel, Progress, Switch, Switched
 from envmagic.jupyter import connection
+from envmagic.switching import shell_state
 from envmagic.switching.rest_of_cell import Stopped
 
 __all__ = ["Pick", "choose"]
@@ -18,17 +19,10 @@ def choose(kernel: Kernel) -> str:
 
 
 @dataclass(frozen=True)
-class Pick:
+class Pick(Switch):
     """A `model.Switch` that moves nothing and names the kernel to choose by hand."""
 
     shell: Any
-
-    def check(self) -> None:
-        """Never refuses: choosing by hand is always possible."""
-
-    def asleep(self) -> list[Asleep]:
-        """None: no kernel sleeps where none can be moved away from."""
-        return []
 
     def to(
         self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
@@ -36,18 +30,10 @@ class Pick:
         """Return the one line that says which kernel to choose; the cell ends behind it."""
         front = connection.connection()
         if front is not None and connection.kernel_name(front) == kernel.name:
-            return Switched("already", kernel.name)
-        self.shell._envmagic_leave = _leave
+            return Switched(How.ALREADY, kernel.name)
+        shell_state.of(self.shell).leave = _leave
         message = "This notebook cannot be moved from here."
-        return Switched("pick", kernel.name, message, choose(kernel))
-
-    def is_current(self, kernel: Kernel) -> bool:
-        """Always: no other could be told apart."""
-        return True
-
-    def named(self, name: str) -> Kernel | None:
-        """Nothing special."""
-        return None
+        return Switched(How.PICK, kernel.name, message, choose(kernel))
 
 
 def _leave() -> NoReturn:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.core.model import Asleep, Kernel, Progress, Switched
+from envmagic.core.model import Asleep, How, Kernel, Progress, Switch, Switched
 from envmagic.jupyter import connection
-from envmagic.switching import rest_of_cell, restart_target
+from envmagic.switching import rest_of_cell, restart_target, shell_state
 from envmagic.switching.kernel_names import is_newer, kernel_named
 from envmagic.switching.relay import wire
 from envmagic.switching.relay.departure import Departure, Left
@@ -42,14 +42,15 @@ def relay_file(kernel: Any) -> dict[str, Any] | None:
 
 def leave_cell(shell: InteractiveShell) -> None:
     """See `switching.leave_cell`; to be called when there is something left of the cell."""
-    departure: Departure = shell._envmagic_departure
+    departure = shell_state.of(shell).departure
+    assert departure is not None
     departure.travels = True
     departure.shield()
     rest_of_cell.stop(shell)
 
 
 @dataclass
-class FromHome:
+class FromHome(Switch):
     """A `model.Switch` from the kernel of this process."""
 
     shell: Any
@@ -69,7 +70,7 @@ class FromHome:
         relay = Relay.of(self.gate.kernel)
         assert relay is not None
         if relay.home.is_of(kernel):
-            return Switched("already", kernel.name)
+            return Switched(How.ALREADY, kernel.name)
         rest = rest_of_cell.rest_of_cell(self.shell)
         _cancel_previous(self.shell)
         names, here = variables(self.shell), relay.home.name
@@ -98,17 +99,13 @@ class FromHome:
         relay = Relay._only
         return relay.asleep() if relay is not None else []
 
-    def is_current(self, kernel: Kernel) -> bool:
-        """Always: there is no other way to this process's environment than to stay."""
-        return True
-
     def named(self, name: str) -> Kernel | None:
         """What the server would start by that name."""
         return kernel_named(name, "", self.asleep)
 
 
 @dataclass
-class FromBehind:
+class FromBehind(Switch):
     """A `model.Switch` from a kernel behind a relay, which does the work."""
 
     shell: Any
@@ -144,7 +141,7 @@ class FromBehind:
         }
         answer = self._ask("prepare", request, question, progress)
         if answer.get("already"):
-            return Switched("already", kernel.name)
+            return Switched(How.ALREADY, kernel.name)
         notes = _Notes(self.gate, request, lambda: self._send("cancel", request, {}))
         departure = Departure(
             self.gate,
@@ -321,11 +318,11 @@ def _whole() -> Iterator[None]:
 
 def _cancel_previous(shell: Any) -> None:
     """Only the last magic of a cell counts."""
-    departure = getattr(shell, "_envmagic_departure", None)
-    if departure is not None and departure.is_of_running_request:
-        departure.cancel()
-        restart_target.take_back(shell._envmagic_told)
-    shell._envmagic_departure = None
+    state = shell_state.of(shell)
+    if state.is_leaving and state.departure is not None:
+        state.departure.cancel()
+        restart_target.take_back(state.told)
+    state.departure = None
 
 
 def _moved(
@@ -336,7 +333,8 @@ def _moved(
     names: int,
     told: restart_target.Label,
 ) -> Switched:
-    shell._envmagic_departure, shell._envmagic_told = departure, told
+    state = shell_state.of(shell)
+    state.departure, state.told = departure, told
     noun, them = ("variable stays", "it") if names == 1 else ("variables stay", "them")
     message = f"{names} {noun} in {here}; %env use {here} goes back to {them}." if names else ""
-    return Switched("relay", kernel.name, message, told.hint)
+    return Switched(How.RELAY, kernel.name, message, told.hint)

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.core.model import Asleep, Kernel, Progress, Switched
+from envmagic.core.model import How, Kernel, Progress, Switch, Switched
 from envmagic.jupyter import server_api
-from envmagic.switching import by_hand
+from envmagic.switching import by_hand, shell_state
 from envmagic.switching.rest_of_cell import Stopped
 
 __all__ = ["Patch"]
@@ -20,22 +20,19 @@ _DELAY = 0.3  # seconds after the cell, so that its own output still arrives
 
 
 @dataclass
-class Patch:
+class Patch(Switch):
     """A `model.Switch` through the server's session; variables are not kept."""
 
     shell: Any
     server: server_api.Server
     session: server_api.Session
 
-    def check(self) -> None:
-        """Never refuses: the server was found already."""
-
     def to(
         self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
     ) -> Switched:
         """Returns what will happen; the server is asked when the cell has ended (`_leave`)."""
         if kernel.name == self.session.kernel_name:
-            return Switched("already", kernel.name)
+            return Switched(How.ALREADY, kernel.name)
         try:
             known = server_api.call(self.server, "api/kernelspecs")["kernelspecs"]
         except (OSError, ValueError, server_api.Refused) as error:
@@ -49,21 +46,9 @@ class Patch:
                 "jupyter kernelspec list",
                 subject=kernel.name,
             )
-        self.shell._envmagic_leave = partial(self._leave, kernel)
+        shell_state.of(self.shell).leave = partial(self._leave, kernel)
         message = "The server starts it anew within some seconds; variables are lost."
-        return Switched("session", kernel.name, message)
-
-    def asleep(self) -> list[Asleep]:
-        """None: nothing is kept."""
-        return []
-
-    def is_current(self, kernel: Kernel) -> bool:
-        """Always: no other could be told apart."""
-        return True
-
-    def named(self, name: str) -> Kernel | None:
-        """Nothing special."""
-        return None
+        return Switched(How.SESSION, kernel.name, message)
 
     def _leave(self, kernel: Kernel) -> None:
         """Refuse every further cell, ask the server, and end this one with one line; raises."""

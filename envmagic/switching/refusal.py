@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from envmagic.switching import restart_target
-
-if TYPE_CHECKING:
-    pass
+from envmagic.switching import restart_target, shell_state
 
 __all__ = ["refusal", "refuse"]
+
+# Run in a kernel that may hold an envmagic from before the modules had their folders.
+_CODE = """
+try:
+    from envmagic.switching.refusal import refuse
+except ModuleNotFoundError:
+    from envmagic.switching.moving import refuse
+refuse({name!r}, {alive!r})
+"""
 
 
 def refusal(name: str, alive: bool) -> str:
     """What a cell is replaced by that was meant for the kernel `name`, which is not there."""
-    return f"__import__({__name__!r}, fromlist=['refuse']).refuse({name!r}, {alive!r})"
+    return f"exec({_CODE.format(name=name, alive=alive)!r}, {{}})"
 
 
 def refuse(name: str, alive: bool) -> None:
@@ -22,7 +26,7 @@ def refuse(name: str, alive: bool) -> None:
     from IPython.core.error import UsageError
     from IPython.core.getipython import get_ipython
 
-    restart_target.take_back(get_ipython()._envmagic_told)
+    restart_target.take_back(shell_state.of(get_ipython()).told)
     what = "does not answer" if alive else "has ended"
     raise UsageError(
         f"Not run: the kernel {name!r} {what}, so the notebook stays here with its variables."
