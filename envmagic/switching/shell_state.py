@@ -5,21 +5,34 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from envmagic.switching.restart_target import Label
 
-if TYPE_CHECKING:
-    from envmagic.switching.relay.departure import Departure
+__all__ = ["Leaving", "ShellState", "of"]
 
-__all__ = ["ShellState", "of"]
+
+class Leaving(Protocol):
+    """A move by relay that waits for the end of the running cell."""
+
+    rest: str
+    """What of the cell is to run in the kernel that the notebook moves to."""
+    travels: bool
+    """That has begun."""
+
+    @property
+    def is_of_running_request(self) -> bool: ...
+
+    def shield(self) -> None: ...
+
+    def cancel(self) -> None: ...
 
 
 @dataclass
 class ShellState:
     """One shell's; the main thread's, as its cells are."""
 
-    departure: Departure | None = None
+    departure: Leaving | None = None
     """Of the last move by relay that was asked for; see `is_leaving`."""
     told: Label = field(default_factory=Label)
     """What the server was told a restart is to start, for that move."""

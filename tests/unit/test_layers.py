@@ -1,48 +1,52 @@
-"""Imports point down only, as the table in docs/design.md says; the table and the code agree."""
+"""Imports point down only, as the floors in docs/design.md say, and never in a circle."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "envmagic"
-ORDER = ("ground", "leaves", "verbs", "faces")
-# `server_api` is used by these leaves; it is the only leaf that others know.
-SHARED_LEAF = "server_api"
-SHARED_WITH = {"notebook", "switching", "server_extension"}
-ROOT = ("__init__", "__main__")  # the doors: they know everything, and everything knows `envmagic`
+FLOORS = re.compile(r"^```floors\n(.*?)^```", re.DOTALL | re.MULTILINE)
+DOOR = "__init__"
+
+Imports = Mapping[str, set[tuple[str, int]]]
+"""Module -> what it imports of ours and on which line; deferred and type-checking imports too."""
 
 
-def layers() -> dict[str, str]:
-    """Module or package directly under `envmagic` to its layer, read from docs/design.md."""
-    text = (REPOSITORY / "docs" / "design.md").read_text(encoding="utf-8")
-    table = re.search(r"^```\n(faces .*?)^```", text, re.DOTALL | re.MULTILINE)
-    assert table, "docs/design.md has no table of layers"
-    found: dict[str, str] = {}
-    layer = ""
+def floors() -> dict[str, dict[str, int]]:
+    """Folder -> its members -> the floor of each, 0 at the top."""
+    table = FLOORS.search((REPOSITORY / "docs" / "design.md").read_text("utf-8"))
+    assert table, "docs/design.md has no table of floors"
+    found: dict[str, dict[str, int]] = {}
     for line in table[1].splitlines():
-        first, *rest = re.split(r"\s{2,}", line)
-        layer = first or layer
-        found |= {n.rstrip("/"): layer for n in rest if re.fullmatch(r"[a-z_]+/?", n)}
+        folder, _, stories = line.partition(":")
+        members = [(name, n) for n, s in enumerate(stories.split("|")) for name in s.split()]
+        assert len(members) == len(dict(members)), f"{folder} has a member twice"
+        found[folder] = dict(members)
     return found
 
 
-def modules() -> list[Path]:
-    return sorted(PACKAGE.rglob("*.py"))
+def modules() -> dict[str, Path]:
+    """Dotted name -> file of every module of ours; a package is called as itself."""
+    named: dict[str, Path] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(REPOSITORY).with_suffix("").parts
+        named[".".join(part for part in parts if part != DOOR)] = path
+    return named
 
 
-def top(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def imports() -> dict[str, set[tuple[str, int]]]:
+    known = modules()
+    return {name: set(_imported(path, known)) for name, path in known.items()}
 
 
-def imported(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and name, directly under `envmagic`, of all that a module imports, also in functions."""
-    known = {top(p) for p in modules()}
+def _imported(path: Path, known: Mapping[str, Path]) -> Iterator[tuple[str, int]]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -52,45 +56,93 @@ def imported(path: Path) -> Iterator[tuple[int, str]]:
         else:
             continue
         for name in names:
-            package, _, rest = name.partition(".")
-            if package == "envmagic" and rest.partition(".")[0] in known:
-                yield node.lineno, rest.partition(".")[0]
+            for module in (name, name.rpartition(".")[0]):
+                if module in known:
+                    yield module, node.lineno
+                    break
 
 
-def allowed(importer: str, name: str, table: dict[str, str]) -> bool:
-    if importer in ROOT or importer == name:
-        return True
-    if importer not in table or name not in table:
-        return True  # the test above says so
-    above, below = ORDER.index(table[importer]), ORDER.index(table[name])
-    if table[importer] == table[name] == "leaves":
-        return name == SHARED_LEAF and importer in SHARED_WITH
-    return below <= above
+def upward(found: Imports, table: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """The imports that do not lead to a lower floor of the folder that both sides are in."""
+    wrong = []
+    for importer, imported in sorted(found.items()):
+        for name, line in sorted(imported):
+            folder, above, below = _seen_from_common_folder(importer, name)
+            floor = table.get(folder, {})
+            if above != below and not floor.get(above, 0) < floor.get(below, 0):
+                wrong.append(f"{importer}, line {line}: {above} imports {below} in {folder}")
+    return wrong
 
 
-def test_every_module_has_its_layer_and_every_name_in_the_table_is_a_module() -> None:
-    there = {top(path) for path in modules()} - set(ROOT)
-    assert there == set(layers())
+def _seen_from_common_folder(one: str, other: str) -> tuple[str, str, str]:
+    """The innermost folder that holds both modules, and the member of it that each is or is in."""
+    parts, others = [*one.split("."), DOOR], [*other.split("."), DOOR]
+    shared = 0
+    while shared < min(len(parts), len(others)) and parts[shared] == others[shared]:
+        shared += 1
+    shared = min(shared, len(parts) - 1, len(others) - 1)
+    folder = "/".join(parts[1:shared]) or "envmagic"
+    return folder, parts[shared], others[shared]
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_point_down(path: Path) -> None:
-    table = layers()
-    wrong = [
-        f"line {line}: {top(path)} imports {name}"
-        for line, name in imported(path)
-        if not allowed(top(path), name, table)
-    ]
-    assert not wrong
+def circle(found: Imports) -> list[str]:
+    """Modules of which each waits for the next; empty where there are none."""
+    graph = {name: {i for i, _ in imported} - {name} for name, imported in found.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        cycle: Iterable[str] = error.args[1]
+        return list(cycle)
+    return []
 
 
-def test_the_rule_refuses_what_it_should() -> None:
-    table = {"files": "ground", "probe": "leaves", "kernels": "leaves", "cli": "faces"}
-    table |= {"notebook": "leaves", "server_api": "leaves", "operations": "verbs"}
-    assert allowed("cli", "files", table)
-    assert allowed("operations", "probe", table)
-    assert allowed("notebook", "server_api", table)
-    assert not allowed("files", "probe", table)
-    assert not allowed("probe", "kernels", table)
-    assert not allowed("kernels", "server_api", table)
-    assert not allowed("operations", "cli", table)
+def test_every_folder_and_module_has_its_floor_and_the_table_names_no_other() -> None:
+    there: dict[str, set[str]] = {}
+    for name, path in modules().items():
+        parts = name.split(".")
+        inside = parts[1:] if path.name == f"{DOOR}.py" else parts[1:-1]
+        for depth in range(len(inside) + 1):
+            member = (*inside, parts[-1] if path.name != f"{DOOR}.py" else DOOR)[depth]
+            there.setdefault("/".join(inside[:depth]) or "envmagic", set()).add(member)
+    assert {folder: set(members) for folder, members in floors().items()} == there
+
+
+def test_imports_point_down() -> None:
+    assert not upward(imports(), floors())
+
+
+def test_no_module_waits_for_itself() -> None:
+    assert not circle(imports())
+
+
+TABLE = {
+    "envmagic": {"frontends": 0, "environments": 1, "switching": 1, "core": 2, DOOR: 2},
+    "environments": {"registry": 0, "backends": 1, DOOR: 1},
+    "environments/backends": {"uv": 0, "conda": 0, DOOR: 1, "base": 2},
+}
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported", "allowed"),
+    [
+        ("envmagic.frontends.cli", "envmagic.core", True),
+        ("envmagic.core", "envmagic.frontends.cli", False),
+        ("envmagic.switching", "envmagic.environments.registry", False),  # beside it
+        ("envmagic.environments.registry", "envmagic.environments.backends", True),
+        ("envmagic.environments.registry", "envmagic.environments.backends.uv", True),
+        ("envmagic.environments.backends.uv", "envmagic.environments.registry", False),
+        ("envmagic.environments.backends.uv", "envmagic.environments.backends.conda", False),
+        ("envmagic.environments.backends.uv", "envmagic.environments.backends.base", True),
+        ("envmagic.environments.backends", "envmagic.environments.backends.base", True),
+        ("envmagic.environments.backends", "envmagic.environments.backends.uv", False),
+        ("envmagic.environments.backends.conda.specs", "envmagic.environments.backends", True),
+        ("envmagic.frontends.cli", "envmagic", True),
+    ],
+)
+def test_the_rule_refuses_what_it_should(importer: str, imported: str, allowed: bool) -> None:
+    assert (not upward({importer: {(imported, 1)}}, TABLE)) is allowed
+
+
+def test_a_circle_is_found_though_each_of_its_imports_points_nowhere_in_particular() -> None:
+    assert circle({"a": {("b", 1)}, "b": {("c", 1)}, "c": {("a", 1)}, "d": set()})
+    assert not circle({"a": {("b", 1)}, "b": {("c", 1)}, "c": set()})

@@ -53,7 +53,7 @@ _ABOUT = ("-h", "--help", "--version")
 
 def _about(words: Sequence[str]) -> int:
     if words[:1] == ["--version"]:
-        from envmagic import __version__
+        from envmagic._version import __version__
 
         print(f"envmagic {__version__}")
         return 0
