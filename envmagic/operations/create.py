@@ -16,6 +16,7 @@ from envmagic.core.model import (
     Progress,
     Report,
 )
+from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import CreateData
 from envmagic.core.verbs import CellRequest, CreateRequest
 from envmagic.environments import backends, provisioning, registry
@@ -125,7 +126,7 @@ def _files(request: CreateRequest, place: Place) -> tuple[tuple[Path, ...], list
     """The files to install: those named, or the one beside the notebook when nothing is."""
     if request.files or request.requirements or request.bare:
         return tuple(validation.existing_file(f, place) for f in request.files), []
-    beside = place.directory / "requirements.txt"
+    beside = place.directory / REQUIREMENTS
     own = backends.get(request.backend).file_beside(place.directory) if request.backend else None
     if own is not None:
         beside = own

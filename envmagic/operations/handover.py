@@ -64,9 +64,9 @@ def start_recording(
 def recorded_state(place: Place) -> RecordData | None:
     """The record beside the notebook as it stands, in a terminal that names none the one in the
     directory; None when there is none."""
-    from envmagic.operations.record import FILE
+    from envmagic.core.record_files import REQUIREMENTS
     from envmagic.record.of_notebook import state_of
 
     if place.notebook is None and place.frontend is Frontend.NOTEBOOK:
         return None
-    return state_of(place.notebook or place.directory / FILE)
+    return state_of(place.notebook or place.directory / REQUIREMENTS)

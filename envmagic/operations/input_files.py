@@ -8,6 +8,7 @@ from pathlib import Path
 from envmagic.core import display
 from envmagic.core.errors import WordsError
 from envmagic.core.model import Place
+from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.verbs import CreateRequest
 from envmagic.environments import backends
 from envmagic.environments.backends.base import Backend
@@ -50,7 +51,7 @@ def _file_of(request: CreateRequest, place: Place) -> tuple[Path, Backend] | Non
         beside = backend.file_beside(place.directory)
         if beside is None or request.backend not in (None, backend.name):
             continue
-        alone = not (place.directory / "requirements.txt").is_file()
+        alone = not (place.directory / REQUIREMENTS).is_file()
         if request.backend is backend.name or alone or backend.is_recorded_in(beside):
             return beside, backend
     return None

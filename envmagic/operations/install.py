@@ -10,6 +10,7 @@ from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import Environment, Place, Progress, Report
 from envmagic.core.names import normalized
+from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import InstallData
 from envmagic.core.verbs import InstallRequest, SyncRequest, UninstallRequest
 from envmagic.environments import backends, inspection, provisioning, registry
@@ -94,7 +95,7 @@ def sync(request: SyncRequest, place: Place, progress: Progress) -> Report[Insta
 
 def _beside(place: Place, environment: Environment) -> tuple[Path, ...]:
     """The files beside the notebook that say what it needs. Raises when there is none."""
-    beside = place.directory / "requirements.txt"
+    beside = place.directory / REQUIREMENTS
     own = backends.of(environment).file_beside(place.directory)
     found: tuple[Path, ...] = (own,) if own is not None else ()
     if beside.is_file():
@@ -102,7 +103,7 @@ def _beside(place: Place, environment: Environment) -> tuple[Path, ...]:
     if not found:
         raise WordsError(
             "no-file",
-            f"There is no requirements.txt in {display.user_path(place.directory)}.",
+            f"There is no {REQUIREMENTS} in {display.user_path(place.directory)}.",
             "To write it",
             subject=str(beside),
             command=("record",),

@@ -12,6 +12,7 @@ from envmagic.core.errors import Problem, Severity
 from envmagic.core.model import (
     Place,
 )
+from envmagic.core.record_files import REQUIREMENTS
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.operations import validation
 
@@ -21,7 +22,7 @@ def constrained(wanted: InstallPlan, place: Place) -> tuple[InstallPlan, list[Pr
 
     `-U` ignores the pins, and a pin that contradicts what is asked for now is dropped.
     """
-    beside = place.directory / "requirements.txt"
+    beside = place.directory / REQUIREMENTS
     if wanted.upgrade or not beside.is_file():
         return wanted, []
     asked = {r.name.lower(): r for r in map(requirements.requirement, wanted.requirements) if r}

@@ -11,19 +11,21 @@ from envmagic import requirements
 from envmagic.core.display import display, user_path
 from envmagic.core.errors import EnvmagicError, Problem, WordsError
 from envmagic.core.model import Place, Progress, Report
+from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import RecordData
 from envmagic.core.verbs import RecordRequest
-from envmagic.record import name_overrides, selection, unconfirmed
+from envmagic.record import formats, name_overrides, selection, unconfirmed
 from envmagic.record.environments import NotebookEnvironments
-from envmagic.record.merge import read, recorded, refused
+from envmagic.record.merge import Job, read, recorded, refused
 from envmagic.record.need import Needs, Sources
 from envmagic.record.needs import needs_of
 from envmagic.record.of_notebook import _listed, sources_for
 from envmagic.record.parallel import scanned
-from envmagic.record.result import FILE, Outcome, RecordOptions, data_of
-from envmagic.requirements import Pin, RequirementsFile
+from envmagic.record.result import Outcome, RecordOptions, data_of
+from envmagic.requirements import Pin
+from envmagic.requirements.record_file import RecordFile
 
-__all__ = ["FILE", "record"]
+__all__ = ["record"]
 
 MANY = 16  # notebooks; from there only cells that can hold an import are parsed
 SESSION = "(this session)"  # in the place of a notebook whose name cannot be told
@@ -47,11 +49,11 @@ def record(request: RecordRequest, place: Place, progress: Progress) -> Report[R
     if request.to is not None and not request.paths and place.notebook is None:
         place = _of_session(place)
     chosen = selection.choose(request.paths, place)
-    installations = NotebookEnvironments.chosen(request.env, place)
+    environments = NotebookEnvironments.chosen(request.env, place)
     groups = _grouped(chosen, asked)
     if len(chosen.notebooks) > 1:
         progress.step(f"reading {len(chosen.notebooks)} notebooks")
-    kept: dict[Path | None, RequirementsFile] = {}
+    kept: dict[Path | None, RecordFile] = {}
     outcomes: list[Outcome] = []
     for file in groups:
         try:
@@ -59,12 +61,13 @@ def record(request: RecordRequest, place: Place, progress: Progress) -> Report[R
         except EnvmagicError as error:
             outcomes.append(_or_refused(file, error, alone=len(groups) == 1))
     paths = [path for path in chosen.notebooks if _target(path, asked) in kept]
-    found = _scanned(paths, kept, asked, place, installations)
+    found = _scanned(paths, kept, asked, place, environments)
     problems = _ask_online(found) if request.online else []
     problems += unconfirmed.said_of(found, lambda path: _target(path, asked), place.directory)
     for file in kept:
         try:
-            outcomes.append(recorded(file, groups[file], found, asked, place, installations))
+            job = Job(file, groups[file], found, asked, place, environments)
+            outcomes.append(recorded(job))
         except EnvmagicError as error:
             outcomes.append(_or_refused(file, error, alone=len(groups) == 1))
     problems += [*chosen.problems, *name_overrides.unusable({path.parent: None for path in paths})]
@@ -91,12 +94,12 @@ def _grouped(chosen: selection.Chosen, asked: RecordOptions) -> dict[Path | None
     for path in chosen.notebooks:
         groups.setdefault(_target(path, asked), []).append(path)
     for directory in chosen.directories if asked.beside else ():
-        groups.setdefault(directory / FILE, [])
+        groups.setdefault(directory / REQUIREMENTS, [])
     return groups
 
 
 def _target(notebook: Path, asked: RecordOptions) -> Path | None:
-    return None if asked.print else asked.file or notebook.parent / FILE
+    return None if asked.print else asked.file or notebook.parent / REQUIREMENTS
 
 
 def _or_refused(file: Path | None, error: EnvmagicError, *, alone: bool) -> Outcome:
@@ -135,15 +138,19 @@ def _understood(request: RecordRequest, place: Place) -> RecordOptions:
     if request.to is not None and not to_screen:
         file = Path(os.path.abspath(place.directory / Path(request.to).expanduser()))
         if file.is_dir():
-            file = file / FILE
+            file = file / REQUIREMENTS
         _refuse_others(file)
     pin = Pin(request.pin) if request.pin else None
     return RecordOptions(pin, request.state, request.check, file, to_screen)
 
 
 def _refuse_others(file: Path) -> None:
-    """Raise `WordsError` where `file` is no requirements file: a block in it would destroy it."""
-    if file.suffix.lower() not in _OTHERS and not _is_other_text(file):
+    """Raise `WordsError` where `file` is no file of a record: a block in it would destroy it."""
+    format = formats.of(file)
+    if format is formats.FORMATS[0]:
+        if file.suffix.lower() not in _OTHERS and not _is_other_text(file):
+            return
+    elif format.by_name:
         return
     raise WordsError(
         "no-requirements",
@@ -164,19 +171,19 @@ def _is_other_text(file: Path) -> bool:
 
 def _scanned(
     paths: Sequence[Path],
-    kept: Mapping[Path | None, RequirementsFile],
+    kept: Mapping[Path | None, RecordFile],
     asked: RecordOptions,
     place: Place,
-    installations: NotebookEnvironments,
+    environments: NotebookEnvironments,
 ) -> dict[Path, Needs | Problem]:
     if len(paths) == 1:
         target = kept[_target(paths[0], asked)]
-        return {paths[0]: needs_of(paths[0], sources_for(paths[0], target, place, installations))}
+        return {paths[0]: needs_of(paths[0], sources_for(paths[0], target, place, environments))}
     listed = {file: _listed(held) for file, held in kept.items()}
 
     def sources(path: Path) -> Sources:
         file = _target(path, asked)
-        found = sources_for(path, kept[file], place, installations, listed[file])
+        found = sources_for(path, kept[file], place, environments, listed[file])
         return replace(found, thorough=len(paths) < MANY)
 
     return scanned(paths, sources)

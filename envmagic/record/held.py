@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envmagic.distributions import Index
+from envmagic.record.environments import NotebookEnvironments
 from envmagic.record.user_lines import project_name
 from envmagic.requirements import Block, Entry, Kind, Pin, RequirementLine
 
@@ -31,14 +32,20 @@ class RecordContext:
     index: Index | None
     users: Mapping[str, RequirementLine]
     """The user's own lines by name."""
-    same_environment: Callable[[str], bool]
-    """Whether another notebook (by its name in the block) runs in this one's environment."""
     environment: Path | None
     """Where the notebook runs."""
-    environment_of: Callable[[str], Path | None]
-    """Where another runs."""
+    environments: NotebookEnvironments
+    """Where others do."""
     keep: bool = False
     """Nothing that the notebook has in the block leaves it."""
+
+    def same_environment(self, other: str) -> bool:
+        """Whether another notebook, by its name in the block, runs in this one's environment."""
+        return self.environments.share(self.directory / self.notebook, self.directory / other)
+
+    def environment_of(self, other: str) -> Path | None:
+        """Where another notebook runs."""
+        return self.environments.prefix_of(self.directory / other)
 
 
 class RecordedEntries:

@@ -1,4 +1,4 @@
-"""One requirements file of a record: what is to be in it, and bringing it there."""
+"""One file of a record: what is to be in it, and bringing it there."""
 
 from __future__ import annotations
 
@@ -8,34 +8,64 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envmagic import requirements
 from envmagic.core.display import user_path
 from envmagic.core.errors import Problem, Severity
 from envmagic.core.model import Place
+from envmagic.core.record_files import ENVIRONMENTS, REQUIREMENTS
 from envmagic.core.schema import RecordedNotebook
+from envmagic.record import formats
 from envmagic.record.alternatives import agreed
 from envmagic.record.entries import entries_of, lines_of
-from envmagic.record.environments import NotebookEnvironments
+from envmagic.record.environments import InstalledIndex, NotebookEnvironments
 from envmagic.record.held import RecordContext, RecordedEntries
 from envmagic.record.need import Needs
 from envmagic.record.report_data import notebook_data
-from envmagic.record.result import FILE, Outcome, RecordOptions
+from envmagic.record.result import Outcome, RecordOptions
 from envmagic.record.succession import Succession, succession
-from envmagic.record.user_lines import OwnLines, own_lines
+from envmagic.record.user_lines import own_lines
 from envmagic.requirements import Block, Entry, Kind, RequirementsFile
 from envmagic.requirements.diff import unified
+from envmagic.requirements.record_file import RecordFile, settled
 from envmagic.system import files, locks
 
 if TYPE_CHECKING:
     from envmagic.record.conda import partition
     from envmagic.requirements.environment_yml import CondaFile
 
-__all__ = ["read", "recorded", "refused"]
+__all__ = ["Job", "read", "recorded", "refused"]
 
 
-def read(path: Path | None) -> RequirementsFile:
-    """The requirements file at `path`; an empty one for the screen (None)."""
-    return RequirementsFile(Path(FILE)) if path is None else requirements.read(path)
+@dataclass(frozen=True)
+class Job:
+    """What is to be recorded into one file."""
+
+    path: Path | None
+    """None: it is shown, and nothing is written."""
+    notebooks: Sequence[Path]
+    needs: Mapping[Path, Needs | Problem]
+    """Of each notebook, or why it could not be read."""
+    options: RecordOptions
+    place: Place
+    environments: NotebookEnvironments
+
+    @property
+    def directory(self) -> Path:
+        """Notebooks are named from here."""
+        return self.path.parent if self.path is not None else self.place.directory
+
+    def name_of(self, notebook: Path) -> str:
+        """What the file calls `notebook`."""
+        return _relative(notebook, self.directory)
+
+
+def read(path: Path | None) -> RecordFile:
+    """The record file at `path`; an empty one for the screen (None), or where there is none.
+
+    Raises `EnvmagicError` where it cannot be read.
+    """
+    if path is None:
+        return RequirementsFile(Path(REQUIREMENTS))
+    return formats.of(path).read(path) or RequirementsFile(path)
 
 
 def refused(path: Path | None, problem: Problem) -> Outcome:
@@ -43,236 +73,206 @@ def refused(path: Path | None, problem: Problem) -> Outcome:
     return Outcome(path, Block(recording=False), False, [], [problem], [], written=False)
 
 
-def recorded(
-    path: Path | None,
-    group: Sequence[Path],
-    found: Mapping[Path, Needs | Problem],
-    asked: RecordOptions,
-    place: Place,
-    installations: NotebookEnvironments,
-) -> Outcome:
-    """Record the notebooks of `group` into `path`, or with `--check` compare it.
+def recorded(job: Job) -> Outcome:
+    """Record the notebooks of `job`, or with `--check` compare the file.
 
-    `found` is what each needs. Without a path nothing is written. Raises `EnvmagicError` when the
-    file cannot be read or written.
+    Raises `EnvmagicError` when the file cannot be read or written.
     """
-    if path is None:
-        return _merged(path, group, found, asked, place, installations)[0]
-    if asked.check:
-        outcome, file = _merged(path, group, found, asked, place, installations)
-        problem = _hash_checked(file, outcome.block)
+    if job.path is None:
+        return _merged(job)[1]
+    if job.options.check:
+        outcome, problem = _judged(job)[1:]
     else:
-        with locks.lock(path):
+        with locks.lock(job.path):
             while True:
-                outcome, file = _merged(path, group, found, asked, place, installations)
-                problem = _hash_checked(file, outcome.block)
+                file, outcome, problem = _judged(job)
                 if not outcome.changed or problem is not None:
                     break
-                if files.write_over(path, file.raw, file.with_block(outcome.block)):
+                if files.write_over(job.path, file.raw, file.with_block(outcome.block)):
                     break  # else somebody has saved it meanwhile
     if problem is not None:
         problems = [*outcome.problems, problem]
         return replace(outcome, changed=False, diff="", problems=problems, written=False)
-    return _with_conda(outcome, path, asked, place, installations)
+    return _with_conda(job, outcome)
 
 
-def _merged(
-    path: Path | None,
-    group: Sequence[Path],
-    found: Mapping[Path, Needs | Problem],
-    asked: RecordOptions,
-    place: Place,
-    installations: NotebookEnvironments,
-) -> tuple[Outcome, RequirementsFile]:
-    """The block as it should be, and the file as it is now."""
-    file = read(path)
-    while True:
-        outcome = _merged_into(file, path, group, found, asked, place, installations)
-        settled = file.settled(outcome.block)
-        if settled is file:
-            return outcome, file
-        file = settled  # lines that turned out to be the user's win over what was to be written
+def _judged(job: Job) -> tuple[RecordFile, Outcome, Problem | None]:
+    """The file, what it is to hold, and why it must not be written.
+
+    Raises `EnvmagicError` where its format says that it would be read otherwise then.
+    """
+    file, outcome = _merged(job)
+    problem = _hash_checked(file, outcome.block)
+    if outcome.changed and problem is None:
+        formats.of(file.path).verify(file, file.with_block(outcome.block), outcome.block)
+    return file, outcome, problem
 
 
-def _merged_into(
-    file: RequirementsFile,
-    path: Path | None,
-    group: Sequence[Path],
-    found: Mapping[Path, Needs | Problem],
-    asked: RecordOptions,
-    place: Place,
-    installations: NotebookEnvironments,
-) -> Outcome:
-    directory = path.parent if path is not None else place.directory
-    users = own_lines(file)
-    problems: list[Problem] = []
-    data: list[RecordedNotebook] = []
-    base = _base(file, group, found, asked, place, directory, users)
-    beside = base.conda
-    parts: list[partition.Part] = []
-    pythons: list[str] = []
-    editable: dict[str, str] = {}
-    held, new = base.held, dict[str, list[Entry]]()
-    for notebook in group:
-        needs = found[notebook]
-        if isinstance(needs, Problem):
-            problems.append(replace(needs, severity=Severity.WARNING))
-            continue
-        name = _relative(notebook, directory)
-        installed = installations.of(notebook, needs.kernel)
-        own = users.of(installed.index if installed else None)
-        context = RecordContext(
-            name,
-            directory,
-            held,
-            base.block.pin,
-            installed.index if installed else None,
-            own,
-            lambda other, here=notebook: installations.share(here, directory / other),  # type: ignore[misc]
-            installed.prefix if installed else None,
-            lambda other: installations.prefix_of(directory / other),
-            keep=notebook == place.notebook and not place.saved_since_start,
-        )
+def _merged(job: Job) -> tuple[RecordFile, Outcome]:
+    """The file as it is now, and the block as it should be."""
+    return settled(read(job.path), lambda file: _Merge(job, file).outcome())
+
+
+class _Merge:
+    """The needs of a job's notebooks, one after the other, on top of what one file holds."""
+
+    def __init__(self, job: Job, file: RecordFile) -> None:
+        self._job, self._file = job, file
+        self._users = own_lines(file)
+        self._block = file.block or Block(recording=False)
+        self._conda = _beside(job.directory) if job.options.beside else None
+        """`environment.yml` beside, its block like this one."""
+        self._became = self._succession()
+        self._base = self._restyled()
+        gone = self._became.waiting | self._became.lost
+        self._held = RecordedEntries(self._base, job.directory, gone, file.doubtful)
+        self._new: dict[str, list[Entry]] = {}
+        self._parts: list[partition.Part] = []
+        self._pythons: list[str] = []
+        self._editable: dict[str, str] = {}
+        self._problems: list[Problem] = []
+        self._data: list[RecordedNotebook] = []
+
+    def outcome(self) -> Outcome:
+        """What the file is to hold."""
+        for notebook in self._job.notebooks:
+            needs = self._job.needs[notebook]
+            if isinstance(needs, Problem):
+                self._problems.append(replace(needs, severity=Severity.WARNING))
+            else:
+                self._take(notebook, needs)
+        entries = [entry for found in self._new.values() for entry in found]
+        merged = self._base.replaced({**dict.fromkeys(self._became.lost, ()), **self._new})
+        merged = self._file.proven(merged, entries)
+        merged = merged.with_lines(self._editable).without_names(self._users.installing)
+        return self._told(replace(merged, python=self._python()))
+
+    def _take(self, notebook: Path, needs: Needs) -> None:
+        """The notebook needs that; the next one has to agree with it."""
+        job, name = self._job, self._job.name_of(notebook)
+        installed = job.environments.of(notebook, needs.kernel)
+        context = self._context(name, notebook, installed)
         needs = agreed(needs, context)
         entries, lines, warnings = entries_of(needs, context)
-        for_pip, part, warnings = _parted(entries, warnings, needs, context, asked, beside)
-        parts += [part] if part is not None else []
-        editable |= {name: line for name, line in lines.items() if line.startswith("-e ")}
-        held.add(for_pip, {line: name for name, line in editable.items()})
-        new[name] = for_pip
-        pythons += [installed.python] if installed else []
-        problems += warnings
+        for_pip, part, warnings = self._parted(entries, warnings, needs, context)
+        self._parts += [part] if part is not None else []
+        self._editable |= {name: line for name, line in lines.items() if line.startswith("-e ")}
+        self._held.add(for_pip, {line: name for name, line in self._editable.items()})
+        self._new[name] = for_pip
+        self._pythons += [installed.python] if installed else []
+        self._problems += warnings
         lines |= part.lines if part is not None else {}
-        shown = _relative(notebook, place.directory)
-        data.append(notebook_data(needs, for_pip, lines, own, shown))
-    merged = base.block.replaced({**dict.fromkeys(base.succession.lost, ()), **new})
-    merged = file.proven(merged, [entry for entries in new.values() for entry in entries])
-    merged = merged.with_lines(editable).without_names(users.installing)
-    merged = replace(merged, python=_python(base.block, pythons))
-    outcome = _outcome(file, path, merged, asked, data, problems)
-    return replace(outcome, parts=tuple(parts), succession=base.succession)
+        shown = _relative(notebook, job.place.directory)
+        self._data.append(notebook_data(needs, for_pip, lines, context.users, shown))
+
+    def _context(
+        self, name: str, notebook: Path, installed: InstalledIndex | None
+    ) -> RecordContext:
+        place = self._job.place
+        return RecordContext(
+            name,
+            self._job.directory,
+            self._held,
+            self._base.pin,
+            installed.index if installed else None,
+            self._users.of(installed.index if installed else None),
+            installed.prefix if installed else None,
+            self._job.environments,
+            keep=notebook == place.notebook and not place.saved_since_start,
+        )
+
+    def _succession(self) -> Succession:
+        """What became of notebooks that are gone."""
+        job, conda = self._job, self._conda
+        live = job.place.notebook
+        return succession(
+            [
+                self._block,
+                *([conda.block] if conda is not None and conda.block is not None else []),
+            ],
+            {job.name_of(notebook): job.needs[notebook] for notebook in job.notebooks},
+            job.directory,
+            {job.name_of(live)} if live is not None else set(),
+            self._users.installing,
+        )
+
+    def _restyled(self) -> Block:
+        """The block with the state that is asked for, and without the old names of notebooks; that
+        of `environment.yml`, too."""
+        options, became, conda = self._job.options, self._became, self._conda
+        pin = options.pin or self._block.pin
+        if conda is not None and conda.block is not None:
+            self._conda = replace(conda, block=became.of(conda.block).restyled(pin, exact="="))
+        recording = {"on": True, "off": False, None: self._block.recording}[options.state]
+        return replace(became.of(self._block).restyled(pin), recording=recording)
+
+    def _parted(
+        self,
+        entries: list[Entry],
+        warnings: list[Problem],
+        needs: Needs,
+        context: RecordContext,
+    ) -> tuple[list[Entry], partition.Part | None, list[Problem]]:
+        """The entries for pip, conda's part, and what is to be said, where conda has to do with
+        it."""
+        prefix = context.environment
+        in_conda = prefix is not None and (prefix / "conda-meta").is_dir()
+        if self._conda is None and not in_conda:
+            return entries, None, warnings
+        from envmagic.record.conda import partition
+
+        if not self._job.options.beside:
+            modules = {need.name: [module for module, _ in need.sites] for need in needs.needs}
+            entries, said = partition.as_pip(entries, modules, prefix)
+            return entries, None, [*warnings, *said]
+        split = partition.split(context, entries, self._conda)
+        if split is None:
+            return entries, None, warnings
+        for_pip, part, said = split
+        known = {entry.text for entry in for_pip}
+        warnings = [w for w in warnings if w.code != "unresolved" or w.subject in known]
+        return for_pip, part, [*warnings, *said]
+
+    def _python(self) -> str | None:
+        """The Python for the header: the one it has, where a notebook runs on that."""
+        pythons, python = self._pythons, self._base.python
+        return python if not pythons or python in pythons else pythons[-1]
+
+    def _told(self, block: Block) -> Outcome:
+        file, path, options = self._file, self._job.path, self._job.options
+        if options.check and file.block is not None:
+            # notebooks of several Pythons may share a file, and the check runs on yet another one
+            block = replace(block, python=file.block.python)
+        idle = file.block is None and not block.entries and options.state is None
+        changed = path is not None and not idle and not file.is_current(block)
+        content = file.with_block(block) if changed and options.check else b""
+        return Outcome(
+            path,
+            block,
+            changed,
+            self._data,
+            self._problems,
+            list(lines_of(list(block.entries))),
+            unified(file.path, file.raw, content) if content else "",
+            parts=tuple(self._parts),
+            differs=changed,
+            succession=self._became,
+            written=not idle or (path is not None and path.exists()),
+        )
 
 
-@dataclass(frozen=True)
-class _Base:
-    """What the notebooks of a group are recorded on top of."""
-
-    block: Block
-    """With the state that is asked for, and without the old names of notebooks."""
-    held: RecordedEntries
-    succession: Succession
-    conda: CondaFile | None
-    """`environment.yml` beside, its block like `block`."""
-
-
-def _base(
-    file: RequirementsFile,
-    group: Sequence[Path],
-    found: Mapping[Path, Needs | Problem],
-    asked: RecordOptions,
-    place: Place,
-    directory: Path,
-    users: OwnLines,
-) -> _Base:
-    block = file.block or Block(recording=False)
-    pin = asked.pin or block.pin
-    recording = {"on": True, "off": False, None: block.recording}[asked.state]
-    beside = _beside(directory) if asked.beside else None
-    live = {_relative(place.notebook, directory)} if place.notebook is not None else set()
-    became = succession(
-        [block, *([beside.block] if beside is not None and beside.block is not None else [])],
-        {_relative(notebook, directory): found[notebook] for notebook in group},
-        directory,
-        live,
-        users.installing,
-    )
-    if beside is not None and beside.block is not None:
-        beside = replace(beside, block=became.of(beside.block).restyled(pin, exact="="))
-    block = replace(became.of(block).restyled(pin), recording=recording)
-    held = RecordedEntries(block, directory, became.waiting | became.lost, file.doubtful)
-    return _Base(block, held, became, beside)
-
-
-def _parted(
-    entries: list[Entry],
-    warnings: list[Problem],
-    needs: Needs,
-    context: RecordContext,
-    asked: RecordOptions,
-    beside: CondaFile | None,
-) -> tuple[list[Entry], partition.Part | None, list[Problem]]:
-    """The entries for pip, conda's part, and what is to be said, where conda has to do with it."""
-    prefix = context.environment
-    in_conda = prefix is not None and (prefix / "conda-meta").is_dir()
-    if beside is None and not in_conda:
-        return entries, None, warnings
-    from envmagic.record.conda import partition
-
-    if not asked.beside:
-        modules = {need.name: [module for module, _ in need.sites] for need in needs.needs}
-        entries, said = partition.as_pip(entries, modules, prefix)
-        return entries, None, [*warnings, *said]
-    split = partition.split(
-        context.notebook, entries, prefix, context.pin, beside, context.held, keep=context.keep
-    )
-    if split is None:
-        return entries, None, warnings
-    for_pip, part, said = split
-    known = {entry.text for entry in for_pip}
-    warnings = [w for w in warnings if w.code != "unresolved" or w.subject in known]
-    return for_pip, part, [*warnings, *said]
-
-
-def _python(block: Block, pythons: Sequence[str]) -> str | None:
-    """The Python for the header: the one it has, where a notebook runs on that."""
-    return block.python if not pythons or block.python in pythons else pythons[-1]
-
-
-def _outcome(
-    file: RequirementsFile,
-    path: Path | None,
-    block: Block,
-    asked: RecordOptions,
-    data: list[RecordedNotebook],
-    problems: list[Problem],
-) -> Outcome:
-    if asked.check and file.block is not None:
-        # notebooks of several Pythons may share a file, and the check runs on yet another one
-        block = replace(block, python=file.block.python)
-    idle = file.block is None and not block.entries and asked.state is None
-    changed = path is not None and not idle and not file.is_current(block)
-    diff = unified(file.path, file.raw, file.with_block(block)) if changed and asked.check else ""
-    lines = list(lines_of(list(block.entries)))
-    written = not idle or (path is not None and path.exists())
-    return Outcome(
-        path, block, changed, data, problems, lines, diff, differs=changed, written=written
-    )
-
-
-def _with_conda(
-    outcome: Outcome,
-    path: Path,
-    asked: RecordOptions,
-    place: Place,
-    installations: NotebookEnvironments,
-) -> Outcome:
+def _with_conda(job: Job, outcome: Outcome) -> Outcome:
     """`outcome` with what became of `environment.yml`, which lists what conda installs."""
-    directory = path.parent
-    if not outcome.parts and (outcome.notebooks or not asked.beside or not _beside(directory)):
+    beside = job.options.beside and _beside(job.directory)
+    if not outcome.parts and (outcome.notebooks or not beside):
         return outcome
-
-    def same(one: str, other: str) -> bool:
-        return installations.share(directory / one, directory / other)
-
     from envmagic.record.conda import environment_yml
 
     conda, diff, problems = environment_yml.update(
-        directory,
-        outcome.parts,
-        outcome.block,
-        same,
-        succession=outcome.succession,
-        check=asked.check,
+        environment_yml.CondaJob(
+            job.directory, outcome.parts, outcome.block, job.environments, outcome.succession
+        ),
+        check=job.options.check,
     )
     return replace(
         outcome,
@@ -286,17 +286,16 @@ def _with_conda(
 
 def _beside(directory: Path) -> CondaFile | None:
     """`environment.yml` in `directory`; what reads it is imported only where there is one."""
-    names = ("environment.yml", "environment.yaml")
-    if not any(os.path.exists(os.path.join(directory, name)) for name in names):
+    if not any(os.path.exists(os.path.join(directory, name)) for name in ENVIRONMENTS):
         return None
     from envmagic.record.conda import partition
 
     return partition.beside(directory)
 
 
-def _hash_checked(file: RequirementsFile, block: Block) -> Problem | None:
+def _hash_checked(file: RecordFile, block: Block) -> Problem | None:
     """pip wants hashes for all requirements of a file or for none."""
-    hashed = any(line.hashed for line in requirements.user_lines(file))
+    hashed = any(line.hashed for line in file.user_lines())
     if not hashed or not any(e.kind is Kind.REQUIREMENT for e in block.entries):
         return None
     return Problem(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from envmagic.distributions import (
-    Index,
-)
+from envmagic.distributions import Index
 from envmagic.imports import Where
+from envmagic.record.environments import NotebookEnvironments
 
 __all__ = ["Need", "Needs", "Sources"]
 
@@ -58,8 +56,8 @@ class Needs:
 class Sources:
     """What is known besides the notebook file."""
 
-    index_for: Callable[[str | None], Index | None] = lambda kernel: None
-    """The index of the environment it runs in, given its kernel's name."""
+    environments: NotebookEnvironments | None = None
+    """Where notebooks run; None: what is installed does not count."""
     cells: tuple[str, ...] = ()
     """Cells run in this session after it was last saved."""
     failed: frozenset[str] = frozenset()
@@ -81,6 +79,11 @@ class Sources:
     live: Path | None = None
     """The environment of the kernel that asks for its own notebook: what its lines installed is
     there. None: the notebook's file is all there is to tell."""
+
+    def index_for(self, notebook: Path, kernel: str | None) -> Index | None:
+        """The index of the environment that `notebook` runs in, given its kernel's name."""
+        known = self.environments
+        return known.index_for(notebook, kernel) if known is not None else None
 
 
 @dataclass

@@ -48,7 +48,7 @@ def needs_of(path: Path, sources: Sources) -> Needs:
     scan.add(_scan(((0, source) for source in sources.cells), str(directory)))
     followed = _followed(scan, directory)
     removed = sources.removed | taken_out([*(c.source for c in notebook.cells), *sources.cells])
-    index = sources.index_for(notebook.kernel)
+    index = sources.index_for(path, notebook.kernel)
     scan.installs += followed.installs
     named: set[str] = set()  # in files, and by our own verbs
     installs = [i for i in installs_of(scan, directory, sources, named) if i.name not in removed]

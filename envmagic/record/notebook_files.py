@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from envmagic.core.display import user_path
 from envmagic.core.errors import Problem, Severity
+from envmagic.core.record_files import ENVIRONMENTS, REQUIREMENTS
 
 if TYPE_CHECKING:
     from envmagic.system.process import CommandFailed
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["RECORDS"]
 
 
-RECORDS = ("requirements.txt", "environment.yml", "environment.yaml")
+RECORDS = (REQUIREMENTS, *ENVIRONMENTS)
 """Files that hold a record of the notebooks beside them."""
 
 

@@ -9,15 +9,17 @@ from pathlib import Path
 from envmagic import requirements
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import Environment, Place
+from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import RecordData
 from envmagic.record.entries import lines_of
 from envmagic.record.environments import InstalledIndex, NotebookEnvironments
-from envmagic.record.merge import read, recorded
+from envmagic.record.merge import Job, read, recorded
 from envmagic.record.need import Sources
 from envmagic.record.needs import needs_of
-from envmagic.record.result import FILE, Outcome, RecordOptions, data_of
+from envmagic.record.result import Outcome, RecordOptions, data_of
 from envmagic.record.user_lines import names_in, own_lines
-from envmagic.requirements import Kind, RequirementsFile
+from envmagic.requirements import Kind
+from envmagic.requirements.record_file import RecordFile
 
 __all__ = ["keep", "record_notebook", "state_of"]
 
@@ -39,8 +41,8 @@ def record_notebook(
         return None, (), False
     try:
         asked = RecordOptions(state=None if _is_off(place.notebook) else "on")
-        installations = NotebookEnvironments.live(place, InstalledIndex.of(environment))
-        outcome = _live(place, installations, asked, installed, removed)
+        environments = NotebookEnvironments.live(place, InstalledIndex.of(environment))
+        outcome = _live(place, environments, asked, installed, removed)
     except EnvmagicError as error:
         return None, (replace(error.problem, severity=Severity.WARNING),), False
     return data_of([outcome], asked), tuple(outcome.problems), outcome.changed
@@ -54,39 +56,40 @@ def keep(place: Place) -> tuple[Problem, ...]:
     if place.notebook is None or place.executing:
         return ()
     try:
-        file = requirements.read(place.notebook.parent / FILE)
+        file = requirements.read(place.notebook.parent / REQUIREMENTS)
         if file.block is None or not file.block.recording:
             return ()
-        installations = NotebookEnvironments.live(place, InstalledIndex.here())
-        return tuple(_live(place, installations, RecordOptions()).problems)
+        environments = NotebookEnvironments.live(place, InstalledIndex.here())
+        return tuple(_live(place, environments, RecordOptions()).problems)
     except EnvmagicError as error:
         return (error.problem,)
 
 
 def _live(
     place: Place,
-    installations: NotebookEnvironments,
+    environments: NotebookEnvironments,
     asked: RecordOptions,
     installed: Sequence[str] = (),
     removed: Sequence[str] = (),
 ) -> Outcome:
     assert place.notebook is not None
-    file = place.notebook.parent / FILE
-    sources = sources_for(place.notebook, read(file), place, installations)
+    file = place.notebook.parent / REQUIREMENTS
+    sources = sources_for(place.notebook, read(file), place, environments)
     told = replace(sources, installed=tuple(installed), removed=frozenset(removed))
     needs = needs_of(place.notebook, told)
-    return recorded(file, [place.notebook], {place.notebook: needs}, asked, place, installations)
+    job = Job(file, (place.notebook,), {place.notebook: needs}, asked, place, environments)
+    return recorded(job)
 
 
 def _is_off(notebook: Path) -> bool:
-    file = requirements.read(notebook.parent / FILE)
+    file = requirements.read(notebook.parent / REQUIREMENTS)
     return file.block is not None and not file.block.recording
 
 
 def state_of(notebook: Path) -> RecordData | None:
     """What the file beside `notebook` says of the record; None when it has no block."""
     try:
-        file = requirements.read(notebook.parent / FILE)
+        file = requirements.read(notebook.parent / REQUIREMENTS)
     except EnvmagicError:
         return None
     if file.block is None:
@@ -101,33 +104,33 @@ def state_of(notebook: Path) -> RecordData | None:
 
 def sources_for(
     path: Path,
-    file: RequirementsFile,
+    file: RecordFile,
     place: Place,
-    installations: NotebookEnvironments,
+    environments: NotebookEnvironments,
     listed: frozenset[str] | None = None,
 ) -> Sources:
     """What is known of the notebook `path`; `listed` are the names in `file`, where they are known
     already."""
     live = path == place.notebook
     return Sources(
-        lambda kernel: installations.index_for(path, kernel),
+        environments,
         cells=place.cells if live else (),
         failed=place.failed if live else frozenset(),
         saved=not live or path.exists(),
         listed=_listed(file) if listed is None else listed,
         unknown=_unknown(file) if live else frozenset(),
         target=file.path,
-        live=installations.kernel_prefix(path, place),
+        live=environments.kernel_prefix(path, place),
     )
 
 
-def _unknown(file: RequirementsFile) -> frozenset[str]:
+def _unknown(file: RecordFile) -> frozenset[str]:
     """The modules that the block of `file` lists as unresolved."""
     entries = file.block.entries if file.block is not None else ()
     return frozenset(entry.text for entry in entries if entry.kind is Kind.UNRESOLVED)
 
 
-def _listed(file: RequirementsFile) -> frozenset[str]:
+def _listed(file: RecordFile) -> frozenset[str]:
     """The distributions that `file` names, in the user's lines or in the block."""
     names = set(own_lines(file).of(None))
     return frozenset(names | {*names_in(file.block, file.path.parent)} if file.block else names)

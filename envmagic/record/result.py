@@ -18,10 +18,7 @@ from collections.abc import Iterable
 
 from envmagic.core.schema import RecordData
 
-__all__ = ["FILE", "Outcome", "RecordOptions"]
-
-
-FILE = "requirements.txt"
+__all__ = ["Outcome", "RecordOptions"]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from envmagic.core.display import user_path
 from envmagic.core.errors import EnvmagicError, Problem, WordsError
 from envmagic.core.model import Frontend, Place
+from envmagic.core.record_files import BEGIN
 from envmagic.record.notebook_files import RECORDS, below
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Chosen", "choose"]
 
 _SUFFIXES = (".ipynb", ".py", ".md", ".qmd", ".rmd")
-_MARKER = b"# >>> envmagic "
+_MARKER = BEGIN.encode()
 
 
 @dataclass

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic import requirements
 from envmagic.core.names import normalized
 from envmagic.distributions import Index
-from envmagic.requirements import Block, Kind, RequirementLine, RequirementsFile
+from envmagic.requirements import Block, Kind, RequirementLine
+from envmagic.requirements.record_file import RecordFile
 
 __all__ = ["OwnLines", "names_in", "own_lines", "project_name"]
 
@@ -69,11 +69,11 @@ class OwnLines:
         return line.guess or project_name(self._path(location))
 
 
-def own_lines(file: RequirementsFile) -> OwnLines:
+def own_lines(file: RecordFile) -> OwnLines:
     """The user's lines in `file`, those of files that it includes too."""
     named: dict[str, RequirementLine] = {}
     unnamed: list[RequirementLine] = []
-    for line in requirements.user_lines(file):
+    for line in file.user_lines():
         if line.name is None:
             unnamed += [line] if line.location and not line.constraint else []
         elif line.name not in named or named[line.name].constraint:

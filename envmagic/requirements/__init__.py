@@ -1,7 +1,7 @@
 """Requirements files: reading lines, and keeping the block that envmagic writes into one."""
 
 from envmagic.requirements.block import Block, Entry, Kind, Mention, Pin
-from envmagic.requirements.file import RequirementsFile, read, user_lines
+from envmagic.requirements.file import RequirementsFile, read
 from envmagic.requirements.lines import (
     RequirementLine,
     decode,
@@ -23,5 +23,4 @@ __all__ = [
     "parse_lines",
     "read",
     "requirement",
-    "user_lines",
 ]

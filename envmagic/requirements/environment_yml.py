@@ -13,16 +13,17 @@ from pathlib import Path
 
 from envmagic.core.display import user_path
 from envmagic.core.errors import EnvmagicError
+from envmagic.core.record_files import BEGIN, REQUIREMENTS
 from envmagic.requirements import signs
 from envmagic.requirements.block import Block
-from envmagic.requirements.lines import decode
+from envmagic.requirements.lines import RequirementLine, decode, parse_lines
 from envmagic.requirements.marked import MarkedFile, rendered
 from envmagic.requirements.pieces import Piece, Role, between, lines_of
 from envmagic.requirements.reading import bad_block, has_block, loaded, with_block_of
 
 __all__ = ["INCLUDE", "CondaFile", "new", "read"]
 
-INCLUDE = "-r requirements.txt"
+INCLUDE = f"-r {REQUIREMENTS}"
 """In the `pip:` section: what pip installs is listed there and nowhere else."""
 _ITEM = re.compile(r"(?P<indent> *)-\s+(?P<text>\S.*)")
 _KEY = re.compile(r"dependencies[ \t]*:[ \t]*(?P<rest>[^#\r\n]*)")
@@ -74,6 +75,8 @@ class CondaFile(MarkedFile):
     """What the items of `dependencies` are indented by."""
     fixed: tuple[str, ...] = ()
     """The items of the block that are no entries."""
+    include: bool = False
+    """What is written has `-r requirements.txt`, unless the user has a `pip:` section."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -91,26 +94,29 @@ class CondaFile(MarkedFile):
         )
         return match[0] if match else None
 
-    def with_block(self, block: Block, *, include: bool) -> bytes:
-        """The file's bytes with `block` in its place; `include`: with `-r requirements.txt`, unless
-        the user has a `pip:` section."""
-        first, last = self._fixed(block, include)
+    def user_lines(self) -> tuple[RequirementLine, ...]:
+        """What the user lists, by the names alone."""
+        return tuple(line for name in sorted(self.names) for line in parse_lines(name, name))
+
+    def with_block(self, block: Block) -> bytes:
+        """The file's bytes with `block` in the place of the old one, or below the dependencies."""
+        first, last = self._fixed(block)
         header, lines, footer = rendered(self, block, _Listed(self.indent))
         above, below = ([self._shown(item) for item in items] for items in (first, last))
         file = self if self.block is not None else replace(self, after=self.newline + self.after)
         return file.assembled(block, [header, *above, *lines, *below, footer])
 
-    def is_current(self, block: Block, *, include: bool) -> bool:
+    def is_current(self, block: Block) -> bool:
         """Whether the file on disk is what `with_block` gives; in format 1 it need only say it."""
         if self.is_old and block == self.block:
-            return self.fixed == sum(self._fixed(block, include), ())
-        return self.raw == self.with_block(block, include=include)
+            return self.fixed == sum(self._fixed(block), ())
+        return self.raw == self.with_block(block)
 
-    def _fixed(self, block: Block, include: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _fixed(self, block: Block) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The items before and behind the entries."""
         python = block.python and "python" not in self.names
         pip = () if "pip" in self.names else ("pip",)
-        include = include and self.pip_section is None
+        include = self.include and self.pip_section is None
         first = (f"python={block.python}",) if python else ()
         return first, (*pip, "pip:", INCLUDE) if include else ()
 
@@ -141,7 +147,7 @@ def read(path: Path) -> CondaFile | None:
         raise EnvmagicError(
             "unreadable", f"{user_path(path)} cannot be read: {error}.", subject=str(path)
         ) from error
-    match = re.search(r"^( *)# >>> envmagic \d+ >>>", text.replace("\r", "\n"), re.MULTILINE)
+    match = re.search(rf"^( *){BEGIN}\d+ >>>", text.replace("\r", "\n"), re.MULTILINE)
     indent = match[1] if match else "  "
     file, pieces = loaded(CondaFile(path, indent=indent), raw, _Listed(indent))
     if not has_block(path, pieces):

@@ -15,7 +15,7 @@ from envmagic.requirements.marked import MarkedFile, rendered
 from envmagic.requirements.pieces import Piece
 from envmagic.requirements.reading import has_block, loaded, with_block_of
 
-__all__ = ["RequirementsFile", "read", "user_lines"]
+__all__ = ["RequirementsFile", "read"]
 
 
 class _Plain:
@@ -52,6 +52,13 @@ class RequirementsFile(MarkedFile):
     def is_current(self, block: Block) -> bool:
         """Whether the file on disk is what `with_block` gives; in format 1 it need only say it."""
         return (self.is_old and block == self.block) or self.raw == self.with_block(block)
+
+    def user_lines(self) -> tuple[RequirementLine, ...]:
+        """The user's own requirement lines, those of files included by `-r` and `-c` too.
+
+        A line that pip would refuse is left out: it is the user's, and not the record's to judge.
+        """
+        return _lines_of(self.user_text, self.path, {self.path.resolve()})
 
     def _extended(self) -> RequirementsFile:
         before = self.ended(self.before)
@@ -91,14 +98,6 @@ def _parsed(path: Path, raw: bytes) -> RequirementsFile:
             subject=str(path),
         ) from error
     return with_block_of(file, pieces, _PLAIN)[0] if has_block(path, pieces) else file
-
-
-def user_lines(file: RequirementsFile) -> tuple[RequirementLine, ...]:
-    """The user's own requirement lines, those of files included by `-r` and `-c` too.
-
-    A line that pip would refuse is left out: it is the user's, and not the record's to judge.
-    """
-    return _lines_of(file.user_text, file.path, {file.path.resolve()})
 
 
 def _lines_of(text: str, path: Path, seen: set[Path]) -> tuple[RequirementLine, ...]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from envmagic.core.record_files import BEGIN, END
 from envmagic.requirements import signs
 from envmagic.requirements.arrangement import Arrangement, Remarks, Same
 from envmagic.requirements.block import Block, Entry, Kind, joined
 from envmagic.requirements.lines import encode
-from envmagic.requirements.pieces import FOOTER, FORMAT, Dialect, Piece, Role, lines_of
+from envmagic.requirements.pieces import FORMAT, Dialect, Piece, Role, lines_of
 
 __all__ = ["AnyFile", "MarkedFile", "header", "rendered", "with_pieces"]
 
@@ -150,11 +151,11 @@ def rendered(file: MarkedFile, block: Block, dialect: Dialect) -> tuple[str, lis
         for mention in sorted(entry.mentions):
             sign = signs.of_mention(entry, mention)
             lines.append(f"{dialect.indent}    # {signs.encoded(mention)} #{sign}")
-    return dialect.indent + header(block), lines, dialect.indent + FOOTER
+    return dialect.indent + header(block), lines, dialect.indent + END
 
 
 def header(block: Block, number: int = FORMAT) -> str:
     """The first line of a block, which holds its state."""
     python = f"python {block.python}, " if block.python else ""
     state = "on" if block.recording else "off"
-    return f"# >>> envmagic {number} >>> {python}pin {block.pin.value}, recording {state}"
+    return f"{BEGIN}{number} >>> {python}pin {block.pin.value}, recording {state}"

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Protocol
 
 from envmagic.core.errors import EnvmagicError
+from envmagic.core.record_files import BEGIN, END
 from envmagic.requirements import signs
 from envmagic.requirements.block import Entry, Kind, Mention
 
 __all__ = [
-    "FOOTER",
     "FORMAT",
     "HEADER",
     "Dialect",
@@ -27,10 +27,9 @@ __all__ = [
 ]
 
 FORMAT = 2
-HEADER = re.compile(r"# >>> envmagic (?P<format>\d+) >>>(?P<state>.*)")
+HEADER = re.compile(BEGIN + r"(?P<format>\d+) >>>(?P<state>.*)")
 _STATE = re.compile(r"python [\d.]|pin \w|recording o")
 _BEHIND = re.compile(r"recording (?:on|off)\b[\s,]*(\S.*)")
-FOOTER = "# <<< envmagic <<<"
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
 _COMMENT = re.compile(r"\s#.*$")
 # What git leaves where two sides changed the same lines; `=======` stands between two of these.
@@ -133,7 +132,7 @@ def _piece_of(line: str, number: int, dialect: Dialect) -> Piece:
         return Piece(Role.BLANK, line, number)
     if _is_header(bare):
         return Piece(Role.HEADER, line, number)
-    if bare == FOOTER:
+    if bare == END:
         return Piece(Role.FOOTER, line, number)
     told = signs.split(bare)
     if told is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from envmagic.core.display import user_path
 from envmagic.core.errors import EnvmagicError
+from envmagic.core.record_files import BEGIN, END
 from envmagic.requirements import format1
 from envmagic.requirements.block import Block, Pin
 from envmagic.requirements.lines import decode
@@ -90,7 +91,7 @@ def bad_block(path: Path, piece: Piece, what: str, hint: str = "") -> EnvmagicEr
     return EnvmagicError(
         "bad-block",
         f"Line {piece.number} of {user_path(path)}: {what}.",
-        hint or "Keep one '# >>> envmagic' line and one '# <<< envmagic <<<' line after it.",
+        hint or f"Keep one '{BEGIN.strip()}' line and one '{END}' line after it.",
         subject=str(path),
     )
 

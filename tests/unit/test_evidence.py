@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from conftest import Isolated
+from support.installed import running_in
 from support.sites import install
 
 from envmagic.core.model import Frontend, Place, Report, Silent
@@ -54,7 +55,7 @@ def save(path: Path, *cells: str | tuple[str, str], padding: int = 0) -> Path:
 def needs(
     place: Path, *cells: str | tuple[str, str], index: Index | None = None, **sources: Any
 ) -> Needs:
-    return needs_of(save(place / "a.ipynb", *cells), Sources(lambda kernel: index, **sources))
+    return needs_of(save(place / "a.ipynb", *cells), Sources(running_in(index), **sources))
 
 
 def names(found: Needs) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.installed import running_in
 
 from envmagic.distributions import Index
 from envmagic.record.entries import text_of
@@ -19,7 +20,7 @@ def needs(place: Path, *cells: str, index: Index | None = None, **sources: Any) 
     found = [{"cell_type": "code", "source": c, "metadata": {}, "outputs": []} for c in cells]
     path = place / "a.ipynb"
     path.write_text(json.dumps({"cells": found, "metadata": {}, "nbformat": 4}))
-    told = Sources(lambda kernel: index, **sources)
+    told = Sources(running_in(index), **sources)
     return {need.name: need for need in needs_of(path, told).needs}
 
 

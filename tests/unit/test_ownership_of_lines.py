@@ -19,7 +19,6 @@ from envmagic.requirements import (
     Pin,
     RequirementsFile,
     read,
-    user_lines,
 )
 
 A, B = Mention("a.ipynb"), Mention("b.ipynb", True)
@@ -72,7 +71,7 @@ def test_a_line_that_somebody_edited_is_theirs_and_its_mentions_leave(
     """Dependabot and Renovate change the version and leave the rest of the line."""
     file = put(path, *(edited if "pandas" in line else line for line in lines()))
     assert file.block == replace(BLOCK, entries=(SIX, CORP))
-    assert [line.name for line in user_lines(file)] == ["pandas"]
+    assert [line.name for line in file.user_lines()] == ["pandas"]
     assert file.before == f"{edited}\n"
     found = rewritten(file, replace(BLOCK, entries=(SIX, CORP)))
     assert found == [edited, *(line for line in lines(replace(BLOCK, entries=(SIX, CORP))))]

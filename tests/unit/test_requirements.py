@@ -18,7 +18,6 @@ from envmagic.requirements import (
     Pin,
     parse_lines,
     read,
-    user_lines,
 )
 
 BLOCK = Block(
@@ -221,7 +220,7 @@ def test_included_files_are_the_users_lines_and_cycles_end(tmp_path: Path) -> No
     (tmp_path / "requirements.txt").write_text("a\n-r more.txt\n-c limits.txt\n")
     (tmp_path / "more.txt").write_text("b\n-r requirements.txt\n")
     (tmp_path / "limits.txt").write_text("c<2\n")
-    lines = user_lines(read(tmp_path / "requirements.txt"))
+    lines = read(tmp_path / "requirements.txt").user_lines()
     assert [(x.name, x.constraint) for x in lines if x.name] == [
         ("a", False),
         ("b", False),

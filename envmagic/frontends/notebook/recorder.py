@@ -15,6 +15,7 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from envmagic.core.record_files import BEGIN, REQUIREMENTS
 from envmagic.frontends.notebook import session
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ __all__ = ["install", "uninstall"]
 
 _log = logging.getLogger(__name__)
 _LINES = re.compile(r"^.*(?:import|install|%).*$", re.M)
-_STATE = re.compile(rb"(?:^|[\r\n]|\xef\xbb\xbf)[ \t]*# >>> envmagic \d+ >>>([^\r\n]*)")
+_STATE = re.compile(rb"(?:^|[\r\n]|\xef\xbb\xbf)[ \t]*" + BEGIN.encode() + rb"\d+ >>>([^\r\n]*)")
 _FIND_AGAIN = 10.0  # seconds between two tries to find out which notebook this is
 _PATIENCE = 2.0  # seconds that a cell of a subshell waits for another one's recording
 
@@ -122,7 +123,7 @@ class _Recorder:
 
     def _is_on(self, notebook: Path) -> bool:
         """Whether the file beside the notebook says `recording on`; read when it has changed."""
-        file = notebook.parent / "requirements.txt"
+        file = notebook.parent / REQUIREMENTS
         when = session.time_of(file)
         if when != self._file_time:
             self._file_time = when

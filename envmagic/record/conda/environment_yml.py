@@ -7,102 +7,100 @@ stays in requirements.txt, which the file's `pip:` section includes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, Problem, Severity
+from envmagic.core.record_files import ENVIRONMENTS, REQUIREMENTS
 from envmagic.environments.backends.conda import condarc, edits, environment_file, metadata, specs
 from envmagic.record.conda.partition import Part
+from envmagic.record.environments import NotebookEnvironments
 from envmagic.record.succession import Succession
 from envmagic.requirements import Block, Entry, Kind, diff, environment_yml
 from envmagic.requirements.environment_yml import CondaFile
 from envmagic.requirements.lines import encode
+from envmagic.requirements.record_file import settled as settled_file
 from envmagic.system import files, locks
 
-__all__ = ["update"]
+__all__ = ["CondaJob", "update", "verify"]
 
 
-def update(
-    directory: Path,
-    parts: Sequence[Part],
-    block: Block,
-    same_environment: Callable[[str, str], bool],
-    *,
-    succession: Succession,
-    check: bool,
-) -> tuple[Path | None, str, list[Problem]]:
-    """Bring `environment.yml` in `directory` up to date with `parts`; `block` is the one in
-    requirements.txt, whose state holds here too.
+@dataclass(frozen=True)
+class CondaJob:
+    """What is to be listed in `environment.yml`."""
+
+    directory: Path
+    parts: Sequence[Part]
+    """What conda has of each notebook's needs."""
+    block: Block
+    """The one in requirements.txt, whose state holds here too."""
+    environments: NotebookEnvironments
+    succession: Succession
+
+    def same_environment(self, one: str, other: str) -> bool:
+        """Whether two notebooks, by their names in the block, run in one environment."""
+        return self.environments.share(self.directory / one, self.directory / other)
+
+
+@dataclass(frozen=True)
+class _Merged:
+    block: Block
+    problems: list[Problem]
+
+
+def update(job: CondaJob, *, check: bool) -> tuple[Path | None, str, list[Problem]]:
+    """Bring `environment.yml` up to date with `job`.
 
     Returns the file if it changed (or, with `check`, would), its diff, and warnings.
     """
-    path = environment_file.beside(directory) or directory / environment_file.NAMES[0]
+    path = environment_file.beside(job.directory) or job.directory / ENVIRONMENTS[0]
     try:
         with locks.lock(path):
-            return _updated(path, parts, block, same_environment, succession, check=check)
+            return _updated(path, job, check=check)
     except EnvmagicError as error:
         return None, "", [replace(error.problem, severity=Severity.WARNING)]
 
 
-def _updated(
-    path: Path,
-    parts: Sequence[Part],
-    block: Block,
-    same_environment: Callable[[str, str], bool],
-    succession: Succession,
-    *,
-    check: bool,
-) -> tuple[Path | None, str, list[Problem]]:
+def _updated(path: Path, job: CondaJob, *, check: bool) -> tuple[Path | None, str, list[Problem]]:
     present = environment_yml.read(path)
     old = present.block if present is not None else None
-    if old is None and not any(part.entries for part in parts):
+    if old is None and not any(part.entries for part in job.parts):
         return None, "", []
-    file = present or _fresh(path, parts)
+    block = job.block
     python = old.python if check and old is not None else block.python  # as in requirements.txt
-    base = succession.of(old or Block()).restyled(block.pin, exact="=")
+    base = job.succession.of(old or Block()).restyled(block.pin, exact="=")
     base = replace(base, pin=block.pin, recording=block.recording, python=python)
-    while True:
-        merged, problems = _merged(file, parts, base, same_environment, succession)
-        settled = file.settled(merged)
-        if settled is file:
-            break
-        file = settled
-    include = (path.parent / "requirements.txt").is_file() or bool(block.entries)
-    content = file.with_block(merged, include=include)
+    include = (path.parent / REQUIREMENTS).is_file() or bool(block.entries)
+    file = replace(present or _fresh(path, job.parts), include=include)
+    file, merged = settled_file(file, lambda file: _merged(file, base, job))
+    content, problems = file.with_block(merged.block), merged.problems
     if include and file.pip_section is not None and environment_yml.INCLUDE not in file.pip_section:
         problems.append(_own_section(path))
-    current = file.raw
-    if file.is_current(merged, include=include):
+    if file.is_current(merged.block):
         return None, "", problems
-    _verify(file, current, content, merged)
+    verify(file, content, merged.block)
     if check:
-        return path, diff.unified(path, current, content), problems
-    if not files.write_over(path, current, content):  # somebody has saved it meanwhile
-        return _updated(path, parts, block, same_environment, succession, check=check)
+        return path, diff.unified(path, file.raw, content), problems
+    if not files.write_over(path, file.raw, content):  # somebody has saved it meanwhile
+        return _updated(path, job, check=check)
     return path, "", problems
 
 
-def _merged(
-    file: CondaFile,
-    parts: Sequence[Part],
-    merged: Block,
-    same_environment: Callable[[str, str], bool],
-    succession: Succession,
-) -> tuple[Block, list[Problem]]:
-    """The block with `parts`, where `file` is what the user has; and what is to be said."""
+def _merged(file: CondaFile, merged: Block, job: CondaJob) -> _Merged:
+    """The block with the parts, where `file` is what the user has; and what is to be said."""
     problems: list[Problem] = []
     found: list[Entry] = []
-    for part in parts:
+    for part in job.parts:
         mine = [e for e in part.entries if specs.conda_name(e.text) not in file.names]
-        settled = [_settled(e, merged, part, same_environment, problems) for e in mine]
+        settled = [_settled(e, merged, part, job, problems) for e in mine]
         settled += _staying(settled, file.proven(merged, ()), part)
         merged = merged.replaced({part.notebook: settled})
         found += settled
     merged = file.proven(merged, found)
     listed = {e.name for e in merged.entries if specs.conda_name(e.text) in file.names}
-    return merged.without(succession.lost).without_names(listed), problems
+    return _Merged(merged.without(job.succession.lost).without_names(listed), problems)
 
 
 def _fresh(path: Path, parts: Sequence[Part]) -> CondaFile:
@@ -137,7 +135,7 @@ def _settled(
     entry: Entry,
     block: Block,
     part: Part,
-    same_environment: Callable[[str, str], bool],
+    job: CondaJob,
     problems: list[Problem],
 ) -> Entry:
     """`entry`, or with the text that other notebooks hold, as requirements.txt does it."""
@@ -146,7 +144,7 @@ def _settled(
         return entry
     others = [m.notebook for m in held.mentions if m.notebook != part.notebook]
     spec, owner = specs.parse(held.text), part.owners.owner(specs.conda_name(entry.text))
-    if not others or all(same_environment(part.notebook, other) for other in others):
+    if not others or all(job.same_environment(part.notebook, other) for other in others):
         return entry
     if spec is not None and owner is not None and spec.accepts(owner[1]):
         return replace(entry, text=held.text)
@@ -163,14 +161,17 @@ def _settled(
     return replace(entry, text=held.text)
 
 
-def _verify(file: CondaFile, current: bytes, content: bytes, block: Block) -> None:
-    """Refuse to write what conda would read otherwise, or what nobody here can tell."""
+def verify(file: CondaFile, content: bytes, block: Block) -> None:
+    """Refuse to write what conda would read otherwise, or what nobody here can tell.
+
+    Raises `EnvmagicError` (`record-place`, `no-extra`).
+    """
     edits.prove(
         edits.Edit(
             file.path,
-            current,
+            file.raw,
             content,
-            file.mark + encode(file.before + file.after, file.encoding),
+            file.mark + encode(file.user_text, file.encoding),
             _requirements(file.block or Block()),
             _requirements(block),
             environment_yml.INCLUDE,

@@ -11,7 +11,7 @@ from envmagic.core.names import normalized
 from envmagic.distributions import known
 from envmagic.environments.backends.conda import environment_file, specs
 from envmagic.record.conda.owners import Owners, owners_of
-from envmagic.record.held import RecordedEntries
+from envmagic.record.held import RecordContext, RecordedEntries
 from envmagic.record.succession import stem
 from envmagic.requirements import Entry, Kind, Pin, environment_yml
 from envmagic.requirements.environment_yml import CondaFile
@@ -49,21 +49,15 @@ def beside(directory: Path) -> CondaFile | None:
 
 
 def split(
-    notebook: str,
-    entries: Sequence[Entry],
-    prefix: Path | None,
-    pin: Pin,
-    beside: CondaFile | None,
-    held: RecordedEntries,
-    *,
-    keep: bool,
+    context: RecordContext, entries: Sequence[Entry], beside: CondaFile | None
 ) -> tuple[list[Entry], Part, list[Problem]] | None:
     """Entries that stay in requirements.txt, those for `environment.yml`, and what is to be said.
 
-    `prefix` is where the notebook runs; without it, what `beside` lists for the notebook stays
-    there. `held` is what requirements.txt has. None where conda has nothing to do with the
-    notebook.
+    Where the environment is not known, what `beside` lists for the notebook stays there. None where
+    conda has nothing to do with the notebook.
     """
+    notebook, prefix, pin = context.notebook, context.environment, context.pin
+    held, keep = context.held, context.keep
     owners = owners_of(prefix) if prefix is not None else None
     if owners is None and (beside is None or beside.block is None):
         return None

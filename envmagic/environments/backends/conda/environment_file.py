@@ -9,10 +9,10 @@ from typing import Any
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Silent
+from envmagic.core.record_files import BEGIN, ENVIRONMENTS
 from envmagic.environments.backends.conda import condarc, rattler_client, specs
 
 __all__ = [
-    "NAMES",
     "EnvironmentFile",
     "beside",
     "has_block",
@@ -20,8 +20,6 @@ __all__ = [
     "read",
     "require_reader",
 ]
-
-NAMES = ("environment.yml", "environment.yaml")
 
 
 @dataclass(frozen=True)
@@ -46,13 +44,13 @@ def is_environment_file(path: Path) -> bool:
 
 def beside(directory: Path) -> Path | None:
     """The `environment.yml` in `directory`."""
-    return next((directory / name for name in NAMES if (directory / name).is_file()), None)
+    return next((directory / name for name in ENVIRONMENTS if (directory / name).is_file()), None)
 
 
 def has_block(path: Path) -> bool:
     """Whether envmagic keeps a record in `path`."""
     try:
-        return b"# >>> envmagic" in path.read_bytes()
+        return BEGIN.encode() in path.read_bytes()
     except OSError:
         return False
 
@@ -69,7 +67,7 @@ def read(path: Path) -> EnvironmentFile:
             tuple(answer["pip"]),
             answer["prefix"],
         )
-    require_reader("environment.yml")
+    require_reader(ENVIRONMENTS[0])
     condarc.read_yaml(path, "bad-environment-file")  # says where it is no YAML
     from ruamel.yaml import YAML
 
