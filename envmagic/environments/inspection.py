@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from envmagic.core.model import Environment
 from envmagic.core.names import normalized
 
 __all__ = [
+    "Distributions",
     "distributions",
     "plain_version",
     "site_packages",
@@ -22,8 +23,12 @@ __all__ = [
 _PYTHON_DIRECTORY = re.compile(r"(?:python|pypy)3\.\d+t?$")
 
 
+Distributions = Mapping[str, tuple[str, Path]]
+"""Normalised name -> (version, its `dist-info` or `egg-info`)."""
+
+
 def distributions(environment: Environment) -> dict[str, tuple[str, Path]]:
-    """Normalised name -> (version, its `dist-info` or `egg-info`) of what is installed there."""
+    """What is installed in `environment`, as `Distributions`; the first on its path counts."""
     found: dict[str, tuple[str, Path]] = {}
     for directory in environment.site_packages:
         for name, version, info in _infos(directory):

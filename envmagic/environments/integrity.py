@@ -8,14 +8,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from envmagic.core.model import Environment
-from envmagic.environments.inspection import distributions
+from envmagic.environments.inspection import Distributions
 
 __all__ = ["broken_distributions", "unlisted_distributions"]
 
 
-def broken_distributions(environment: Environment, names: set[str] | None = None) -> list[str]:
-    """Distributions whose RECORD names files that are not on disk, of `names` (default: all).
+def broken_distributions(there: Distributions, names: set[str] | None = None) -> list[str]:
+    """Those of `there` whose RECORD names files that are not on disk, of `names` (default: all).
 
     An installer that was killed while it linked files leaves such ones, and itself says they are
     fine. Compiled files do not count. Returns normalised names.
@@ -23,17 +22,16 @@ def broken_distributions(environment: Environment, names: set[str] | None = None
     present = _Present()
     return sorted(
         name
-        for name, (_, info) in distributions(environment).items()
+        for name, (_, info) in there.items()
         if (names is None or name in names) and not _is_whole(info, present)
     )
 
 
-def unlisted_distributions(environment: Environment, names: set[str]) -> list[str]:
+def unlisted_distributions(there: Distributions, names: set[str]) -> list[str]:
     """Those of `names` that no installer can take out, for there is no RECORD of their files.
 
     Packages of conda's do not count: it has lists of its own. Returns normalised names.
     """
-    there = distributions(environment)
     return sorted(
         name
         for name in names & set(there)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from envmagic._version import __version__
@@ -18,26 +18,27 @@ from envmagic.core.schema import Change
 from envmagic.environments import (
     backends,
     clearing,
-    inspection,
-    integrity,
     journal,
     ownership,
     payload,
 )
 from envmagic.environments.backends import installers
 from envmagic.environments.backends.base import InstallPlan
+from envmagic.environments.inventory import Inventory
 from envmagic.jupyter import kernelspecs
 from envmagic.system import locks, process
 
 __all__ = [
     "NOTHING",
+    "Ready",
     "again",
     "changes",
     "install_checked",
     "locked",
     "make",
     "make_ready",
-    "versions",
+    "put_back",
+    "take_out",
 ]
 
 OLDEST_OF_IPYKERNEL = (3, 8)
@@ -46,9 +47,18 @@ NOTHING = InstallPlan()
 _RUNTIME = ("pip", "ipykernel")
 
 
-def make(
-    spec: EnvSpec, wanted: InstallPlan, progress: Progress, notes: list[str]
-) -> tuple[Environment, Kernel]:
+@dataclass(frozen=True)
+class Ready:
+    """An environment that has what was asked for, and its kernel."""
+
+    there: Inventory
+    """What is installed now."""
+    kernel: Kernel
+    notes: tuple[str, ...] = ()
+    """What happened besides, for the person, one sentence each."""
+
+
+def make(spec: EnvSpec, wanted: InstallPlan, progress: Progress) -> Ready:
     """Make the environment `spec` with `wanted` in it and register it, whole or not at all.
 
     `spec.prefix` must not exist or be empty. The caller holds its lock. Whatever goes wrong, an
@@ -64,10 +74,13 @@ def make(
         left = backend.create(spec, python.executable, _joined(wanted, _RUNTIME), progress)
         environment = backends.inspect(spec.prefix, owned=True)
         _refuse_old(environment.version, display.user_path(spec.prefix))
+        plan = _with_runtime(environment, wanted)
         with ThreadPoolExecutor(1) as meanwhile:  # the installer is a process of its own
             copied = meanwhile.submit(payload.ensure, environment)
-            notes += _filled(environment, _with_runtime(environment, wanted), left, progress)
+            progress.step(f"Installing {_named(plan)}")
+            notes = backend.fill(environment, plan, left, progress)
         copied.result()
+        there = _mended(_now(environment), {}, progress)
         # from here on it is ready, whatever comes
         ownership.mark(
             spec.prefix,
@@ -86,76 +99,78 @@ def make(
         raise
     journal.finish(entry)
     backend.created(environment)
-    return environment, kernel
+    return Ready(there, kernel, tuple(notes))
 
 
-def make_ready(
-    environment: Environment, name: str, wanted: InstallPlan, progress: Progress
-) -> tuple[Kernel, list[str]]:
-    """See that the existing `environment` can run a kernel, holds `wanted`, and is registered.
+def make_ready(there: Inventory, name: str, wanted: InstallPlan, progress: Progress) -> Ready:
+    """See that an existing environment can run a kernel, holds `wanted`, and is registered.
 
-    What is installed there already is not changed. Returns its kernel and notes for the person.
-    Raises `EnvmagicError`; what was newly installed is taken out again then.
+    `there` is what it holds, and stays as it is. Raises `EnvmagicError`; what was newly installed
+    is taken out again then.
     """
+    before, environment = there, there.environment
     _refuse_old(environment.version, display.user_path(environment.prefix))
-    before = versions(environment)
     notes: list[str] = []
     try:
-        _fill(environment, wanted, progress, notes)
-        environment = backends.inspect(environment.prefix, owned=environment.owned)
-        extension = _bring_envmagic(environment, notes)
+        changed = _fill(there, wanted, progress, notes)
+        if changed:
+            environment = backends.inspect(environment.prefix, owned=environment.owned)
+        extension, copied = _bring_envmagic(there, environment, notes)
+        if changed or copied:
+            there = _mended(_now(environment), before.versions, progress)
         own = kernelspecs.of_prefix(environment.prefix)
         if own is None:
             progress.step("Starting its kernel once to see that it can")
             _try_import(environment, extension=extension)
-        return _register(environment, name, extension=extension), notes
+        kernel = _register(environment, name, extension=extension)
+        return Ready(there, kernel, tuple(notes))
     except BaseException:
-        put_back(environment, before, progress)
+        put_back(before, progress)
         raise
 
 
 def install_checked(
-    environment: Environment, wanted: InstallPlan, progress: Progress, *, beside: bool = False
-) -> list[str]:
+    there: Inventory, wanted: InstallPlan, progress: Progress, *, beside: bool = False
+) -> tuple[Inventory, list[str]]:
     """Install `wanted` and see on the disk that it is whole, else put everything back.
 
     An installer that was once cut off leaves distributions that it later takes for whole; those
     are installed again, and it is an error when that does not mend them. In an environment that
     is not ours only what was installed now is looked at. `beside`: nothing that is there changes.
-    Returns notes for the person.
+    Returns what is there now, and notes for the person.
     """
-    backend = backends.of(environment)
-    before = versions(environment)
-    progress.step(f"Installing {_named(wanted)}")
     try:
-        notes = (backend.add if beside else backend.install)(environment, wanted, progress)
-        environment = backends.inspect(environment.prefix, owned=environment.owned)
-        _mend(environment, before, progress)
+        notes = _install(there, wanted, progress, beside=beside)
+        return _mended(_now(there.environment), there.versions, progress), notes
     except BaseException:
-        put_back(environment, before, progress)
+        put_back(there, progress)
         raise
-    return notes
 
 
-def _filled(
-    environment: Environment, wanted: InstallPlan, left: tuple[str, ...], progress: Progress
+def _install(
+    there: Inventory, wanted: InstallPlan, progress: Progress, *, beside: bool = False
 ) -> list[str]:
-    """Install `wanted` into the new `environment`; what fails leaves it to be cleared away."""
+    environment = there.environment
+    backend = backends.of(environment)
     progress.step(f"Installing {_named(wanted)}")
-    notes = backends.of(environment).fill(environment, wanted, left, progress)
-    environment = backends.inspect(environment.prefix, owned=environment.owned)
-    _mend(environment, {}, progress)
-    return notes
+    return (backend.add if beside else backend.install)(environment, wanted, progress)
 
 
-def _mend(environment: Environment, before: dict[str, str], progress: Progress) -> None:
-    """Install again what lacks files since the environment held `before`."""
-    broken = _broken_since(environment, before)
+def _now(environment: Environment) -> Inventory:
+    """What is there after a change, which may have brought another Python, too."""
+    return backends.look(backends.inspect(environment.prefix, owned=environment.owned))
+
+
+def _mended(there: Inventory, before: Mapping[str, str], progress: Progress) -> Inventory:
+    """Install again what lacks files since the environment held `before`; what is there then."""
+    broken = _broken_since(there, before)
     if not broken:
-        return
+        return there
     progress.step(f"Mending {', '.join(broken)}")
-    backends.of(environment).install(environment, again(environment, broken), progress)
-    broken = _broken_since(environment, before)
+    environment = there.environment
+    backends.of(environment).install(environment, again(there, broken), progress)
+    there = _now(environment)
+    broken = _broken_since(there, before)
     if broken:
         raise EnvmagicError(
             "broken-distribution",
@@ -164,59 +179,62 @@ def _mend(environment: Environment, before: dict[str, str], progress: Progress) 
             subject=str(environment.prefix),
             command=("doctor",),
         )
+    return there
 
 
-def put_back(environment: Environment, before: dict[str, str], progress: Progress) -> None:
-    """Undo what changed in `environment` since it held `before` (name -> version), if it can be.
+def put_back(before: Inventory, progress: Progress) -> None:
+    """Undo what changed in an environment since it held `before`, if it can be.
 
     Called while another error is on its way, so it raises none of its own.
     """
+    environment = before.environment
     with contextlib.suppress(EnvmagicError, OSError, LookupError, ValueError):
         backend = backends.of(environment)
-        after = versions(environment)
-        added = sorted(set(after) - set(before))
-        lost = [name for name, version in before.items() if after.get(name) != version]
-        hurt = [n for n in _broken_since(environment, after) if n in before and n not in lost]
+        there = backends.look(environment)
+        after, versions = there.versions, before.versions
+        added = sorted(set(after) - set(versions))
+        lost = [name for name, version in versions.items() if after.get(name) != version]
+        hurt = [n for n in _broken_since(there, after) if n in versions and n not in lost]
         if added:
-            take_out(environment, added, progress)
+            take_out(there, added, progress)
         if lost or hurt:
             names = (*lost, *hurt)
-            lines = tuple(f"{name}=={before[name]}" for name in names)
+            lines = tuple(f"{name}=={versions[name]}" for name in names)
             backend.install(environment, InstallPlan(requirements=lines, reinstall=names), progress)
 
 
-def take_out(environment: Environment, names: Sequence[str], progress: Progress) -> list[str]:
+def take_out(there: Inventory, names: Sequence[str], progress: Progress) -> list[str]:
     """Uninstall distributions `names`, also those that an installer was cut off over.
 
     It takes out only what has its RECORD, so such ones are made whole before, if they can be.
     Returns notes for the person.
     """
+    environment = there.environment
     backend = backends.of(environment)
-    cut_off = integrity.broken_distributions(environment, set(names))
-    cut_off += integrity.unlisted_distributions(environment, set(names) - set(cut_off))
+    cut_off = there.broken(set(names))
+    cut_off += there.unlisted(set(names) - set(cut_off))
     if cut_off:
         with contextlib.suppress(EnvmagicError):
-            backend.install(environment, again(environment, cut_off), progress)
+            backend.install(environment, again(there, cut_off), progress)
     return backend.uninstall(environment, names, progress)
 
 
-def _broken_since(environment: Environment, before: dict[str, str]) -> list[str]:
-    if ownership.is_owned(environment.prefix):
-        return integrity.broken_distributions(environment)
-    changed = {n for n, v in versions(environment).items() if before.get(n) != v}
-    return integrity.broken_distributions(environment, changed)
+def _broken_since(there: Inventory, before: Mapping[str, str]) -> list[str]:
+    if ownership.is_owned(there.environment.prefix):
+        return there.broken()
+    return there.broken({n for n, v in there.versions.items() if before.get(n) != v})
 
 
-def again(environment: Environment, names: Iterable[str]) -> InstallPlan:
+def again(there: Inventory, names: Iterable[str]) -> InstallPlan:
     """Installing distributions `names` once more in the versions that they look installed in."""
-    there = inspection.distributions(environment)
     held = tuple(names)
-    lines = tuple(f"{n}=={there[n][0]}" if n in there and there[n][0] else n for n in held)
+    versions = {name: version for name, (version, _) in there.distributions.items()}
+    lines = tuple(f"{n}=={versions[n]}" if versions.get(n) else n for n in held)
     return InstallPlan(requirements=lines, reinstall=held)
 
 
 def changes(
-    before: dict[str, str], after: dict[str, str], asked: Iterable[str] = ()
+    before: Mapping[str, str], after: Mapping[str, str], asked: Iterable[str] = ()
 ) -> list[Change]:
     """What was installed and removed between two looks at an environment (name -> version).
 
@@ -237,13 +255,6 @@ def changes(
     return removed + installed
 
 
-def versions(environment: Environment) -> dict[str, str]:
-    """Normalised name -> version of what is installed in `environment`, also what is no
-    Python distribution."""
-    found = {name: version for name, (version, _) in inspection.distributions(environment).items()}
-    return {**backends.of(environment).packages(environment), **found}
-
-
 @contextlib.contextmanager
 def locked(prefix: Path) -> Iterator[clearing.Kept | None]:
     """The lock under which the environment at `prefix` is made, changed or removed.
@@ -254,21 +265,16 @@ def locked(prefix: Path) -> Iterator[clearing.Kept | None]:
         yield clearing.settle(prefix)
 
 
-def _fill(
-    environment: Environment, wanted: InstallPlan, progress: Progress, notes: list[str]
-) -> None:
-    needed = _missing_runtime(environment)
-    if not needed and not wanted:
-        return
+def _fill(there: Inventory, wanted: InstallPlan, progress: Progress, notes: list[str]) -> bool:
+    """Install `wanted` and what a kernel lacks; whether there was anything to install."""
+    environment = there.environment
+    needed = _missing_runtime(there)
     if not ownership.is_owned(environment.prefix) and needed:
         # adopting must not change what is there: everything installed is held where it is
-        held = tuple(
-            f"{name}=={version}"
-            for name, (version, _) in inspection.distributions(environment).items()
-        )
+        held = tuple(f"{name}=={version}" for name, (version, _) in there.distributions.items())
         adopt = InstallPlan(requirements=tuple(needed), constraints=held)
         try:
-            notes += install_checked(environment, adopt, progress, beside=True)
+            notes += _install(there, adopt, progress, beside=True)
         except EnvmagicError as error:
             raise EnvmagicError(
                 "cannot-attach",
@@ -277,40 +283,45 @@ def _fill(
                 subject=str(environment.prefix),
             ) from error
         notes.append(f"Installed {', '.join(_bare(n) for n in needed)}; nothing else was changed.")
-        needed = []
+        if wanted:
+            notes += _install(there, wanted, progress)
+        return True
     if needed or wanted:
-        notes += install_checked(environment, _joined(wanted, needed), progress)
+        notes += _install(there, _joined(wanted, needed), progress)
+    return bool(needed or wanted)
 
 
-def _missing_runtime(environment: Environment) -> list[str]:
+def _missing_runtime(there: Inventory) -> list[str]:
     from packaging.requirements import Requirement
 
     from envmagic.environments.satisfaction import missing
 
-    installed = inspection.distributions(environment)
+    environment = there.environment
     asked: Iterable[str] = payload.requirements_for(environment) or ("ipykernel",)
-    if "ipykernel" in installed and not _writable(environment):
+    if "ipykernel" in there.distributions and not _writable(environment):
         return []
     if ownership.is_owned(environment.prefix):
         asked = [*asked, "pip"]
-    lacking = missing([Requirement(line) for line in asked], installed, environment.version)
+    lacking = missing([Requirement(r) for r in asked], there.distributions, environment.version)
     return [str(requirement) for requirement in lacking]
 
 
-def _bring_envmagic(environment: Environment, notes: list[str]) -> bool:
-    """Have envmagic in `environment` if that is possible; returns whether it is there."""
+def _bring_envmagic(
+    before: Inventory, environment: Environment, notes: list[str]
+) -> tuple[bool, bool]:
+    """Have envmagic in `environment` if that is possible; whether it is there, and whether anything
+    was written."""
     if not payload.fits(environment):
         notes.append(
             f"Its Python {environment.short_version} is too old for envmagic,"
             " so %env is not there in its kernel."
         )
-        return False
+        return False, False
     try:
-        payload.ensure(environment)
+        return True, payload.ensure(environment)
     except OSError:
         notes.append("The environment is not writable, so %env is not there in its kernel.")
-        return "envmagic" in inspection.distributions(environment)
-    return True
+        return "envmagic" in before.distributions, False
 
 
 def _try_import(environment: Environment, *, extension: bool) -> None:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from envmagic.core.names import normalized
+from envmagic.environments.inspection import Distributions
 
 __all__ = ["closure", "missing", "requirements_of"]
 
-Installed = Mapping[str, tuple[str, Path]]
-"""Normalised name -> (version, dist-info), as `inspection.distributions` returns it."""
-
 
 def missing(
-    requirements: Iterable[Requirement], installed: Installed, python: str
+    requirements: Iterable[Requirement], installed: Distributions, python: str
 ) -> list[Requirement]:
     """Those of `requirements` that `installed` does not satisfy on Python `python` (`3.12.4`).
 
@@ -26,7 +24,7 @@ def missing(
     return [r for r in requirements if not _satisfied(r, installed, _markers(python))]
 
 
-def closure(roots: Iterable[str], installed: Installed, python: str) -> set[str]:
+def closure(roots: Iterable[str], installed: Distributions, python: str) -> set[str]:
     """`roots` and everything installed that they need, as normalised names."""
     environment = _markers(python)
     found: set[str] = set()
@@ -48,7 +46,9 @@ def requirements_of(info: Path, python: str) -> list[Requirement]:
     return [r for r in _requires(info) if _applies(r, environment)]
 
 
-def _satisfied(requirement: Requirement, installed: Installed, environment: dict[str, str]) -> bool:
+def _satisfied(
+    requirement: Requirement, installed: Distributions, environment: dict[str, str]
+) -> bool:
     if not _applies(requirement, {**environment, "extra": ""}):
         return True
     name = normalized(requirement.name)

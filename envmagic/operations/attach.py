@@ -7,8 +7,7 @@ import time
 from envmagic.core.model import Place, Progress, Report
 from envmagic.core.schema import CreateData
 from envmagic.core.verbs import AttachRequest
-from envmagic.environments import provisioning, registry
-from envmagic.environments.backends.base import InstallPlan
+from envmagic.environments import backends, provisioning, registry
 from envmagic.operations.handover import move, start_recording
 
 __all__ = ["attach"]
@@ -21,14 +20,14 @@ def attach(request: AttachRequest, place: Place, progress: Progress) -> Report[C
         place.switch.check()
     at = registry.existing(request.target, place)
     with provisioning.locked(at.prefix):
-        environment = registry.environment_at(at.prefix)
-        before = provisioning.versions(environment)
-        kernel, notes = provisioning.make_ready(environment, at.name, InstallPlan(), progress)
+        before = backends.look(registry.environment_at(at.prefix))
+        ready = provisioning.make_ready(before, at.name, provisioning.NOTHING, progress)
+    environment, kernel = ready.there.environment, ready.kernel
     data = CreateData(
         environment=registry.describe(environment, kernel, place),
         action="attached",
-        changes=provisioning.changes(before, provisioning.versions(environment)),
-        notes=notes,
+        changes=provisioning.changes(before.versions, ready.there.versions),
+        notes=list(ready.notes),
     )
     recorded = start_recording(place, environment)
     data["record"] = recorded.data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from envmagic.core import display
@@ -11,7 +12,6 @@ from envmagic.core.model import (
     Environment,
     EnvSpec,
     Frontend,
-    Kernel,
     Place,
     Progress,
     Report,
@@ -22,6 +22,9 @@ from envmagic.core.verbs import CellRequest, CreateRequest
 from envmagic.environments import backends, provisioning, registry
 from envmagic.environments.backends import installers
 from envmagic.environments.backends.base import Backend, InstallPlan
+from envmagic.environments.inventory import Inventory
+from envmagic.environments.provisioning import Ready
+from envmagic.environments.registry import Target
 from envmagic.jupyter import kernelspecs
 from envmagic.operations import input_files, validation
 from envmagic.operations.handover import Recorded, move, start_recording
@@ -34,35 +37,37 @@ __all__ = ["cell", "create"]
 def create(request: CreateRequest, place: Place, progress: Progress) -> Report[CreateData]:
     """`create`: a new environment with its kernel; an existing one is reused or attached."""
     request = input_files.with_file(request, place)
+    at = registry.target(request.target, place)
+    backend = _backend(request, at)
     files, notes = _files(request, place)
     wanted = InstallPlan(
         request.requirements, files, directory=place.directory, upgrade=request.upgrade
     )
-    validation.check(wanted, _backend(request, place))
-    return _provide("create", request, wanted, place, progress, notes)
+    validation.check(wanted, backend)
+    return _provide("create", request, at, wanted, place, progress, notes)
 
 
 def cell(request: CellRequest, place: Place, progress: Progress) -> Report[CreateData]:
     """`%%env`: this notebook needs at least what the body lists. With nothing to do, it is fast."""
     wish = input_files.with_file(request.create, place) if request.create.files else request.create
-    backend = _backend(wish, place)
+    at = registry.target(wish.target, place)
+    backend = _backend(wish, at)
     asked = (*wish.requirements, *validation.body_lines(request.body, "the cell", backend))
     files = tuple(validation.existing_file(f, place) for f in wish.files)
     wanted = InstallPlan(asked, files, directory=place.directory, upgrade=wish.upgrade)
     validation.check(wanted, backend)
-    return _provide("%%env", wish, wanted, place, progress, [])
+    return _provide("%%env", wish, at, wanted, place, progress, [])
 
 
-def _backend(request: CreateRequest, place: Place) -> Backend:
+def _backend(request: CreateRequest, at: Target) -> Backend:
     """What makes the environment that is asked for, or the one that is there already."""
-    if request.backend is not None:
-        return backends.get(request.backend)
-    return backends.at(registry.target(request.target, place).prefix)
+    return backends.get(request.backend) if request.backend else backends.at(at.prefix)
 
 
 def _provide(
     verb: str,
     request: CreateRequest,
+    at: Target,
     wanted: InstallPlan,
     place: Place,
     progress: Progress,
@@ -71,33 +76,27 @@ def _provide(
     started = time.monotonic()
     if request.use and place.switch is not None:
         place.switch.check()
-    at = registry.target(request.target, place)
     wanted, dropped = constrained(wanted, place)
-    wanted, more = _backend(request, place).held_beside(place.directory, wanted)
+    wanted, more = _backend(request, at).held_beside(place.directory, wanted)
     with provisioning.locked(at.prefix) as kept:
         notes += [kept.message] if kept else []
         if _is_vacant(at.prefix):
-            action, before = "created", {}
-            spec = EnvSpec(
-                at.prefix,
-                kernelspecs.free_name(at.name, at.prefix),
-                request.python,
-                request.backend,
-                request.channels,
-            )
-            environment, kernel = provisioning.make(spec, wanted, progress, notes)
-            notes += _tip()
+            before: Mapping[str, str] = {}
+            action = "created"
+            name = kernelspecs.free_name(at.name, at.prefix)
+            spec = EnvSpec(at.prefix, name, request.python, request.backend, request.channels)
+            ready = provisioning.make(spec, wanted, progress)
+            notes += [*ready.notes, *_tip()]
         else:
-            environment = _present(at.prefix, request)
-            action = "reused" if environment.owned else "attached"
-            before = provisioning.versions(environment)
-            kernel = _renew(environment, at.name, wanted, progress, notes)
+            there = backends.look(_present(at.prefix, request))
+            action = "reused" if there.environment.owned else "attached"
+            before = there.versions
+            ready = _renew(there, at.name, wanted, progress, notes)
+    environment, kernel = ready.there.environment, ready.kernel
     data = CreateData(
         environment=registry.describe(environment, kernel, place),
         action=action,
-        changes=provisioning.changes(
-            before, provisioning.versions(environment), wanted.requirements
-        ),
+        changes=provisioning.changes(before, ready.there.versions, wanted.requirements),
         notes=notes,
     )
     goes = request.use or prefix_layout.same(environment.prefix, place.prefix)
@@ -196,13 +195,14 @@ def _present(prefix: Path, request: CreateRequest) -> Environment:
 
 
 def _renew(
-    environment: Environment, name: str, wanted: InstallPlan, progress: Progress, notes: list[str]
-) -> Kernel:
+    there: Inventory, name: str, wanted: InstallPlan, progress: Progress, notes: list[str]
+) -> Ready:
     """Install what is missing and see that the kernel is registered."""
+    environment = there.environment
     if not environment.owned:
         notes.append(f"{display.user_path(environment.prefix)} was there already and was attached.")
     if not wanted.upgrade:  # what is satisfied is left out; files are left to the installer
-        wanted = backends.of(environment).lacking(environment, wanted)
-    kernel, more = provisioning.make_ready(environment, name, wanted, progress)
-    notes += more
-    return kernel
+        wanted = backends.of(environment).lacking(there, wanted)
+    ready = provisioning.make_ready(there, name, wanted, progress)
+    notes += ready.notes
+    return ready

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from envmagic.core import display
@@ -13,8 +13,9 @@ from envmagic.core.names import normalized
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import InstallData
 from envmagic.core.verbs import InstallRequest, SyncRequest, UninstallRequest
-from envmagic.environments import backends, inspection, provisioning, registry
+from envmagic.environments import backends, provisioning, registry
 from envmagic.environments.backends.base import InstallPlan
+from envmagic.environments.inventory import Inventory
 from envmagic.environments.satisfaction import closure
 from envmagic.jupyter import kernelspecs
 from envmagic.operations import validation
@@ -41,8 +42,8 @@ def install(request: InstallRequest, place: Place, progress: Progress) -> Report
     environment = _environment(place)
     validation.check(wanted, backends.of(environment))
 
-    def work() -> list[str]:
-        return provisioning.install_checked(environment, wanted, progress)
+    def work(there: Inventory) -> tuple[Inventory, list[str]]:
+        return provisioning.install_checked(there, wanted, progress)
 
     return _changing("install", environment, place, work, progress, recorded=request.requirements)
 
@@ -50,10 +51,25 @@ def install(request: InstallRequest, place: Place, progress: Progress) -> Report
 def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Report[InstallData]:
     """Take packages out; what the kernel needs to run stays."""
     environment = _environment(place)
-    installed = inspection.distributions(environment)
-    others = backends.of(environment).packages(environment)
-    needed = closure(_NEEDED, installed, environment.version) | ({"python"} & set(others))
     packages = [normalized(package) for package in request.packages]
+
+    def work(there: Inventory) -> tuple[Inventory, list[str]]:
+        _refuse_needed(packages, there)
+        progress.step(f"Uninstalling {', '.join(packages)}")
+        try:
+            notes = provisioning.take_out(there, packages, progress)
+        except BaseException:
+            provisioning.put_back(there, progress)
+            raise
+        return backends.look(registry.environment_at(environment.prefix)), notes
+
+    return _changing("uninstall", environment, place, work, progress, removed=tuple(packages))
+
+
+def _refuse_needed(packages: Sequence[str], there: Inventory) -> None:
+    """Raise for a package that is not there, and for one that the kernel needs."""
+    version = there.environment.version
+    needed = closure(_NEEDED, there.distributions, version) | ({"python"} & set(there.others))
     for package in packages:
         if package in needed:
             raise EnvmagicError(
@@ -61,23 +77,12 @@ def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Re
                 f"{package} stays: the notebook's kernel needs it.",
                 subject=package,
             )
-        if package not in installed and package not in others:
+        if package not in there.versions:
             raise WordsError(
                 "not-installed",
-                f"{package} is not installed in {display.user_path(environment.prefix)}.",
+                f"{package} is not installed in {display.user_path(there.environment.prefix)}.",
                 subject=package,
             )
-
-    def work() -> list[str]:
-        progress.step(f"Uninstalling {', '.join(packages)}")
-        before = provisioning.versions(environment)
-        try:
-            return provisioning.take_out(environment, packages, progress)
-        except BaseException:
-            provisioning.put_back(environment, before, progress)
-            raise
-
-    return _changing("uninstall", environment, place, work, progress, removed=tuple(packages))
 
 
 def sync(request: SyncRequest, place: Place, progress: Progress) -> Report[InstallData]:
@@ -87,8 +92,8 @@ def sync(request: SyncRequest, place: Place, progress: Progress) -> Report[Insta
     wanted = InstallPlan(files=files, directory=place.directory)
     validation.check(wanted, backends.of(environment))
 
-    def work() -> list[str]:
-        return provisioning.install_checked(environment, wanted, progress)
+    def work(there: Inventory) -> tuple[Inventory, list[str]]:
+        return provisioning.install_checked(there, wanted, progress)
 
     return _changing("sync", environment, place, work, progress)
 
@@ -136,19 +141,19 @@ def _changing(
     verb: str,
     environment: Environment,
     place: Place,
-    work: Callable[[], list[str]],
+    work: Callable[[Inventory], tuple[Inventory, list[str]]],
     progress: Progress,
     *,
     recorded: tuple[str, ...] = (),
     removed: tuple[str, ...] = (),
 ) -> Report[InstallData]:
     with provisioning.locked(environment.prefix):
-        before = provisioning.versions(environment)
-        modules = _modules(environment, inspection.distributions(environment))
-        notes = work()
-        environment = _renewed(environment, progress, notes)
-        after = provisioning.versions(environment)
-    changes = provisioning.changes(before, after)
+        before = backends.look(environment)
+        modules = _modules(before)
+        there, notes = work(before)
+        there = _renewed(there, environment, progress, notes)
+    environment = there.environment
+    changes = provisioning.changes(before.versions, there.versions)
     touched = {c["name"] for c in changes if c["action"] == "removed"}
     data = InstallData(
         environment=registry.describe(environment, None, place),
@@ -163,25 +168,26 @@ def _changing(
     return Report(verb, data, changed=bool(changes), problems=problems)
 
 
-def _renewed(environment: Environment, progress: Progress, notes: list[str]) -> Environment:
-    """`environment` as it is now; conda may have put another Python there, which needs a kernel."""
-    now = registry.environment_at(environment.prefix)
-    kernel = kernelspecs.of_prefix(now.prefix)
-    if now.version != environment.version and kernel is not None:
-        notes += provisioning.make_ready(now, kernel.name, provisioning.NOTHING, progress)[1]
-        notes.append(f"Python is {now.version} now; restart the kernel.")
-    return now
+def _renewed(
+    there: Inventory, before: Environment, progress: Progress, notes: list[str]
+) -> Inventory:
+    """What is there; conda may have put another Python there, which needs a kernel."""
+    now = there.environment
+    kernel = kernelspecs.of_prefix(now.prefix) if now.version != before.version else None
+    if kernel is None:
+        return there
+    ready = provisioning.make_ready(there, kernel.name, provisioning.NOTHING, progress)
+    notes += [*ready.notes, f"Python is {now.version} now; restart the kernel."]
+    return ready.there
 
 
-def _modules(
-    environment: Environment, installed: dict[str, tuple[str, Path]]
-) -> dict[str, set[str]]:
+def _modules(there: Inventory) -> dict[str, set[str]]:
     """Distribution -> those of its modules that are loaded in this very process."""
-    if not registry.is_this_process(environment.prefix):
+    if not registry.is_this_process(there.environment.prefix):
         return {}
     loaded: dict[str, set[str]] = {}
     tops = {name.partition(".")[0] for name in sys.modules}
-    for name, (_, info) in installed.items():
+    for name, (_, info) in there.distributions.items():
         try:
             record = (info / "RECORD").read_text("utf-8")
         except OSError:

@@ -42,7 +42,7 @@ def test_a_named_environment_is_whole_registered_and_clean(
     environment = backends.inspect(prefix, owned=ownership.is_owned(prefix))
     assert (environment.backend, environment.owned) == (backend, True)
     assert {"six", "ipykernel", "pip", "envmagic"} <= set(inspection.distributions(environment))
-    assert integrity.broken_distributions(environment) == []
+    assert integrity.broken_distributions(inspection.distributions(environment)) == []
     assert not payload.is_stale(environment)
     check = _run(prefix, "-m", "pip", "check")
     assert check.returncode == 0, check.stdout + check.stderr

@@ -19,6 +19,7 @@ from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import AttachRequest, UninstallRequest
 from envmagic.environments import backends, inspection, integrity, ownership, payload
+from envmagic.environments.backends import installers
 from envmagic.jupyter import kernelspecs
 from envmagic.system import directories, locks
 
@@ -179,7 +180,7 @@ def test_two_processes_that_create_the_same_name_make_one_environment(
     said = [json.loads(p.communicate(timeout=120)[0]) for p in both]
     assert sorted(s["data"]["action"] for s in said) == ["created", "reused"]
     prefix = Path(said[0]["data"]["environment"]["prefix"])
-    assert integrity.broken_distributions(backends.inspect(prefix)) == []
+    assert integrity.broken_distributions(inspection.distributions(backends.inspect(prefix))) == []
 
 
 def test_an_older_copy_of_envmagic_is_refreshed_and_a_newer_one_left_alone(
@@ -242,3 +243,29 @@ def test_the_record_of_a_notebook_that_does_not_move_is_left_alone(
     assert not (isolated.work / "requirements.txt").exists()
     terminal("create", "zoo", "--notebook", notebook, "--with", "six")
     assert "\nsix==" in (isolated.work / "requirements.txt").read_text("utf-8")
+
+
+def test_the_disk_is_asked_once_before_and_once_after_each_installation(
+    operate: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+
+    def noted(owner: object, name: str, what: str) -> None:
+        usual = getattr(owner, name)
+
+        def noting(*words: Any, **more: Any) -> Any:
+            happened.append(what)
+            return usual(*words, **more)
+
+        monkeypatch.setattr(owner, name, noting)
+
+    def happens(body: str) -> list[str]:
+        happened.clear()
+        operate.cell("churn", body)
+        return list(happened)
+
+    noted(inspection, "distributions", "look")
+    noted(installers, "_install", "install")
+    assert happens("six\n") == ["install", "look"]
+    assert happens("six\n") == ["look"]
+    assert happens("six\nattrs\n") == ["look", "install", "look"]

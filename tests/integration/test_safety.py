@@ -204,7 +204,7 @@ def test_what_was_killed_in_the_middle_is_finished_by_the_next_call(
         found = operate(DoctorRequest()).problems
         assert "half-made" in {p.code for p in found}
     report = operate.create("churn", "six")
-    assert integrity.broken_distributions(backends.inspect(prefix)) == []
+    assert integrity.broken_distributions(inspection.distributions(backends.inspect(prefix))) == []
     assert {"six", "ipykernel", "envmagic"} <= set(
         inspection.distributions(backends.inspect(prefix))
     )
@@ -225,12 +225,12 @@ def test_a_distribution_that_lost_files_is_mended(operate: Operator) -> None:
     prefix = prefix_of(operate.create("churn"))
     environment = backends.inspect(prefix)
     (environment.site_packages[0] / "ipykernel" / "kernelapp.py").unlink()
-    assert integrity.broken_distributions(environment) == ["ipykernel"]
+    assert integrity.broken_distributions(inspection.distributions(environment)) == ["ipykernel"]
     found = operate(DoctorRequest())
     assert "broken-distribution" in {p.code for p in found.problems}
     fixed = operate(DoctorRequest(fix=True))
     assert fixed.data["fixed"] and fixed.ok
-    assert integrity.broken_distributions(environment) == []
+    assert integrity.broken_distributions(inspection.distributions(environment)) == []
 
 
 def test_what_is_mended_keeps_its_version(operate: Operator, isolated: Any) -> None:
@@ -292,7 +292,7 @@ def test_what_an_installer_left_that_was_killed_is_taken_out_again(
     assert error.value.problem.code == "install-failed" and once.exists()
     assert inspection.distributions(backends.inspect(prefix)) == before
     assert not list(site.glob("six*"))
-    assert integrity.broken_distributions(backends.inspect(prefix)) == []
+    assert integrity.broken_distributions(inspection.distributions(backends.inspect(prefix))) == []
 
 
 def test_the_doctor_names_every_broken_kernel_and_mends_ours_alone(

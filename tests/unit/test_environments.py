@@ -70,7 +70,10 @@ def test_a_missing_file_breaks_a_distribution_and_a_compiled_one_does_not(tmp_pa
     info = _distribution(site, "unfinished", "1")
     (info / "INSTALLER").write_text("uv\n")
     environment = backends.inspect(tmp_path / "e")
-    assert integrity.broken_distributions(environment) == ["hurt", "unfinished"]
+    assert integrity.broken_distributions(inspection.distributions(environment)) == [
+        "hurt",
+        "unfinished",
+    ]
 
 
 def test_sizes_are_written_for_people() -> None:

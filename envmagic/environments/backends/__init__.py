@@ -11,9 +11,22 @@ from typing import NamedTuple
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName, Environment
+from envmagic.environments import inspection
 from envmagic.environments.backends.base import Backend
+from envmagic.environments.inventory import Inventory
 
-__all__ = ["at", "choose", "every", "get", "inspect", "is_environment", "of", "of_file", "written"]
+__all__ = [
+    "at",
+    "choose",
+    "every",
+    "get",
+    "inspect",
+    "is_environment",
+    "look",
+    "of",
+    "of_file",
+    "written",
+]
 
 
 class _Row(NamedTuple):
@@ -100,6 +113,12 @@ def inspect(prefix: Path, *, owned: bool = False) -> Environment:
             "not-an-environment", f"{shown} is a file, not an environment.", subject=str(prefix)
         )
     return at(prefix).inspect(prefix, owned=owned)
+
+
+def look(environment: Environment) -> Inventory:
+    """What is installed in `environment` now, read from the disk."""
+    others = of(environment).packages(environment)
+    return Inventory(environment, inspection.distributions(environment), others)
 
 
 def written(prefix: Path, *, cut_off: bool = False) -> dict[str, str | None]:

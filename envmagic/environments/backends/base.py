@@ -10,6 +10,7 @@ from typing import Protocol
 from envmagic.core.errors import Problem
 from envmagic.core.model import BackendName, Environment, EnvSpec, Progress
 from envmagic.environments.interpreters import Python
+from envmagic.environments.inventory import Inventory
 from envmagic.jupyter.kernelspecs import Launch
 
 __all__ = ["Backend", "Fault", "InstallPlan"]
@@ -69,8 +70,8 @@ class Backend(Protocol):
         """Normalised name -> version of what is installed and is no Python distribution."""
         ...
 
-    def lacking(self, environment: Environment, plan: InstallPlan) -> InstallPlan:
-        """`plan` without the requirements that `environment` satisfies for certain."""
+    def lacking(self, there: Inventory, plan: InstallPlan) -> InstallPlan:
+        """`plan` without the requirements that what is `there` satisfies for certain."""
         ...
 
     def has_python(self, environment: Environment, wanted: str) -> bool:

@@ -15,6 +15,7 @@ from envmagic.core.model import BackendName, Environment, EnvSpec, Progress
 from envmagic.environments import inspection, interpreters
 from envmagic.environments.backends import installers
 from envmagic.environments.backends.base import Fault, InstallPlan
+from envmagic.environments.inventory import Inventory
 from envmagic.environments.satisfaction import missing
 from envmagic.jupyter.kernelspecs import Launch
 from envmagic.system import prefix_layout
@@ -44,10 +45,10 @@ class PyvenvBackend:
     def packages(self, environment: Environment) -> dict[str, str]:
         return {}
 
-    def lacking(self, environment: Environment, plan: InstallPlan) -> InstallPlan:
+    def lacking(self, there: Inventory, plan: InstallPlan) -> InstallPlan:
         lines = [(line, requirements.requirement(line)) for line in plan.requirements]
         parsed = [r for _, r in lines if r is not None]
-        lacking = missing(parsed, inspection.distributions(environment), environment.version)
+        lacking = missing(parsed, there.distributions, there.environment.version)
         return replace(
             plan, requirements=tuple(line for line, r in lines if r is None or r in lacking)
         )

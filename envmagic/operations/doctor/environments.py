@@ -11,8 +11,6 @@ from envmagic.core.errors import EnvmagicError, Severity
 from envmagic.core.model import Environment, Kernel, Progress
 from envmagic.environments import (
     backends,
-    inspection,
-    integrity,
     ownership,
     payload,
     provisioning,
@@ -67,7 +65,8 @@ def _mending(
 
     def mend() -> None:
         with provisioning.locked(environment.prefix):
-            provisioning.install_checked(environment, plan, progress, beside=fault.beside)
+            there = backends.look(environment)
+            provisioning.install_checked(there, plan, progress, beside=fault.beside)
 
     return mend
 
@@ -77,15 +76,16 @@ def _contents(
 ) -> Iterator[Finding]:
     prefix = environment.prefix
     name = kernel.name if kernel else registry.Target(prefix, prefix.name).name
-    broken = integrity.broken_distributions(environment)
-    installed = inspection.distributions(environment)
+    there = backends.look(environment)
+    broken = there.broken()
 
     def reinstall() -> None:
         with provisioning.locked(prefix):
             now = registry.environment_at(prefix)
-            still = integrity.broken_distributions(now) if now.owned else []
+            held = backends.look(now)
+            still = held.broken() if now.owned else []
             if still:
-                provisioning.install_checked(now, provisioning.again(now, still), progress)
+                provisioning.install_checked(held, provisioning.again(held, still), progress)
 
     if broken:
         yield Finding(
@@ -103,9 +103,9 @@ def _contents(
         with provisioning.locked(prefix):
             now = registry.environment_at(prefix)
             if now.owned:
-                provisioning.make_ready(now, name, provisioning.NOTHING, progress)
+                provisioning.make_ready(backends.look(now), name, provisioning.NOTHING, progress)
 
-    if kernel is not None and "ipykernel" not in installed:
+    if kernel is not None and "ipykernel" not in there.distributions:
         yield Finding(
             problem(
                 "no-ipykernel",

@@ -10,6 +10,7 @@ from envmagic.core import display, names
 from envmagic.core.errors import Severity
 from envmagic.core.model import Progress
 from envmagic.environments import (
+    backends,
     journal,
     ownership,
     provisioning,
@@ -37,7 +38,9 @@ def of_leftovers(progress: Progress) -> Iterator[Finding]:
                 if ownership.is_owned(prefix):  # only its kernel was lacking
                     name = names.kernel_name_of(prefix)
                     now = registry.environment_at(prefix)
-                    provisioning.make_ready(now, name, provisioning.NOTHING, progress)
+                    provisioning.make_ready(
+                        backends.look(now), name, provisioning.NOTHING, progress
+                    )
                 return kept.message if kept else ""
 
         code, message, hint = "half-made", "was never finished", "Make it again, or clear it away"

@@ -31,6 +31,7 @@ from envmagic.environments.backends.conda.engine import NotInChannels, Transacti
 from envmagic.environments.backends.conda.partition import Parts
 from envmagic.environments.backends.conda.prefix import inspect
 from envmagic.environments.interpreters import Python
+from envmagic.environments.inventory import Inventory
 from envmagic.jupyter.kernelspecs import Launch
 
 __all__ = ["CondaBackend", "CondaPlan"]
@@ -59,11 +60,11 @@ class CondaBackend:
         found = metadata.packages(environment.prefix)
         return {normalized(name): package.version for name, package in found.items()}
 
-    def lacking(self, environment: Environment, plan: InstallPlan) -> InstallPlan:
+    def lacking(self, there: Inventory, plan: InstallPlan) -> InstallPlan:
         lacking = [
             text
             for text in plan.requirements
-            if (spec := specs.parse(text)) is None or not _is_there(spec.text, environment)
+            if (spec := specs.parse(text)) is None or not _is_there(spec.text, there.environment)
         ]
         return replace(plan, requirements=tuple(lacking))
 

@@ -38,9 +38,9 @@ def settle(before: dict[str, str], environment: Environment, progress: Progress)
     """
     there = metadata.distributions(environment)
     lost = {name: version for name, version in before.items() if name not in there}
-    lost |= {
-        n: before[n] for n in integrity.broken_distributions(environment, set(before) - set(lost))
-    }
+    installed = inspection.distributions(environment)
+    broken = integrity.broken_distributions(installed, set(before) - set(lost))
+    lost |= {name: before[name] for name in broken}
     notes: list[str] = []
     if lost:
         notes.append(_put_back(lost, environment, progress))
