@@ -135,7 +135,7 @@ def _refuse_asleep(prefix: Path, kernel: Kernel, switch: Switch) -> None:
                 "in-use",
                 f"The kernel {kernel.name} that this notebook left sleeps there with"
                 f" {sleeping.variables} variable{'' if sleeping.variables == 1 else 's'}.",
-                "To end it, go there and leave it with --drop",
+                "To end it, leave it with `use python3 --drop` once you are there",
                 subject=str(prefix),
                 command=("use", kernel.name),
             )

@@ -9,7 +9,7 @@ from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import How, Kernel, Place, Progress, Report
 from envmagic.core.schema import SwitchData, UseData
 from envmagic.core.verbs import UseRequest
-from envmagic.environments import payload, registry
+from envmagic.environments import backends, payload, registry
 from envmagic.jupyter import kernelspecs
 from envmagic.operations.handover import move
 
@@ -24,6 +24,7 @@ def use(request: UseRequest, place: Place, progress: Progress) -> Report[UseData
             "use moves a running notebook, and there is none in a terminal.",
             command=("use", "NAME"),
         )
+    tuple(backends.every())  # in memory now: the environment that they lie in may go meanwhile
     kernel = _kernel(request.target, place)
     place.switch.check()
     if kernel.prefix is None:

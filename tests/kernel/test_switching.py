@@ -65,7 +65,10 @@ def test_a_kernel_that_sleeps_is_named_when_its_environment_is_to_go(
     kernel.run("%env use python3")
     refused = kernel.run("%env remove gamma --yes", check=False)
     assert "sleeps there with 1 variable" in refused.text
-    assert "%env use python3 --drop" in refused.text
+    assert "use python3 --drop" in refused.text and "%env use gamma" in refused.text
+    kernel.run("%env use gamma")
+    kernel.run("%env use python3 --drop")
+    kernel.run("%env remove gamma --yes")
 
 
 def test_what_is_left_without_variables_ends(switching: Any) -> None:
