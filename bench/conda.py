@@ -75,7 +75,7 @@ def bare(channel: condachannel.Channel, at: Path) -> RunningKernel:
     cache = Path(os.environ["RATTLER_CACHE_DIR"])
     condachannel.create(at, channel, ["python", "pip", "ipykernel", "tiny"], cache)
     python = at / "bin" / "python"
-    install = [uv.find_uv_bin(), "pip", "install", "-q", "-p", python, "humanize"]
+    install: list[str | Path] = [uv.find_uv_bin(), "pip", "install", "-q", "-p", python, "humanize"]
     subprocess.run(install, check=True)
     register(at.name, python, at.parent)
     return first_cell(at.name, at.parent)

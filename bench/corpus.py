@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +187,7 @@ def main() -> None:
         print(row("envmagic", own), flush=True)
         if not asked.ours:
             for peer, bins in zip(PEERS, environments(asked.peers).values(), strict=True):
-                scores = measured(place, truth, lambda d, p=peer, b=bins: p.names(b, d))
+                scores = measured(place, truth, partial(peer.names, bins))
                 print(row(peer.name, scores), flush=True)
         wrong = micro(asked.corpus, Path(name))
         print(f"\nHard little notebooks: {42 - len(wrong)} right.", *wrong, sep="\n- ")

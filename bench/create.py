@@ -64,7 +64,7 @@ def bare_uv(at: Path) -> RunningKernel:
     command = uv.find_uv_bin()
     subprocess.run([command, "venv", "-q", "-p", sys.executable, at], check=True)
     python = at / "bin" / "python"
-    install = [command, "pip", "install", "-q", "-p", python, "pip", "ipykernel"]
+    install: list[str | Path] = [command, "pip", "install", "-q", "-p", python, "pip", "ipykernel"]
     subprocess.run(install, check=True)
     register(at.name, python, at.parent)
     return first_cell(at.name, at.parent)
@@ -74,7 +74,7 @@ def stock_steps(at: Path) -> RunningKernel:
     subprocess.run([sys.executable, "-m", "venv", at], check=True)
     python = at / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "-q", "ipykernel"], check=True)
-    install = [python, "-m", "ipykernel", "install", "--user", "--name", at.name]
+    install: list[str | Path] = [python, "-m", "ipykernel", "install", "--user", "--name", at.name]
     subprocess.run(install, check=True, capture_output=True)
     return first_cell(at.name, at.parent)
 

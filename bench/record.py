@@ -147,7 +147,9 @@ def many(corpus: Path, place: Path, count: int) -> None:
 
 def resolving(place: Path) -> None:
     site = site_of(place, 500)
-    first, cached, again = [], [], []
+    first: list[float] = []
+    cached: list[float] = []
+    again: list[float] = []
     for _ in range(ROUNDS):
         shutil.rmtree(Path(os.environ["ENVMAGIC_HOME"]) / "cache", ignore_errors=True)
         for kept in (first, cached):

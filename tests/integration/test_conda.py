@@ -392,7 +392,7 @@ def test_without_an_engine_one_line_says_what_to_install(
     monkeypatch.delenv("PYTHONPATH", raising=False)
     (operate.work / "environment.yml").write_text("name: geo\ndependencies: [tiny]\n")
     for words in (["create", "bio", "--backend", "conda"], ["create"]):
-        command = [plain / "bin" / "python", "-m", "envmagic", *words]
+        command: list[str | Path] = [plain / "bin" / "python", "-m", "envmagic", *words]
         said = subprocess.run(command, cwd=operate.work, capture_output=True, text=True)
         assert said.returncode == 1
         assert 'pip install "envmagic[conda]"' in said.stdout + said.stderr

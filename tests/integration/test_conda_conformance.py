@@ -106,8 +106,8 @@ def test_conda_activates_what_we_made_and_our_kernels_see_the_same(
     different = {n: (theirs.get(n), ours.get(n)) for n in names if theirs.get(n) != ours.get(n)}
     for name in ("SHLVL", "COLUMNS", "LINES", "PWD", "OLDPWD"):  # bash's own
         different.pop(name, None)
-    path = different.pop("PATH", ("", ""))
-    assert path[0].split(os.pathsep)[0] == path[1].split(os.pathsep)[0] or path == ("", "")
+    path, other = (text or "" for text in different.pop("PATH", ("", "")))
+    assert path.split(os.pathsep)[0] == other.split(os.pathsep)[0]
     assert different == {}
 
 

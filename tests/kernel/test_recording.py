@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Isolated
@@ -135,7 +136,7 @@ def test_a_notebook_executed_from_top_to_bottom_is_not_recorded_unless_it_asks(
     notebook = isolated.work / "run.ipynb"
 
     def save(*cells: str) -> None:
-        found = [
+        found: list[dict[str, Any]] = [
             {
                 "cell_type": "code",
                 "id": f"c{n}",

@@ -168,7 +168,8 @@ def test_queued_requests_go_to_the_new_kernel_in_order(switching: Any) -> None:
     kernel = switching()
     cells = [WHO, "%env use alpha", *[f"{WHO}; n{i} = {i}; print(n{i})" for i in range(20)]]
     requests = [kernel.client.execute(cell) for cell in cells]
-    replies, printed = [], dict.fromkeys(requests, "")
+    replies: list[Any] = []
+    printed = dict.fromkeys(requests, "")
     idle = 0
     while idle < len(requests):
         message = kernel.client.get_iopub_msg(timeout=60)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import ipykernel
-import jupyter_client
 import pytest
 from jupyter_client.manager import KernelManager
 from support.kernels import wait_until_ready
@@ -67,7 +67,7 @@ def test_ipc_in_front(managed: Any, specs: Any, short_tmp: Path) -> None:
 
 @pytest.mark.skipif(
     ipykernel.version_info[:2] < (7, 4) or not hasattr(KernelManager, "transport_encryption"),
-    reason=f"no encryption in ipykernel {ipykernel.__version__}, {jupyter_client.__version__}",
+    reason=f"no encryption in ipykernel {ipykernel.__version__}, {version('jupyter_client')}",
 )
 def test_an_encrypted_connection(managed: Any, specs: Any) -> None:
     specs("first", metadata={"supported_encryption": ["curve"]})

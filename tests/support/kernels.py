@@ -50,7 +50,7 @@ class RunningKernel:
         if spec.argv[0] not in ("python", "python3", sys.executable):
             variables.pop("PYTHONPATH", None)  # a checkout on it would hide a missing envmagic
         self.manager.start_kernel(cwd=str(cwd), env=variables)
-        self.client: BlockingKernelClient = self.manager.client()  # type: ignore[assignment]
+        self.client: BlockingKernelClient = self.manager.client()
         self.client.start_channels()
         try:
             self.client.wait_for_ready(timeout=60)
@@ -82,7 +82,8 @@ class RunningKernel:
 
         An error in it leaves what is sent behind it alone.
         """
-        return self.client.execute(code, stop_on_error=False)
+        request: str = self.client.execute(code, stop_on_error=False)
+        return request
 
     def begin_and_hear(self, code: str, word: str) -> str:
         """Begin `code` and wait until it has printed `word`: from then on the cell itself runs."""

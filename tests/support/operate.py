@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from envmagic import operations
 from envmagic.core import verbs
@@ -34,19 +35,19 @@ class Operator:
     def place(self, prefix: Path | None = None, notebook: Path | None = None) -> Place:
         return Place(Frontend.TERMINAL, self.work, prefix=prefix, notebook=notebook)
 
-    def __call__(self, request: verbs.Request, prefix: Path | None = None) -> Report:
+    def __call__(self, request: verbs.Request, prefix: Path | None = None) -> Report[Any]:
         return operations.run(request, self.place(prefix), self.heard)
 
-    def create(self, target: str | None, *requirements: str, **options: object) -> Report:
+    def create(self, target: str | None, *requirements: str, **options: object) -> Report[Any]:
         request = verbs.CreateRequest(target, requirements)
         return self(replace(request, **options))  # type: ignore[arg-type]
 
-    def cell(self, target: str | None, body: str, **options: object) -> Report:
+    def cell(self, target: str | None, body: str, **options: object) -> Report[Any]:
         create = replace(verbs.CreateRequest(target), **options)  # type: ignore[arg-type]
         return self(verbs.CellRequest(create, body))
 
 
-def prefix_of(report: Report) -> Path:
+def prefix_of(report: Report[Any]) -> Path:
     return Path(report.data["environment"]["prefix"])
 
 

@@ -89,7 +89,7 @@ def test_of_a_live_notebook_only_what_is_there_counts(
 def test_of_a_live_notebook_a_line_that_failed_explains_no_import_and_says_no_version(
     site: Path, tmp_path: Path
 ) -> None:
-    live = {"index": index_of([site]), "live": tmp_path / "env"}
+    live: dict[str, Any] = {"index": index_of([site]), "live": tmp_path / "env"}
     found = needs(tmp_path, "!pip install corp-utils", "import corp_utils", **live)
     assert not names(found)
     assert [module for module, _ in found.unresolved] == ["corp_utils"]
@@ -114,7 +114,7 @@ def test_of_a_live_notebook_conda_lines_count_for_what_conda_has(
     meta.mkdir()
     (meta / "six-1.17.0-py_0.json").write_text("{}")
     cell = "%conda install -y six toolz"
-    live = {"index": index_of([site]), "live": tmp_path / "env"}
+    live: dict[str, Any] = {"index": index_of([site]), "live": tmp_path / "env"}
     assert names(needs(tmp_path, cell, **live)) == ["six"]
     assert names(needs(tmp_path, cell)) == ["six", "toolz"]
 
@@ -126,7 +126,7 @@ def test_of_a_live_notebook_a_repository_counts_where_something_came_from_it(
     direct = {"other-1.0.dist-info/direct_url.json": json.dumps(origin)}
     install(site, "other", "other.py", **direct)
     one, nope, archive = "git+https://me@h/o/one.git@v1", "git+https://h/o/nope", "https://h/x.zip"
-    live = {"index": index_of([site]), "live": tmp_path / "env"}
+    live: dict[str, Any] = {"index": index_of([site]), "live": tmp_path / "env"}
     found = needs(tmp_path, f"!pip install {one} {nope} {archive}", **live)
     assert {need.url for need in found.needs} == {"git+https://h/o/one.git@v1", archive}
 
@@ -199,7 +199,7 @@ def test_only_what_was_printed_is_taken_for_an_installer_s_words(tmp_path: Path)
     assert [cell.complaint for cell in notebook_file.read(path).cells] == [""]
 
 
-def recorded(work: Path, *paths: str, **more: Any) -> Report:
+def recorded(work: Path, *paths: str, **more: Any) -> Report[Any]:
     request = RecordRequest(paths=paths, env="none", pin="none", **more)
     return record(request, Place(Frontend.TERMINAL, work), Silent())
 

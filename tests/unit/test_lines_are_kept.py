@@ -10,6 +10,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -66,7 +67,7 @@ class Work:
         document = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
         (self.directory / name).write_text(json.dumps(document))
 
-    def said(self, **more: object) -> Report:
+    def said(self, **more: object) -> Report[Any]:
         request = RecordRequest(paths=(".",), env="none", **more)  # type: ignore[arg-type]
         return record(request, Place(Frontend.TERMINAL, self.directory), Silent())
 

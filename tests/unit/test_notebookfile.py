@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ CODE = "import numpy\nx = 1"
 PATH = Path("x.ipynb")
 
 
-def notebook(*sources: object, **more: object) -> dict[str, object]:
+def notebook(*sources: object, **more: object) -> dict[str, Any]:
     cells = [{"cell_type": "code", "source": s, "metadata": {}, "outputs": []} for s in sources]
     return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5, **more}
 
@@ -103,17 +104,17 @@ def test_languages(metadata: object, language: str) -> None:
 
 def test_a_cell_of_another_language_is_no_code() -> None:
     document = notebook(CODE, "a <- 1")
-    document["cells"][1]["metadata"] = {"vscode": {"languageId": "r"}}  # type: ignore[index]
+    document["cells"][1]["metadata"] = {"vscode": {"languageId": "r"}}
     assert sources(json.dumps(document).encode()) == [CODE]
     # what VS Code writes before a kernel was chosen
-    document["cells"][1]["metadata"] = {"vscode": {"languageId": "plaintext"}}  # type: ignore[index]
+    document["cells"][1]["metadata"] = {"vscode": {"languageId": "plaintext"}}
     assert sources(json.dumps(document).encode()) == [CODE, "a <- 1"]
 
 
 def test_cells_are_numbered_among_all_cells() -> None:
     document = notebook(CODE, CODE)
-    document["cells"].insert(1, {"cell_type": "markdown", "source": "x"})  # type: ignore[attr-defined]
-    document["cells"].insert(1, "nonsense")  # type: ignore[attr-defined]
+    document["cells"].insert(1, {"cell_type": "markdown", "source": "x"})
+    document["cells"].insert(1, "nonsense")
     found = notebook_file.parse(json.dumps(document).encode(), PATH)
     assert [cell.number for cell in found.cells] == [1, 4]
 
@@ -123,14 +124,14 @@ def test_outputs_of_a_large_notebook_are_passed_over() -> None:
     document = notebook(CODE, 'x = {"outputs": [1, "]"]}')
     tricky = 'quote \\" [ { "outputs": [ \\\\'
     output = {"data": {"text/plain": [tricky] * 3, "image/png": "A" * 2_000_000}}
-    document["cells"][0]["outputs"] = [output, {"nested": [[{"a": "]"}]]}]  # type: ignore[index]
+    document["cells"][0]["outputs"] = [output, {"nested": [[{"a": "]"}]]}]
     assert sources(json.dumps(document).encode()) == [CODE, 'x = {"outputs": [1, "]"]}']
 
 
 def test_a_hundred_megabytes_are_read(tmp_path: Path) -> None:
     path = tmp_path / "big.ipynb"
     document = notebook(CODE)
-    document["cells"][0]["outputs"] = ["IMAGE"]  # type: ignore[index]
+    document["cells"][0]["outputs"] = ["IMAGE"]
     path.write_text(json.dumps(document).replace("IMAGE", "A" * 100_000_000))
     assert [c.source for c in notebook_file.read(path).cells] == [CODE]
 

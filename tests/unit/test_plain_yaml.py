@@ -41,8 +41,8 @@ def test_an_edit_that_does_anything_else_is_refused(
     tmp_path: Path, before: str, after: str, why: str
 ) -> None:
     path = tmp_path / "environment.yml"
-    texts = (text.encode() for text in (before, after, USERS))
-    edit = edits.Edit(path, *texts, ("old=1",), ("six=1.0",), "-r requirements.txt")
+    old, new, users = (text.encode() for text in (before, after, USERS))
+    edit = edits.Edit(path, old, new, users, ("old=1",), ("six=1.0",), "-r requirements.txt")
     if not why:
         return edits.prove(edit)
     with pytest.raises(EnvmagicError) as raised:

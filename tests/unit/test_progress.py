@@ -62,7 +62,10 @@ def test_it_shows_the_seconds_and_the_last_words_without_the_home_directory(
     isolated: Isolated,
 ) -> None:
     clock = Clock()
-    said = [(0, "step", "Installing <six>"), (3, "detail", f"in {isolated.home}/envs")]
+    said: list[tuple[float, str, str]] = [
+        (0, "step", "Installing <six>"),
+        (3, "detail", f"in {isolated.home}/envs"),
+    ]
     first, second = shown(Display(clock), clock, said)
     assert "Installing &lt;six&gt;…" in first
     assert "3 s" in second

@@ -49,7 +49,7 @@ def environment(place: Path, python: str = "3.12.4", **versions: str) -> Environ
     )
 
 
-def said(work: Path, *paths: str, **more: Any) -> Report:
+def said(work: Path, *paths: str, **more: Any) -> Report[Any]:
     more.setdefault("env", "none")
     place = more.pop("place", Place(Frontend.TERMINAL, work))
     return record(RecordRequest(paths=paths, **more), place, Silent())
@@ -60,7 +60,7 @@ def text(work: Path, name: str = "requirements.txt") -> str:
     return unsigned((work / name).read_text())
 
 
-def codes(report: Report) -> list[str]:
+def codes(report: Report[Any]) -> list[str]:
     return [p.code for p in report.problems]
 
 
@@ -860,7 +860,11 @@ def conda_environment(place: Path) -> Environment:
     packages = {"python": "", "py-opencv": "cv2/__init__.py", "weird": "weirdmod.py"}
     for name, module in packages.items():
         files = [f"lib/python3.12/site-packages/{module}"] if module else ["bin/python"]
-        row = {"name": name, "version": "3.12.4" if not module else "4.9.0", "files": files}
+        row: dict[str, Any] = {
+            "name": name,
+            "version": "3.12.4" if not module else "4.9.0",
+            "files": files,
+        }
         row |= {"build": "0", "build_number": 0, "channel": "conda-forge", "subdir": "noarch"}
         (place / "conda-meta" / f"{name}-{row['version']}-0.json").write_text(json.dumps(row))
     return env

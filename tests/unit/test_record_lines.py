@@ -30,7 +30,7 @@ def save(path: Path, *cells: str) -> Path:
     return path
 
 
-def said(work: Path, *paths: str, **more: Any) -> Report:
+def said(work: Path, *paths: str, **more: Any) -> Report[Any]:
     more.setdefault("env", "none")
     return record(RecordRequest(paths=paths, **more), Place(Frontend.TERMINAL, work), Silent())
 

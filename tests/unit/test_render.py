@@ -8,6 +8,7 @@ import re
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Isolated
@@ -16,7 +17,7 @@ from envmagic.core.errors import Problem, Severity
 from envmagic.core.model import Frontend, Report
 from envmagic.frontends import render
 
-ENVIRONMENT = {
+ENVIRONMENT: dict[str, Any] = {
     "name": "churn",
     "prefix": "/envs/churn",
     "python": "3.12.4",
@@ -28,7 +29,7 @@ ENVIRONMENT = {
     "size": None,
     "problem": "",
 }
-RECORD = {
+RECORD: dict[str, Any] = {
     "file": "/data/requirements.txt",
     "files": ["/data/requirements.txt"],
     "changed": True,
@@ -67,7 +68,7 @@ CHANGES = [
     {"name": "numpy", "version": "2.1.0", "action": "installed"},
     {"name": "six", "version": "1.17.0", "action": "installed"},
 ]
-REPORTS = {
+REPORTS: dict[str, Report[Any]] = {
     "create": Report(
         "create",
         {
@@ -260,7 +261,8 @@ def test_what_helps_is_written_as_it_is_typed_there(
     problem = Problem("p", "Wrong.", hint, command=command)
     assert render.line(problem) == f"Wrong. {notebook}"
     assert render.line(problem, Frontend.TERMINAL) == f"Wrong. {terminal}"
-    report = Report("list", {"environments": [], "kernels": []}, problems=(problem,))
+    nothing: dict[str, list[object]] = {"environments": [], "kernels": []}
+    report = Report("list", nothing, problems=(problem,))
     assert notebook in render.text(report) and terminal in render.text(report, Frontend.TERMINAL)
     assert notebook in unescape(re.sub("<.*?>", "", render.html(report)))
     for frontend, shown in ((None, notebook), (Frontend.TERMINAL, terminal)):

@@ -84,7 +84,9 @@ def test_text_outside_the_block_stays_byte_for_byte(
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200))
-def test_any_bytes_around_the_block_survive(tmp_path_factory, before: bytes, after: bytes) -> None:
+def test_any_bytes_around_the_block_survive(
+    tmp_path_factory: pytest.TempPathFactory, before: bytes, after: bytes
+) -> None:
     path = tmp_path_factory.mktemp("any") / "requirements.txt"
     path.write_bytes(before.removeprefix(codecs.BOM_UTF16_LE).removeprefix(codecs.BOM_UTF16_BE))
     try:
@@ -133,7 +135,9 @@ def test_a_block_of_a_newer_format_is_not_touched(tmp_path: Path) -> None:
 
 
 @given(st.text(min_size=1), st.booleans())
-def test_any_notebook_name_reads_back(tmp_path_factory, name: str, installed: bool) -> None:
+def test_any_notebook_name_reads_back(
+    tmp_path_factory: pytest.TempPathFactory, name: str, installed: bool
+) -> None:
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
