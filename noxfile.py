@@ -29,6 +29,10 @@ VARIABLES = {"PYTHONDONTWRITEBYTECODE": None}
 TWO_AT_A_TIME = ("-n", "2", "--dist", "worksteal")
 
 
+# Of the rooms that pyproject.toml names; it has the floor, too.
+COVERED = ("--cov", "--cov-report", "term")
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """Lint, types and every test, with a subset on each further Python; `-- ARGS` go to pytest."""
@@ -39,13 +43,15 @@ def tests(session: nox.Session) -> None:
         return
     _check(session)
     _on_other_pythons(session)
-    session.run("pytest", *TWO_AT_A_TIME, env=VARIABLES)
+    session.run("pytest", *TWO_AT_A_TIME, *COVERED, "tests/unit", env=VARIABLES)
+    rest = ("tests/integration", "tests/kernel", "tests/browser")
+    session.run("pytest", *TWO_AT_A_TIME, *rest, env=VARIABLES)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """ruff check, ruff format, mypy strict."""
-    session.install("-e", ".", *LINT)
+    session.install("-e", ".[test]", *LINT)
     _check(session)
 
 
