@@ -15,10 +15,10 @@ import sys
 from importlib.util import cache_from_source
 from pathlib import Path
 
-from envmagic._version import PACKAGE, REQUIRES_PYTHON, __version__
+from envmagic._version import REQUIRES_PYTHON, __version__
 from envmagic.core.model import Environment
 from envmagic.environments.contents import Written
-from envmagic.system import prefix_layout, scratch
+from envmagic.system import directories, prefix_layout, scratch
 
 __all__ = ["REQUIRES", "ensure", "fits", "is_stale", "requirements_for"]
 
@@ -93,7 +93,7 @@ def _is_here(site: Path) -> bool:
 
 
 def _source() -> Path:
-    return PACKAGE
+    return directories.package()
 
 
 def _is_current(site: Path) -> bool:

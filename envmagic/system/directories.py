@@ -1,4 +1,4 @@
-"""Where envmagic keeps what it makes: `ENVMAGIC_HOME` and the directories in it."""
+"""Where envmagic keeps what it makes (`ENVMAGIC_HOME` and below it), and where it lies itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["cache", "envs", "home", "journal", "locks", "scratch"]
+__all__ = ["cache", "envs", "home", "journal", "locks", "package", "scratch"]
 
 
 def home() -> Path:
@@ -21,6 +21,11 @@ def home() -> Path:
     else:
         base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     return base / "envmagic"
+
+
+def package() -> Path:
+    """The directory of the package `envmagic` that runs here."""
+    return Path(__file__).parents[1]
 
 
 def envs() -> Path:

@@ -41,7 +41,7 @@ _TABLE = {
     BackendName.UV: _Row("uv", "UvBackend", "pyvenv.cfg"),
     BackendName.VENV: _Row("venv", "VenvBackend", "pyvenv.cfg"),
     BackendName.VIRTUALENV: _Row("virtualenv", "VirtualenvBackend", "pyvenv.cfg"),
-    BackendName.CONDA: _Row("conda", "CondaBackend", "conda-meta/history"),
+    BackendName.CONDA: _Row("conda.backend", "CondaBackend", "conda-meta/history"),
 }
 _DEFAULT = BackendName.VENV
 

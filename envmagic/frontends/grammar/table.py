@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from envmagic.core.model import BackendName
-
 __all__ = [
     "COMMON",
     "TERMINAL",
@@ -29,11 +27,21 @@ class Option(NamedTuple):
     metavar: str = ""
     many: bool = False
     """Takes every word up to the next option, at least one."""
-    choices: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    """The only values it takes; see `choices`."""
     kind: str = ""
-    """What completes its value: `path`, `environment`, `kernel` or nothing."""
+    """What its value is: `path`, `environment`, `kernel`, `backend` or nothing in particular."""
     in_terminal: bool = True
     """A terminal's help shows it; it is understood there in any case."""
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The only values it takes; empty where there are others."""
+        if self.kind != "backend":
+            return self.words
+        from envmagic.core.model import BackendName
+
+        return tuple(name.value for name in BackendName)
 
     @property
     def key(self) -> str:
@@ -88,7 +96,7 @@ CREATE_OPTIONS = (
     _FILE,
     Option(("--bare",), "do not install the requirements.txt beside the notebook"),
     Option(("--python",), "a version (3.12), a specifier (>=3.11) or an interpreter", "V"),
-    Option(("--backend",), "what makes it", "B", choices=tuple(name.value for name in BackendName)),
+    Option(("--backend",), "what makes it", "B", kind="backend"),
     Option(("--channel",), "conda channels", "C", many=True),
     _UPGRADE,
     _USE,
@@ -171,7 +179,7 @@ VERBS = {
                     ("--pin",),
                     "how versions are written",
                     "STYLE",
-                    choices=("exact", "compatible", "minimum", "none"),
+                    words=("exact", "compatible", "minimum", "none"),
                 ),
                 Option(
                     ("--env",),
