@@ -211,7 +211,7 @@ class Place:
     """The notebook was saved since this session began; until then nothing leaves its record, for
     the kernel before this one may have run what is not in the file yet."""
     failed: frozenset[str] = frozenset()
-    """Top-level modules whose import failed in this session."""
+    """Dotted modules and names whose import failed in this session, and has not worked since."""
     executing: bool = False
     """A program runs the notebook from top to bottom (nbconvert, papermill): no record is kept
     unless a cell asks for it."""

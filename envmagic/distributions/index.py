@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from envmagic.distributions.editables import is_standing, stamp
-from envmagic.distributions.installed import Found, conda_packages, found_in
+from envmagic.distributions.installed import FoundDistribution, conda_packages, found_in
 from envmagic.distributions.known import known
 from envmagic.system import cache
 
@@ -109,7 +109,7 @@ def _is_current(index: Index) -> bool:
 
 
 def _built(places: list[str], meta: str) -> Index:
-    found: dict[str, Found] = {}
+    found: dict[str, FoundDistribution] = {}
     for directory in places:
         for item in found_in(directory):
             found.setdefault(item.name, item)
@@ -133,9 +133,9 @@ def _built(places: list[str], meta: str) -> Index:
     return index
 
 
-def _add_modules(index: Index, found: list[Found]) -> None:
+def _add_modules(index: Index, found: list[FoundDistribution]) -> None:
     """Every top-level module; where it is a namespace or shared, the modules below it too."""
-    holders: dict[str, list[Found]] = defaultdict(list)
+    holders: dict[str, list[FoundDistribution]] = defaultdict(list)
     for item in found:
         for module in item.modules:
             holders[module].append(item)
@@ -149,7 +149,7 @@ def _add_modules(index: Index, found: list[Found]) -> None:
         (index.modules if own else index.namespaces)[module] = names
         if (own and len(items) == 1) or module.count(".") >= 6:
             continue
-        below: dict[str, list[Found]] = defaultdict(list)
+        below: dict[str, list[FoundDistribution]] = defaultdict(list)
         for item in items:
             for child in item.children(module):
                 below[child].append(item)

@@ -14,7 +14,7 @@ from envmagic.distributions.editables import Sources
 from envmagic.distributions.origin import origin_of
 from envmagic.distributions.reading import MODULE, declares_namespace, is_empty, read
 
-__all__ = ["Found", "conda_packages", "found_in"]
+__all__ = ["FoundDistribution", "conda_packages", "found_in"]
 
 _IMPORT = re.compile(r"^Import-(Name|Namespace):[ \t]*([\w.]*)", re.MULTILINE)
 _TOP = re.compile(r'\n"?([^/,\r\n"]+)')
@@ -23,7 +23,7 @@ _NO_MODULE = re.compile(r"__editable__|_?_virtualenv")
 
 
 @dataclass
-class Found:
+class FoundDistribution:
     """An installed distribution and the list of its files, which is read when it is asked for."""
 
     name: str
@@ -102,7 +102,7 @@ class Found:
         self.watched.update(sources.watched)
 
 
-def found_in(directory: str) -> Iterator[Found]:
+def found_in(directory: str) -> Iterator[FoundDistribution]:
     """Every distribution whose metadata lies in `directory`."""
     try:
         names = os.listdir(directory)
@@ -121,7 +121,7 @@ def found_in(directory: str) -> Iterator[Found]:
             yield from _egg_link(directory, name)
 
 
-def conda_packages(meta: str, known: set[str]) -> Iterator[Found]:
+def conda_packages(meta: str, known: set[str]) -> Iterator[FoundDistribution]:
     """Python packages that only `conda-meta` knows, not those with a `dist-info`."""
     try:
         names = os.listdir(meta) if meta else []
@@ -136,7 +136,7 @@ def conda_packages(meta: str, known: set[str]) -> Iterator[Found]:
         try:
             package = json.loads(raw)
             files = [f.partition("site-packages/") for f in package["files"]]
-            found = Found(normalized(package["name"]), str(package["version"]), "")
+            found = FoundDistribution(normalized(package["name"]), str(package["version"]), "")
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
         files = [f for f in files if f[2]]
@@ -150,9 +150,9 @@ def conda_packages(meta: str, known: set[str]) -> Iterator[Found]:
 
 def _dist_info(
     directory: str, info: str, name: str, version: str, listing: set[str]
-) -> Iterator[Found]:
+) -> Iterator[FoundDistribution]:
     path = os.path.join(directory, info)
-    found = Found(name, version, directory, _listed(read(os.path.join(path, "RECORD"))))
+    found = FoundDistribution(name, version, directory, _listed(read(os.path.join(path, "RECORD"))))
     head = read(os.path.join(path, "METADATA"), _HEAD)
     if not head and not found.record:  # an uninstallation that was cut short
         return
@@ -184,7 +184,7 @@ def _listed(record: str) -> str:
     return f"\n{record}" if record else ""
 
 
-def _claimed(found: Found, head: str) -> list[tuple[str, str]]:
+def _claimed(found: FoundDistribution, head: str) -> list[tuple[str, str]]:
     """Takes PEP 794's fields. An empty `Import-Name` says that it has no modules."""
     fields = _IMPORT.findall(head.replace("\r\n", "\n").partition("\n\n")[0])
     names, spaces = ({v for k, v in fields if k == kind and v} for kind in ("Name", "Namespace"))
@@ -194,7 +194,7 @@ def _claimed(found: Found, head: str) -> list[tuple[str, str]]:
     return fields
 
 
-def _take_from_disk(found: Found, tops: set[str]) -> None:
+def _take_from_disk(found: FoundDistribution, tops: set[str]) -> None:
     """The modules `tops`, which no list of files has.
 
     Where there is a list, a namespace is none of them: what is in it are others' files.
@@ -224,14 +224,14 @@ def _holds_code(record: str, top: str) -> bool:
     return re.search(rf"\n{re.escape(top)}/[^,\n]*\.(?:py|so|pyd|pyi)\b", record) is not None
 
 
-def _egg_info(directory: str, info: str) -> Found:
+def _egg_info(directory: str, info: str) -> FoundDistribution:
     path = os.path.join(directory, info)
     stem = re.sub(r"-py[23](?:\.\d+)?.*$", "", info[:-9])
     project, _, version = stem.partition("-")
     if not version:  # a source tree's own: the version is in its PKG-INFO
         match = re.search(r"(?m)^Version: *(\S+)", read(os.path.join(path, "PKG-INFO"), _HEAD))
         version = match[1] if match else "0"
-    found = Found(normalized(project), version, directory)
+    found = FoundDistribution(normalized(project), version, directory)
     if os.path.isdir(path):
         listed = read(os.path.join(path, "installed-files.txt"))
         found.record = _listed(re.sub(r"(?m)^\.\./", "", listed))
@@ -246,7 +246,7 @@ def _egg_info(directory: str, info: str) -> Found:
     return found
 
 
-def _egg_link(directory: str, link: str) -> Iterator[Found]:
+def _egg_link(directory: str, link: str) -> Iterator[FoundDistribution]:
     source = read(os.path.join(directory, link)).splitlines()
     if not source:
         return

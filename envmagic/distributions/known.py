@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from envmagic.core.names import normalized
 
-__all__ = ["Known", "Row", "known"]
+__all__ = ["Known", "KnownName", "known"]
 
 _DATA = Path(__file__).parent / "data"
 
 
-class Row(NamedTuple):
+class KnownName(NamedTuple):
     """What `table.txt` says of a dotted name."""
 
     distribution: str | None
@@ -27,7 +27,7 @@ class Row(NamedTuple):
 class Known:
     """The table and the names; `distribution_of` asks both."""
 
-    table: dict[str, Row]
+    table: dict[str, KnownName]
     families: dict[str, str]
     """Dotted namespace -> how the distributions below it are called: `google-cloud-*`."""
     names: frozenset[str]
@@ -38,7 +38,7 @@ class Known:
     """What stands above the dotted names of the table: `google.cloud` of `google.cloud.storage`."""
 
     @functools.lru_cache(maxsize=65536)  # noqa: B019 - there is one, for good
-    def distribution_of(self, dotted: str) -> tuple[Row, str] | None:
+    def distribution_of(self, dotted: str) -> tuple[KnownName, str] | None:
         """What holds the module `dotted`, by its longest prefix that says something.
 
         With `table` or `identity` as the reason. None when nothing is known.
@@ -51,21 +51,21 @@ class Known:
                 return (row, "table") if row.distribution else None
             member = self._member(name)
             if member is not None:
-                return Row(member), "table"
+                return KnownName(member), "table"
             if name in self.evidence:
                 held = self.evidence[name]
-                return Row(held), "identity" if held == normalized(name) else "table"
+                return KnownName(held), "identity" if held == normalized(name) else "table"
             if length == 1:
                 same = normalized(name)
-                return (Row(same), "identity") if same in self.names else self._dashed(parts)
+                return (KnownName(same), "identity") if same in self.names else self._dashed(parts)
         return None
 
-    def _dashed(self, parts: list[str]) -> tuple[Row, str] | None:
+    def _dashed(self, parts: list[str]) -> tuple[KnownName, str] | None:
         """`ml4t.engineer` of `ml4t-engineer`: a namespace that no table lists."""
         for length in range(len(parts), 1, -1):
             name = normalized("-".join(parts[:length]))
             if name in self.names:
-                return Row(name), "identity"
+                return KnownName(name), "identity"
         return None
 
     @functools.cached_property
@@ -118,14 +118,14 @@ def _all_names() -> str:
 @functools.cache
 def known() -> Known:
     """What the data files say; read once."""
-    table: dict[str, Row] = {}
+    table: dict[str, KnownName] = {}
     families: dict[str, str] = {}
     for words in _lines("table.txt"):
         if words[0].endswith(".*"):
             families[words[0][:-2]] = words[1]
         else:
             distribution = None if words[1] == "-" else words[1]
-            table[words[0]] = Row(distribution, tuple(words[2:]))
+            table[words[0]] = KnownName(distribution, tuple(words[2:]))
     evidence = dict(_lines("evidence.txt"))
     names = frozenset(_words("names.txt") + _words("found.txt"))
     above: set[str] = set()

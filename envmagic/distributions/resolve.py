@@ -9,7 +9,7 @@ from enum import Enum
 
 from envmagic.core.names import normalized
 from envmagic.distributions.index import Index
-from envmagic.distributions.known import Row, known
+from envmagic.distributions.known import KnownName, known
 
 __all__ = ["Evidence", "Resolution", "Resolver", "is_provided", "is_standard"]
 
@@ -143,7 +143,7 @@ class Resolver:
             dotted = dotted.rpartition(".")[0]
         return None
 
-    def _installed(self, index: Index, dotted: str, row: Row | None) -> Resolution | None:
+    def _installed(self, index: Index, dotted: str, row: KnownName | None) -> Resolution | None:
         owners = [name for name in index.owners(dotted) if name not in NEVER]
         declared = index.declared_owner(dotted)
         if declared is not None:
@@ -165,7 +165,7 @@ class Resolver:
             return None
         return Resolution(best, Evidence.ENVIRONMENT, tuple(o for o in owners if o != best))
 
-    def _named(self, dotted: str, row: Row | None) -> Resolution | None:
+    def _named(self, dotted: str, row: KnownName | None) -> Resolution | None:
         """What the notebook itself installs, where that agrees with the import."""
         if not self._installs:
             return None

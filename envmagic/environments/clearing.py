@@ -60,7 +60,7 @@ def settle(prefix: Path) -> Kept | None:
     return clear(entry)
 
 
-def clear(entry: journal.Entry) -> Kept:
+def clear(entry: journal.JournalEntry) -> Kept:
     """Take away what was made so far for `entry`, and nothing else.
 
     Nothing goes where the directory is not the one that the entry knows.
@@ -86,7 +86,7 @@ def written_in(prefix: Path, *, cut_off: bool = False) -> Written:
     return Written(prefix, backends.written(prefix, cut_off=cut_off))
 
 
-def _remove(prefix: Path, entry: journal.Entry) -> Kept:
+def _remove(prefix: Path, entry: journal.JournalEntry) -> Kept:
     """Go on with a removal that somebody had asked for, where nothing speaks against it by now.
 
     While the kernel is there nothing was done yet, and it may have been used again since.

@@ -22,11 +22,11 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.environments.contents import MARK
 from envmagic.system import directories, files, process, scratch
 
-__all__ = ["Entry", "begin", "finish", "is_of", "removing", "unfinished", "unfinished_at"]
+__all__ = ["JournalEntry", "begin", "finish", "is_of", "removing", "unfinished", "unfinished_at"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class JournalEntry:
     """An environment that is being made or removed, or where that was cut off."""
 
     prefix: str
@@ -43,7 +43,7 @@ class Entry:
         return process.is_running(self.pid)
 
 
-def begin(prefix: Path) -> Entry:
+def begin(prefix: Path) -> JournalEntry:
     """Note that an environment is being made, and make its directory, with the mark in it.
 
     Raises `EnvmagicError` when the directory cannot be made or is not empty.
@@ -51,7 +51,9 @@ def begin(prefix: Path) -> Entry:
     shared = (directories.envs(), *directories.envs().parents)  # another may be about to use them
     places = (path for path in (prefix, *prefix.parents) if path not in shared)
     missing = [path for path in places if not path.exists()]
-    entry = Entry(str(prefix), os.urandom(16).hex(), tuple(map(str, missing)), pid=os.getpid())
+    entry = JournalEntry(
+        str(prefix), os.urandom(16).hex(), tuple(map(str, missing)), pid=os.getpid()
+    )
     try:
         _note(entry)
         if missing:
@@ -64,29 +66,29 @@ def begin(prefix: Path) -> Entry:
     return entry
 
 
-def removing(prefix: Path) -> Entry:
+def removing(prefix: Path) -> JournalEntry:
     """Note that the environment of ours at `prefix` is being removed, on somebody's word."""
     token = _token_in(prefix) or os.urandom(16).hex()
     if not _token_in(prefix):  # of an earlier version
         content = {**_content(prefix), "token": token}
         files.write_atomic(prefix / MARK, json.dumps(content, indent=1).encode() + b"\n")
-    entry = Entry(str(prefix), token, removing=True, pid=os.getpid())
+    entry = JournalEntry(str(prefix), token, removing=True, pid=os.getpid())
     _note(entry)
     return entry
 
 
-def finish(entry: Entry) -> None:
+def finish(entry: JournalEntry) -> None:
     """The environment is ready, or gone."""
     with contextlib.suppress(OSError):
         _file(Path(entry.prefix)).unlink()
 
 
-def is_of(prefix: Path, entry: Entry) -> bool:
+def is_of(prefix: Path, entry: JournalEntry) -> bool:
     """Whether the directory at `prefix` is the very one that `entry` is about."""
     return not prefix.is_symlink() and bool(entry.token) and _token_in(prefix) == entry.token
 
 
-def unfinished() -> Iterator[Entry]:
+def unfinished() -> Iterator[JournalEntry]:
     """Every entry of the journal: what is going on and what was cut off."""
     with contextlib.suppress(OSError):
         for file in sorted(directories.journal().glob("*.json")):
@@ -95,12 +97,12 @@ def unfinished() -> Iterator[Entry]:
                 yield entry
 
 
-def unfinished_at(prefix: Path) -> Entry | None:
+def unfinished_at(prefix: Path) -> JournalEntry | None:
     """The entry for `prefix`; under its lock this means that something was cut off."""
     return _read(_file(prefix))
 
 
-def _make(prefix: Path, entry: Entry) -> None:
+def _make(prefix: Path, entry: JournalEntry) -> None:
     """Make the directory, its mark inside from the first moment on."""
     prefix.parent.mkdir(parents=True, exist_ok=True)
     with scratch.beside(prefix.parent) as new:
@@ -109,7 +111,7 @@ def _make(prefix: Path, entry: Entry) -> None:
         new.rename(prefix)
 
 
-def _mark(directory: Path, entry: Entry) -> None:
+def _mark(directory: Path, entry: JournalEntry) -> None:
     content = {"schema": 1, "token": entry.token, "unfinished": True}
     files.write_atomic(directory / MARK, json.dumps(content, indent=1).encode() + b"\n")
 
@@ -137,7 +139,7 @@ def _not_made(prefix: Path, error: OSError | EnvmagicError) -> EnvmagicError:
     )
 
 
-def _note(entry: Entry) -> None:
+def _note(entry: JournalEntry) -> None:
     directories.journal().mkdir(parents=True, exist_ok=True)
     files.write_atomic(_file(Path(entry.prefix)), json.dumps(asdict(entry)).encode())
 
@@ -147,13 +149,13 @@ def _file(prefix: Path) -> Path:
     return directories.journal() / f"{digest}.json"
 
 
-def _read(file: Path) -> Entry | None:
+def _read(file: Path) -> JournalEntry | None:
     """The entry in `file`; of an earlier version's, which had no token, the prefix alone."""
     try:
         held = json.loads(file.read_bytes())
         made = tuple(str(path) for path in held.get("made", ()))
         token, pid = str(held.get("token", "")), held.get("pid")
         pid = pid if isinstance(pid, int) else 0
-        return Entry(str(held["prefix"]), token, made, bool(held.get("removing")), pid)
+        return JournalEntry(str(held["prefix"]), token, made, bool(held.get("removing")), pid)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -139,7 +139,7 @@ def describe(environment: Environment, kernel: Kernel | None, place: Place) -> E
     )
 
 
-def _unfinished(entry: journal.Entry) -> EnvmagicError:
+def _unfinished(entry: journal.JournalEntry) -> EnvmagicError:
     what = "removed" if entry.removing else "made"
     if not locks.is_free(Path(entry.prefix)) and entry.running:
         return EnvmagicError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from envmagic.imports.magics import Line
+from envmagic.imports.magics import SpecialLine
 from envmagic.imports.sites import ImportSite, Where
 
 __all__ = ["cell_of", "imported_by", "matter", "special_of"]
@@ -37,7 +37,7 @@ def imported_by(calls: Iterable[ast.Call], where: Where) -> Iterator[ImportSite]
             yield ImportSite(module[dots:], where.below(call.lineno), level=dots)
 
 
-def special_of(call: ast.Call) -> Line | None:
+def special_of(call: ast.Call) -> SpecialLine | None:
     """The line magic or shell command that a call of literals is: `get_ipython().system("…")`,
     `os.system("pip install x")`, `subprocess.run(["pip", "install", "x"])`,
     `pip.main(["install", "x"])`; and what installs on Spark clusters:
@@ -48,16 +48,16 @@ def special_of(call: ast.Call) -> Line | None:
     if not words or words[0] is None:
         return None
     if name in _SHELL:
-        return Line("!", words[0], call.lineno)
+        return SpecialLine("!", words[0], call.lineno)
     if name in ("main", "pipmain"):
         is_pip = name == "pipmain" or "pip" in ast.dump(call.func)
-        return Line("pip", words[0], call.lineno) if is_pip else None
+        return SpecialLine("pip", words[0], call.lineno) if is_pip else None
     if name in ("install_pypi_package", "installPyPI"):
-        return Line("pip", f'install "{words[0]}{_version(call, name, words)}"', call.lineno)
+        return SpecialLine("pip", f'install "{words[0]}{_version(call, name, words)}"', call.lineno)
     if name in ("run_line_magic", "magic"):
         text = " ".join(w for w in words if w is not None)
         magic, _, rest = text.lstrip("%").partition(" ")
-        return Line(magic, rest, call.lineno)
+        return SpecialLine(magic, rest, call.lineno)
     return None
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from envmagic.imports.magics import Line
+from envmagic.imports.magics import SpecialLine
 from envmagic.imports.sites import Where
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Install:
         return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def installs_of(line: Line, where: Where) -> Iterator[Install]:
+def installs_of(line: SpecialLine, where: Where) -> Iterator[Install]:
     """What the line magic or shell command `line` installs; nothing for any other command."""
     if line.name not in (*_SHELLS, "pip", "pip3", "uv", *_CONDA):
         return

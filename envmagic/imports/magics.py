@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from envmagic.imports.lines import statements
 
-__all__ = ["CellMagic", "Line", "Plain", "cell_magic", "plain"]
+__all__ = ["CellMagic", "Plain", "SpecialLine", "cell_magic", "plain"]
 
 # Cell magics whose body runs as Python in this notebook's environment. IPython's own come first,
 # then those of ipyparallel, ipytest, profilers, HoloViews, manim, jdc, sparkmagic and others.
@@ -54,7 +54,7 @@ _PROMPT = re.compile(r"(?m)^[ \t]*(?:>>> ?|\.{3,}: ?|\.\.\. ?|In ?\[\d*\]: ?)")
 
 
 @dataclass(frozen=True)
-class Line:
+class SpecialLine:
     """A line magic or a shell command: `%name rest`, and `name` is `!` for the shell."""
 
     name: str
@@ -105,7 +105,7 @@ class Plain:
     """A cell as plain Python, line for line, and what was taken out of it."""
 
     lines: list[str]
-    specials: list[Line] = field(default_factory=list)
+    specials: list[SpecialLine] = field(default_factory=list)
     cut: int | None = None
     """The line (from 1) of a `%%magic` in the middle, behind which stands no Python."""
 
@@ -158,7 +158,7 @@ def _databricks(line: str, body: str, number: int) -> CellMagic | None:
     return CellMagic("time" if name == "python" else name, (match[3] or "").strip(), body, number)
 
 
-def _replace(text: str, line: int, specials: list[Line], *, escaped: bool) -> str | None:
+def _replace(text: str, line: int, specials: list[SpecialLine], *, escaped: bool) -> str | None:
     """The Python in the place of the logical line `text`; None: it is Python already."""
     if escaped:
         return _escaped(text, line, specials)
@@ -172,18 +172,18 @@ def _replace(text: str, line: int, specials: list[Line], *, escaped: bool) -> st
     return None
 
 
-def _automagic(match: re.Match[str], line: int, specials: list[Line]) -> str | None:
+def _automagic(match: re.Match[str], line: int, specials: list[SpecialLine]) -> str | None:
     rest = match["rest"] or ""
     # `run in x`, `time - start`: an operator makes it an expression
     if re.match(r"(?:in|is|and|or|not|if|else|for)\b|[-+*/%<>|&^@]=?\s", rest):
         return None
     if match["name"] in _SHELL_WORDS:
-        specials.append(Line("!", f"{match['name']} {rest}", line))
+        specials.append(SpecialLine("!", f"{match['name']} {rest}", line))
         return match["indent"] + "pass"
     return str(match["indent"]) + _magic(match["name"], rest, line, specials)
 
 
-def _escaped(text: str, line: int, specials: list[Line]) -> str | None:
+def _escaped(text: str, line: int, specials: list[SpecialLine]) -> str | None:
     if _HELP.match(text) and text.rstrip().rstrip(";").endswith("?"):
         return _indent(text) + "pass"
     target, equals, value = text.partition("=")
@@ -192,7 +192,7 @@ def _escaped(text: str, line: int, specials: list[Line]) -> str | None:
         return None if inner is None else _indent(text) + "pass"
     shell = _SHELL.fullmatch(text)
     if shell:
-        specials.append(Line("!", _joined(shell["rest"]), line))
+        specials.append(SpecialLine("!", _joined(shell["rest"]), line))
         return shell["indent"] + "pass"
     magic = _MAGIC.fullmatch(text)
     if magic:
@@ -200,10 +200,10 @@ def _escaped(text: str, line: int, specials: list[Line]) -> str | None:
     return _indent(text) + "pass" if text.lstrip().startswith("?") else None
 
 
-def _magic(name: str, rest: str, line: int, specials: list[Line]) -> str:
+def _magic(name: str, rest: str, line: int, specials: list[SpecialLine]) -> str:
     if name in _STATEMENT_MAGICS:
         return _without_flags(name, rest) or "pass"
-    specials.append(Line(name, rest, line))
+    specials.append(SpecialLine(name, rest, line))
     return "pass"
 
 

@@ -9,7 +9,7 @@ import warnings
 from dataclasses import dataclass, field
 
 from envmagic.imports.lines import Statement, statements
-from envmagic.imports.magics import Line, plain
+from envmagic.imports.magics import SpecialLine, plain
 
 __all__ = ["Parsed", "parse", "parse_python"]
 
@@ -31,7 +31,7 @@ class Parsed:
     """The trees of a cell (one, unless single imports had to be rescued), and what was lost."""
 
     trees: list[ast.Module] = field(default_factory=list)
-    specials: list[Line] = field(default_factory=list)
+    specials: list[SpecialLine] = field(default_factory=list)
     unparsed: list[int] = field(default_factory=list)
     """Lines, counting from 1."""
     guarded: set[int] = field(default_factory=set)

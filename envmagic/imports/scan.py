@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from envmagic.imports.calls import cell_of, matter, special_of
 from envmagic.imports.installs import Install, installs_of, words_of
-from envmagic.imports.magics import Line, cell_magic
+from envmagic.imports.magics import SpecialLine, cell_magic
 from envmagic.imports.parse import Parsed, parse, parse_python
 from envmagic.imports.paths import extended
 from envmagic.imports.quick import can_tell, imports_of
@@ -100,11 +100,11 @@ def scan_source(source: str, where: Where, *, here: str = "") -> Scan:
     return _code(parse_python(source), source, where, {} if "sys.path" in source else None, here)
 
 
-def shell_lines(body: str) -> Iterable[Line]:
+def shell_lines(body: str) -> Iterable[SpecialLine]:
     """The commands of a shell cell, one a line, continuations joined."""
     number = 1
     for text in re.split(r"(?<!\\)\n", body):
-        yield Line("!", re.sub(r"\\[ \t]*\n", " ", text), number)
+        yield SpecialLine("!", re.sub(r"\\[ \t]*\n", " ", text), number)
         number += text.count("\n") + 1
 
 
@@ -143,7 +143,7 @@ def _needs_tree(source: str) -> bool:
     )
 
 
-def _special(line: Line, where: Where, result: Scan) -> None:
+def _special(line: SpecialLine, where: Where, result: Scan) -> None:
     place = where.below(line.line)
     first = line.rest.split(None, 1)[0].strip("\"'") if line.rest.strip() else ""
     if line.name in ("load_ext", "reload_ext", "aimport"):
@@ -185,7 +185,7 @@ def _run(rest: str, place: Where, result: Scan) -> None:
             return
 
 
-def _ours(rest: str, line: Line, where: Where) -> Iterable[Install]:
+def _ours(rest: str, line: SpecialLine, where: Where) -> Iterable[Install]:
     """`%env install x` and `%env create name --with x y`."""
     words = rest.split()
     if words[:1] == ["install"]:

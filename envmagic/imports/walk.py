@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from envmagic.imports.calls import imported_by, name_of, special_of
 from envmagic.imports.sites import ImportSite, Where
 
-__all__ = ["Found", "walk"]
+__all__ = ["FoundImports", "walk"]
 
 _IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 _VERSION_WORDS = {"version_info", "PY2", "PY3", "find_spec", "python_version", "sys.version"}
@@ -18,7 +18,7 @@ _STANDARD = sys.stdlib_module_names
 
 
 @dataclass
-class Found:
+class FoundImports:
     """What a tree holds."""
 
     imports: list[ImportSite] = field(default_factory=list)
@@ -33,12 +33,12 @@ def walk(
     calls: bool,
     optional: bool = False,
     installs: frozenset[int] = frozenset(),
-) -> Found:
+) -> FoundImports:
     """The imports of `tree`, in source order; with `calls` also every call in it.
 
     `installs` are lines that were commands to install something.
     """
-    found = Found()
+    found = FoundImports()
     # an explicit stack: code nested deeper than Python's recursion limit must not end the scan
     stack: list[tuple[ast.stmt, bool]] = [(s, optional) for s in reversed(tree.body)]
     while stack:

@@ -56,7 +56,7 @@ def _load_jupyter_server_extension(server: Any) -> None:
         }
     )
     application.add_handlers(".*$", [(url_path_join(base_url, _PATH), _handler())])
-    notes = _Notes(server)
+    notes = _RestartNotes(server)
     PeriodicCallback(notes.look, _INTERVAL).start()
 
 
@@ -162,7 +162,7 @@ def _handler() -> type:
     return RestartAs
 
 
-class _Notes:
+class _RestartNotes:
     """Reads the notes of kernels that may not ask; one that was followed or is old is removed."""
 
     def __init__(self, server: Any) -> None:

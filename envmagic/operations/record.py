@@ -17,7 +17,7 @@ from envmagic.core.verbs import RecordRequest
 from envmagic.record import formats, name_overrides, selection, unconfirmed
 from envmagic.record.environments import NotebookEnvironments
 from envmagic.record.merge import Job, read, recorded, refused
-from envmagic.record.need import Needs, Sources
+from envmagic.record.need import Needs, Surroundings
 from envmagic.record.needs import needs_of
 from envmagic.record.of_notebook import _listed, sources_for
 from envmagic.record.parallel import scanned
@@ -181,7 +181,7 @@ def _scanned(
         return {paths[0]: needs_of(paths[0], sources_for(paths[0], target, place, environments))}
     listed = {file: _listed(held) for file, held in kept.items()}
 
-    def sources(path: Path) -> Sources:
+    def sources(path: Path) -> Surroundings:
         file = _target(path, asked)
         found = sources_for(path, kept[file], place, environments, listed[file])
         return replace(found, thorough=len(paths) < MANY)

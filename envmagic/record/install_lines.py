@@ -18,7 +18,7 @@ from envmagic.distributions import (
 from envmagic.imports import Install, Scan, Where
 from envmagic.jupyter.notebook_file import NotebookFile
 from envmagic.record import evidence
-from envmagic.record.need import Need, Sources, Taken
+from envmagic.record.need import Need, Surroundings, Taken
 
 # What a notebook installs only to install with.
 _INSTALLERS = frozenset(
@@ -39,7 +39,7 @@ _INSTALLING = re.compile(r"\s*(?:[%!]|pip|python|uv|conda|mamba).*?\b(un)?instal
 
 
 def that_worked(
-    installs: Iterable[Install], notebook: NotebookFile, sources: Sources, index: Index | None
+    installs: Iterable[Install], notebook: NotebookFile, sources: Surroundings, index: Index | None
 ) -> list[Install]:
     """Those that nothing says of that they failed."""
     if index is not None and sources.live is not None:
@@ -66,7 +66,9 @@ def _normalized(word: str) -> str:
     return re.sub(r"[-_.]+", "-", re.split(r"[\[<>=!~;@]", word.strip("\"'"))[0]).lower()
 
 
-def installs_of(scan: Scan, directory: Path, sources: Sources, files: set[str]) -> list[Install]:
+def installs_of(
+    scan: Scan, directory: Path, sources: Surroundings, files: set[str]
+) -> list[Install]:
     """Install lines, files they name and `%%env` bodies, as one list.
 
     What is named in files that somebody wrote is added to `files`.

@@ -127,7 +127,7 @@ class _Merge:
         gone = self._became.waiting | self._became.lost
         self._held = RecordedEntries(self._base, job.directory, gone, file.doubtful)
         self._new: dict[str, list[Entry]] = {}
-        self._parts: list[partition.Part] = []
+        self._parts: list[partition.CondaPart] = []
         self._pythons: list[str] = []
         self._editable: dict[str, str] = {}
         self._problems: list[Problem] = []
@@ -212,7 +212,7 @@ class _Merge:
         warnings: list[Problem],
         needs: Needs,
         context: RecordContext,
-    ) -> tuple[list[Entry], partition.Part | None, list[Problem]]:
+    ) -> tuple[list[Entry], partition.CondaPart | None, list[Problem]]:
         """The entries for pip, conda's part, and what is to be said, where conda has to do with
         it."""
         prefix = context.environment

@@ -9,7 +9,7 @@ from envmagic.distributions import Index
 from envmagic.imports import Where
 from envmagic.record.environments import NotebookEnvironments
 
-__all__ = ["Need", "Needs", "Sources"]
+__all__ = ["Need", "Needs", "Surroundings"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Needs:
 
 
 @dataclass(frozen=True)
-class Sources:
+class Surroundings:
     """What is known besides the notebook file."""
 
     environments: NotebookEnvironments | None = None

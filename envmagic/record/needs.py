@@ -30,14 +30,14 @@ from envmagic.record.install_lines import (
     url_of,
 )
 from envmagic.record.name_overrides import supplied_for
-from envmagic.record.need import Need, Needs, Sources, Taken
+from envmagic.record.need import Need, Needs, Surroundings, Taken
 
 __all__ = ["needs_of"]
 
 _NEVER = frozenset({"pip", "envmagic", "ipykernel"})
 
 
-def needs_of(path: Path, sources: Sources) -> Needs:
+def needs_of(path: Path, sources: Surroundings) -> Needs:
     """What the notebook `path` needs. Raises `EnvmagicError` when it cannot be read."""
     notebook = notebook_file.read(path) if sources.saved else NotebookFile("python")
     if not notebook.is_python:
@@ -78,7 +78,7 @@ def needs_of(path: Path, sources: Sources) -> Needs:
     )
 
 
-def _is_there(name: str, sources: Sources, index: Index | None) -> bool:
+def _is_there(name: str, sources: Surroundings, index: Index | None) -> bool:
     """Whether there is a distribution `name`, by more than a line that installs it."""
     return name in sources.listed or bool(index and name in index.distributions) or is_python(name)
 
@@ -115,7 +115,7 @@ def _tree(directory: Path) -> Path:
 
 
 def _resolver(
-    installs: Iterable[Install], directory: Path, sources: Sources, index: Index | None
+    installs: Iterable[Install], directory: Path, sources: Surroundings, index: Index | None
 ) -> Resolver:
     named = {i.name for i in installs if i.name is not None and not is_elsewhere(i)}
     urls = {i.name for i in installs if i.name and url_of(i)}
@@ -128,7 +128,7 @@ def _supplied(directory: Path) -> Mapping[str, str]:
 
 
 def _take(
-    site: ImportSite, resolver: Resolver, unsure: set[str], taken: Taken, sources: Sources
+    site: ImportSite, resolver: Resolver, unsure: set[str], taken: Taken, sources: Surroundings
 ) -> None:
     if is_standard(site.top) or site.module in ("envmagic", "") or site.top == "envmagic":
         return

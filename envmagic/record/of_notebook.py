@@ -14,7 +14,7 @@ from envmagic.core.schema import RecordData
 from envmagic.record.entries import lines_of
 from envmagic.record.environments import InstalledIndex, NotebookEnvironments
 from envmagic.record.merge import Job, read, recorded
-from envmagic.record.need import Sources
+from envmagic.record.need import Surroundings
 from envmagic.record.needs import needs_of
 from envmagic.record.result import Outcome, RecordOptions, data_of
 from envmagic.record.user_lines import names_in, own_lines
@@ -108,11 +108,11 @@ def sources_for(
     place: Place,
     environments: NotebookEnvironments,
     listed: frozenset[str] | None = None,
-) -> Sources:
+) -> Surroundings:
     """What is known of the notebook `path`; `listed` are the names in `file`, where they are known
     already."""
     live = path == place.notebook
-    return Sources(
+    return Surroundings(
         environments,
         cells=place.cells if live else (),
         failed=place.failed if live else frozenset(),

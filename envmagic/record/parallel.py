@@ -12,7 +12,7 @@ from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError, Problem
 from envmagic.distributions import known
-from envmagic.record.need import Needs, Sources
+from envmagic.record.need import Needs, Surroundings
 from envmagic.record.needs import needs_of
 
 __all__ = ["scanned"]
@@ -21,12 +21,12 @@ _PARALLEL_FROM = 512 * 1024  # bytes of notebooks; below it starting a process c
 _FEW = 16  # notebooks
 _AT_ONCE = 4  # notebooks that a process takes
 
-Sourced = Callable[[Path], Sources]
-Outcome = Needs | Problem
-Done = dict[int, list[Outcome]]  # by the number of the batch
+Sourced = Callable[[Path], Surroundings]
+Scanned = Needs | Problem
+Done = dict[int, list[Scanned]]  # by the number of the batch
 
 
-def scanned(paths: Sequence[Path], sources: Sourced) -> dict[Path, Outcome]:
+def scanned(paths: Sequence[Path], sources: Sourced) -> dict[Path, Scanned]:
     """What each notebook needs, or why it could not be read."""
     with _without_collecting():
         if _pays(paths):
@@ -46,7 +46,7 @@ def _without_collecting() -> Iterator[None]:
             gc.enable()
 
 
-def _outcome(path: Path, sources: Sourced) -> Outcome:
+def _outcome(path: Path, sources: Sourced) -> Scanned:
     try:
         return needs_of(path, sources(path))
     except EnvmagicError as error:
@@ -70,7 +70,7 @@ def _pays(paths: Sequence[Path]) -> bool:
     return False
 
 
-def _in_parallel(paths: Sequence[Path], sources: Sourced) -> list[Outcome]:
+def _in_parallel(paths: Sequence[Path], sources: Sourced) -> list[Scanned]:
     """Every core takes the next few notebooks until none are left; this process is one of them."""
     import packaging.requirements  # noqa: F401 - once, before there are several processes
 

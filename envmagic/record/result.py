@@ -50,7 +50,7 @@ class Outcome:
     problems: list[Problem]
     lines: list[str]
     diff: str = ""
-    parts: tuple[partition.Part, ...] = ()
+    parts: tuple[partition.CondaPart, ...] = ()
     """What conda has of the notebooks' needs, for `environment.yml`."""
     conda: Path | None = None
     """The `environment.yml` that changed, or would."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError, Problem
 from envmagic.core.names import normalized
-from envmagic.record.need import Needs, Sources
+from envmagic.record.need import Needs, Surroundings
 from envmagic.record.needs import needs_of
 from envmagic.requirements import Block, Kind
 
@@ -183,7 +183,7 @@ def _read(names: Iterable[str], directory: Path, listed: frozenset[str]) -> list
     for name in names:
         path = Path(os.path.normpath(os.path.join(directory, name)))
         try:
-            found.append((name, needs_of(path, Sources(listed=listed, thorough=False))))
+            found.append((name, needs_of(path, Surroundings(listed=listed, thorough=False))))
         except EnvmagicError:
             continue
     return found

@@ -11,7 +11,7 @@ from envmagic.requirements.lines import RequirementLine
 
 __all__ = ["RecordFile", "settled"]
 
-AnyFile = TypeVar("AnyFile", bound="RecordFile")
+AnyRecordFile = TypeVar("AnyRecordFile", bound="RecordFile")
 
 
 class RecordFile(Protocol):
@@ -51,7 +51,7 @@ class RecordFile(Protocol):
         """`block` without the entries that may be lines of the user's and are not in `entries`."""
         ...
 
-    def settled(self: AnyFile, block: Block) -> AnyFile:
+    def settled(self: AnyRecordFile, block: Block) -> AnyRecordFile:
         """The file with what may be the user's, and is not in `block`, being the user's; the very
         same where nothing changes."""
         ...
@@ -75,7 +75,9 @@ class Merged(Protocol):
 Result = TypeVar("Result", bound=Merged)
 
 
-def settled(file: AnyFile, merge: Callable[[AnyFile], Result]) -> tuple[AnyFile, Result]:
+def settled(
+    file: AnyRecordFile, merge: Callable[[AnyRecordFile], Result]
+) -> tuple[AnyRecordFile, Result]:
     """What `merge` makes of `file`, and the file for which that is so: lines that turn out to be
     the user's win over what was to be written."""
     while True:

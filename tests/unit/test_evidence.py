@@ -17,7 +17,7 @@ from envmagic.distributions import Index, index_of
 from envmagic.jupyter import notebook_file
 from envmagic.operations.record import record
 from envmagic.record.entries import text_of
-from envmagic.record.need import Needs, Sources
+from envmagic.record.need import Needs, Surroundings
 from envmagic.record.needs import needs_of
 from envmagic.requirements import Pin
 
@@ -55,7 +55,7 @@ def save(path: Path, *cells: str | tuple[str, str], padding: int = 0) -> Path:
 def needs(
     place: Path, *cells: str | tuple[str, str], index: Index | None = None, **sources: Any
 ) -> Needs:
-    return needs_of(save(place / "a.ipynb", *cells), Sources(running_in(index), **sources))
+    return needs_of(save(place / "a.ipynb", *cells), Surroundings(running_in(index), **sources))
 
 
 def names(found: Needs) -> list[str]:
@@ -170,7 +170,7 @@ def test_what_the_saved_output_says_failed_does_not_count(
         ("print('install')", printed),
     )
     path = save(tmp_path / "a.ipynb", *cells, padding=padding)
-    found = needs_of(path, Sources())
+    found = needs_of(path, Surroundings())
     assert names(found) == ["humanize", "toolz"]
     assert not unconfirmed(found)
 

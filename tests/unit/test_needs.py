@@ -11,7 +11,7 @@ from support.installed import running_in
 
 from envmagic.distributions import Index
 from envmagic.record.entries import text_of
-from envmagic.record.need import Need, Sources
+from envmagic.record.need import Need, Surroundings
 from envmagic.record.needs import needs_of
 from envmagic.requirements import Pin
 
@@ -20,7 +20,7 @@ def needs(place: Path, *cells: str, index: Index | None = None, **sources: Any) 
     found = [{"cell_type": "code", "source": c, "metadata": {}, "outputs": []} for c in cells]
     path = place / "a.ipynb"
     path.write_text(json.dumps({"cells": found, "metadata": {}, "nbformat": 4}))
-    told = Sources(running_in(index), **sources)
+    told = Surroundings(running_in(index), **sources)
     return {need.name: need for need in needs_of(path, told).needs}
 
 
@@ -74,5 +74,5 @@ def test_an_unresolved_import_that_fails_stays_only_where_it_was_listed(
     cell = {"cell_type": "code", "source": "import corp_utils.deep", "metadata": {}, "outputs": []}
     path.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4}))
     unknown = frozenset({"corp_utils"} if listed else ())
-    told = Sources(failed=frozenset({"corp_utils"}), unknown=unknown)
+    told = Surroundings(failed=frozenset({"corp_utils"}), unknown=unknown)
     assert [module for module, _ in needs_of(path, told).unresolved] == ["corp_utils"] * listed

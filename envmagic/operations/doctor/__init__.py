@@ -31,7 +31,7 @@ def doctor(request: DoctorRequest, place: Place, progress: Progress) -> Report[D
             current=prefix_layout.same(prefix, place.prefix),
         )
     ]
-    findings = [Finding(*found) for found in conda.settings()]
+    findings = [*conda.settings()]
     progress.step(f"Looking at {len(every)} kernels and {len(prefixes)} environments")
     for kernel in every:
         findings += of_kernel(kernel)

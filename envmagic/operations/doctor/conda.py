@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Problem
 from envmagic.core.model import Kernel
 from envmagic.environments.backends.conda import condarc
+from envmagic.operations.doctor.finding import Finding
 
 __all__ = ["gone", "is_somebody_else_s", "settings"]
-
-Found = tuple[Problem, "Callable[[], None] | None"]
 
 
 def is_somebody_else_s(prefix: Path, kernel: Kernel | None, *, current: bool) -> bool:
@@ -37,12 +36,12 @@ def gone(prefix: Path, kernel: Kernel | None) -> Problem | None:
     )
 
 
-def settings() -> Iterator[Found]:
+def settings() -> Iterator[Finding]:
     """What is wrong with the user's `.condarc`."""
     try:
         condarc.load()
     except EnvmagicError as error:
-        yield error.problem, None
+        yield Finding(error.problem)
 
 
 def _is_conda(prefix: Path) -> bool:

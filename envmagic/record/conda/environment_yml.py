@@ -15,7 +15,7 @@ from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.record_files import ENVIRONMENTS, REQUIREMENTS
 from envmagic.environments.backends.conda import condarc, edits, environment_file, metadata, specs
-from envmagic.record.conda.partition import Part
+from envmagic.record.conda.partition import CondaPart
 from envmagic.record.environments import NotebookEnvironments
 from envmagic.record.succession import Succession
 from envmagic.requirements import Block, Entry, Kind, diff, environment_yml
@@ -32,7 +32,7 @@ class CondaJob:
     """What is to be listed in `environment.yml`."""
 
     directory: Path
-    parts: Sequence[Part]
+    parts: Sequence[CondaPart]
     """What conda has of each notebook's needs."""
     block: Block
     """The one in requirements.txt, whose state holds here too."""
@@ -103,7 +103,7 @@ def _merged(file: CondaFile, merged: Block, job: CondaJob) -> _Merged:
     return _Merged(merged.without(job.succession.lost).without_names(listed), problems)
 
 
-def _fresh(path: Path, parts: Sequence[Part]) -> CondaFile:
+def _fresh(path: Path, parts: Sequence[CondaPart]) -> CondaFile:
     owners = next(part.owners for part in parts if part.owners is not None)
     prefix = owners.prefix
     generic = prefix.name.startswith(".") or prefix.name in {"venv", "env"}
@@ -118,7 +118,7 @@ def _short(channel: str) -> str:
     return match[1] if match else channel
 
 
-def _staying(entries: Sequence[Entry], block: Block, part: Part) -> list[Entry]:
+def _staying(entries: Sequence[Entry], block: Block, part: CondaPart) -> list[Entry]:
     """What was installed by name and is there still, though nothing in the notebook says so."""
     found = {entry.key for entry in entries}
     stay: list[Entry] = []
@@ -134,7 +134,7 @@ def _staying(entries: Sequence[Entry], block: Block, part: Part) -> list[Entry]:
 def _settled(
     entry: Entry,
     block: Block,
-    part: Part,
+    part: CondaPart,
     job: CondaJob,
     problems: list[Problem],
 ) -> Entry:

@@ -16,11 +16,11 @@ from envmagic.record.succession import stem
 from envmagic.requirements import Entry, Kind, Pin, environment_yml
 from envmagic.requirements.environment_yml import CondaFile
 
-__all__ = ["Part", "as_pip", "beside", "split"]
+__all__ = ["CondaPart", "as_pip", "beside", "split"]
 
 
 @dataclass(frozen=True)
-class Part:
+class CondaPart:
     """What conda has of a notebook's needs."""
 
     notebook: str
@@ -50,7 +50,7 @@ def beside(directory: Path) -> CondaFile | None:
 
 def split(
     context: RecordContext, entries: Sequence[Entry], beside: CondaFile | None
-) -> tuple[list[Entry], Part, list[Problem]] | None:
+) -> tuple[list[Entry], CondaPart, list[Problem]] | None:
     """Entries that stay in requirements.txt, those for `environment.yml`, and what is to be said.
 
     Where the environment is not known, what `beside` lists for the notebook stays there. None where
@@ -66,7 +66,7 @@ def split(
         kept, theirs = _as_listed(notebook, entries, beside, held)
         # an import that the file explains may not be the only one
         keep = keep or any(e.kind is Kind.UNRESOLVED and e not in kept for e in entries)
-        return kept, Part(notebook, tuple(theirs.values()), None, keep, _lines(theirs)), []
+        return kept, CondaPart(notebook, tuple(theirs.values()), None, keep, _lines(theirs)), []
     kept, theirs, problems = [], {}, []
     for entry in entries:
         name = entry.key.partition(";")[0]
@@ -78,7 +78,7 @@ def split(
         theirs[name] = replace(entry, text=f"{package}{_specifier(pin, version)}")
         if normalized(package) != name:
             problems.append(other_name(package, name))
-    part = Part(notebook, tuple(theirs.values()), owners, keep, _lines(theirs))
+    part = CondaPart(notebook, tuple(theirs.values()), owners, keep, _lines(theirs))
     return kept, part, problems
 
 
