@@ -17,6 +17,7 @@ __all__ = [
     "RecordedRequirement",
     "RemoveData",
     "SiteData",
+    "SleepingData",
     "StatusData",
     "SwitchData",
     "UseData",

@@ -7,7 +7,6 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, WordsError
@@ -18,16 +17,16 @@ from envmagic.environments.backends.conda import discovery
 from envmagic.jupyter import kernelspecs
 from envmagic.system import directories, locks, prefix_layout
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = [
     "Target",
     "describe",
     "environment_at",
     "environment_of",
     "existing",
+    "is_this_process",
     "known_prefixes",
+    "no_such",
+    "outside_environment",
     "target",
 ]
 

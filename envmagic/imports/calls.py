@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from envmagic.imports.magics import SpecialLine
 from envmagic.imports.sites import ImportSite, Where
 
-__all__ = ["cell_of", "imported_by", "matter", "special_of"]
+__all__ = ["cell_of", "imported_by", "matter", "name_of", "special_of"]
 
 _SHELL = ("system", "getoutput", "popen", "Popen", "run", "call", "check_call", "check_output")
 

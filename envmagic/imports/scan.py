@@ -88,7 +88,7 @@ def scan_cell(
     elif magic.is_requirements:
         result.requirements.append((body, magic.body))
     elif magic.is_shell:
-        for line in shell_lines(magic.body):
+        for line in _shell_lines(magic.body):
             result.installs += installs_of(line, body)
     elif magic.writes:
         result.written[magic.writes] = magic.body
@@ -100,7 +100,7 @@ def scan_source(source: str, where: Where, *, here: str = "") -> Scan:
     return _code(parse_python(source), source, where, {} if "sys.path" in source else None, here)
 
 
-def shell_lines(body: str) -> Iterable[SpecialLine]:
+def _shell_lines(body: str) -> Iterable[SpecialLine]:
     """The commands of a shell cell, one a line, continuations joined."""
     number = 1
     for text in re.split(r"(?<!\\)\n", body):

@@ -18,6 +18,7 @@ from envmagic.core.model import Environment, Kernel
 from envmagic.system import files, prefix_layout, scratch
 
 __all__ = [
+    "Launch",
     "by_prefix",
     "directory",
     "every",

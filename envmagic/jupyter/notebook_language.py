@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+__all__ = ["is_python_cell", "language_of", "mapping"]
+
 _PYTHON = re.compile(
     r"(?:i|x|c)?python\d*(?:\.\d+)?|pyspark\d*|python_\w+|sage(?:math)?|coconut", re.IGNORECASE
 )

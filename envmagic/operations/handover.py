@@ -12,7 +12,7 @@ from envmagic.core.schema import RecordData, SwitchData
 from envmagic.environments import backends
 from envmagic.system import prefix_layout
 
-__all__ = ["Recorded", "move", "start_recording"]
+__all__ = ["Recorded", "move", "recorded_state", "start_recording"]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def list_all(request: ListRequest, place: Place, progress: Progress) -> Report[L
     every = kernelspecs.every()
     registered = kernelspecs.by_prefix(every)
     environments = [
-        environment_data(prefix, registered, place, size=request.size)
+        _environment_data(prefix, registered, place, size=request.size)
         for prefix in registry.known_prefixes(place)
     ]
     environments.sort(key=lambda e: (not e["current"], e["name"]))
@@ -66,7 +66,7 @@ def status(request: StatusRequest, place: Place, progress: Progress) -> Report[S
     if not registry.outside_environment(place):
         assert place.prefix is not None
         registered = kernelspecs.by_prefix(kernelspecs.every())
-        environment = environment_data(place.prefix, registered, place, size=False)
+        environment = _environment_data(place.prefix, registered, place, size=False)
         environment["packages"] = _packages(place.prefix)
         if environment["problem"]:
             problems = (
@@ -92,7 +92,7 @@ def status(request: StatusRequest, place: Place, progress: Progress) -> Report[S
     return Report("status", data, problems=problems)
 
 
-def environment_data(
+def _environment_data(
     prefix: Path, registered: Mapping[str, Kernel], place: Place, *, size: bool
 ) -> EnvironmentData:
     """One environment for the reports, also one that is broken."""

@@ -16,6 +16,8 @@ from envmagic.core.record_files import REQUIREMENTS
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.operations import validation
 
+__all__ = ["constrained"]
+
 
 def constrained(wanted: InstallPlan, place: Place) -> tuple[InstallPlan, list[Problem]]:
     """`wanted` held to the pins recorded beside the notebook, and a warning for each that cannot.

@@ -8,7 +8,6 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from envmagic.core.display import user_path
 from envmagic.core.errors import Problem, Severity
@@ -19,9 +18,6 @@ from envmagic.record.held import RecordContext, name_of
 from envmagic.record.name_overrides import quoted_key
 from envmagic.record.need import Need, Needs
 from envmagic.requirements import Entry, Kind, Mention, Pin
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["entries_of", "lines_of", "site_name", "text_of"]
 

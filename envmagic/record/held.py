@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from envmagic.distributions import Index
 from envmagic.record.environments import NotebookEnvironments
 from envmagic.record.user_lines import project_name
 from envmagic.requirements import Block, Entry, Kind, Pin, RequirementLine
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["RecordContext", "RecordedEntries"]
+__all__ = ["RecordContext", "RecordedEntries", "name_of"]
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,17 @@ from envmagic.jupyter.notebook_file import NotebookFile
 from envmagic.record import evidence
 from envmagic.record.need import Need, Surroundings, Taken
 
+__all__ = [
+    "installs_of",
+    "is_elsewhere",
+    "is_python",
+    "take_install",
+    "taken_out",
+    "that_worked",
+    "told_by",
+    "url_of",
+]
+
 # What a notebook installs only to install with.
 _INSTALLERS = frozenset(
     """

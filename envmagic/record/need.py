@@ -9,7 +9,7 @@ from envmagic.distributions import Index
 from envmagic.imports import Where
 from envmagic.record.environments import NotebookEnvironments
 
-__all__ = ["Need", "Needs", "Surroundings"]
+__all__ = ["Need", "Needs", "Surroundings", "Taken"]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from envmagic.core.record_files import ENVIRONMENTS, REQUIREMENTS
 if TYPE_CHECKING:
     from envmagic.system.process import CommandFailed
 
-__all__ = ["RECORDS"]
+__all__ = ["RECORDS", "below"]
 
 
 RECORDS = (REQUIREMENTS, *ENVIRONMENTS)
@@ -27,12 +27,12 @@ _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
 
 def below(directory: Path, problems: list[Problem], *, deep: bool = True) -> list[Path]:
     """Notebooks and files that may hold a record in `directory`, and with `deep` below it."""
-    listed = git_listed(directory, problems, deep=deep)
+    listed = _git_listed(directory, problems, deep=deep)
     paths = listed if listed is not None else _walked(directory, deep=deep)
     return [path for path in paths if path.is_file()]
 
 
-def git_listed(directory: Path, problems: list[Problem], *, deep: bool) -> list[Path] | None:
+def _git_listed(directory: Path, problems: list[Problem], *, deep: bool) -> list[Path] | None:
     """What git does not ignore; None where there is no repository, or git cannot say."""
     if not any((parent / ".git").exists() for parent in (directory, *directory.parents)):
         return None

@@ -21,7 +21,7 @@ from envmagic.record.user_lines import names_in, own_lines
 from envmagic.requirements import Kind
 from envmagic.requirements.record_file import RecordFile
 
-__all__ = ["keep", "record_notebook", "state_of"]
+__all__ = ["keep", "record_notebook", "sources_for", "state_of"]
 
 
 def record_notebook(

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envmagic.core.errors import Problem
-from envmagic.core.schema import RecordedNotebook
+from envmagic.core.schema import RecordData, RecordedNotebook
 from envmagic.record.succession import Succession
 from envmagic.requirements import Block, Pin
 
 if TYPE_CHECKING:
     from envmagic.record.conda import partition
-from collections.abc import Iterable
 
-from envmagic.core.schema import RecordData
-
-__all__ = ["Outcome", "RecordOptions"]
+__all__ = ["Outcome", "RecordOptions", "data_of", "unique"]
 
 
 @dataclass(frozen=True)

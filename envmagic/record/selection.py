@@ -6,16 +6,12 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from envmagic.core.display import user_path
 from envmagic.core.errors import EnvmagicError, Problem, WordsError
 from envmagic.core.model import Frontend, Place
 from envmagic.core.record_files import BEGIN
 from envmagic.record.notebook_files import RECORDS, below
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Chosen", "choose"]
 

@@ -20,6 +20,7 @@ __all__ = [
     "Dialect",
     "Piece",
     "Role",
+    "behind",
     "between",
     "lines_of",
     "pieces_of",

@@ -65,14 +65,14 @@ class RecordFile(Protocol):
         ...
 
 
-class Merged(Protocol):
+class _Merged(Protocol):
     """What a file is to hold, and what became of it."""
 
     @property
     def block(self) -> Block: ...
 
 
-Result = TypeVar("Result", bound=Merged)
+Result = TypeVar("Result", bound=_Merged)
 
 
 def settled(

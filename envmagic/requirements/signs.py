@@ -13,7 +13,16 @@ from collections.abc import Iterable
 
 from envmagic.requirements.block import Entry, Kind, Mention
 
-__all__ = ["decoded", "encoded", "entry_of", "fixed", "mention_of", "of_entry", "of_mention"]
+__all__ = [
+    "decoded",
+    "encoded",
+    "entry_of",
+    "fixed",
+    "mention_of",
+    "of_entry",
+    "of_mention",
+    "split",
+]
 
 _SIGNED = re.compile(r"(?P<text>.*\S)[ \t]+#(?P<sign>[0-9a-f]{4})")
 _COMMENTED = re.compile(r"# (unresolved|optional): (\S.*)")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from envmagic.core.model import Report
     from envmagic.frontends.grammar.asked import Help, ParsedCommand
 
-__all__ = ["load", "unload"]
+__all__ = ["Env", "load", "unload"]
 
 _OURS = frozenset((*VERBS, *RESERVED_VERBS))
 # `%env create=1` and `%env create = 1` set a variable

@@ -21,7 +21,7 @@ from envmagic.frontends.render.phrases import (
 )
 from envmagic.frontends.render.record import record_fact
 
-__all__ = ["Renderer", "parts"]
+__all__ = ["Renderer", "create", "install", "parts", "remove", "use"]
 
 Renderer = Callable[[Report[Any], Frontend | None], tuple[Part, ...]]
 """Says what became of one verb, without its problems."""

@@ -22,6 +22,8 @@ from envmagic.operations.doctor import conda
 from envmagic.operations.doctor.finding import Finding, problem
 from envmagic.system import prefix_layout
 
+__all__ = ["of_environment"]
+
 
 def of_environment(prefix: Path, progress: Progress) -> Iterator[Finding]:
     """What is wrong inside one environment."""

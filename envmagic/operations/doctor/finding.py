@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from envmagic.core.errors import Problem, Severity
 
-__all__ = ["Finding"]
+__all__ = ["Finding", "problem"]
 
 
 @dataclass(frozen=True)

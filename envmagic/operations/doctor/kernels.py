@@ -18,6 +18,8 @@ from envmagic.environments import (
 from envmagic.jupyter import kernelspecs
 from envmagic.operations.doctor.finding import Finding, problem
 
+__all__ = ["of_kernel"]
+
 
 def of_kernel(kernel: Kernel) -> Iterator[Finding]:
     """What is wrong with one kernelspec. Ours without an environment are simply removed."""

@@ -20,6 +20,8 @@ from envmagic.jupyter import kernelspecs
 from envmagic.operations.doctor.finding import Finding, problem
 from envmagic.system import directories, locks
 
+__all__ = ["of_leftovers"]
+
 
 def of_leftovers(progress: Progress) -> Iterator[Finding]:
     """What was being made or removed when its process ended.

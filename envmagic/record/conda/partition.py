@@ -77,7 +77,7 @@ def split(
         package, version = owner
         theirs[name] = replace(entry, text=f"{package}{_specifier(pin, version)}")
         if normalized(package) != name:
-            problems.append(other_name(package, name))
+            problems.append(_other_name(package, name))
     part = CondaPart(notebook, tuple(theirs.values()), owners, keep, _lines(theirs))
     return kept, part, problems
 
@@ -94,7 +94,7 @@ def _as_listed(
     A line of `beside` that nothing here is called like explains what is called almost like it, and
     then an import that belongs to no known distribution.
     """
-    listed = listed_for(beside, notebook)
+    listed = _listed_for(beside, notebook)
     names = {entry: normalized(entry.key.partition(";")[0]) for entry in entries}
     found = {entry: listed[name] for entry, name in names.items() if name in listed}
     left = {e.text: e for e in listed.values() if e not in found.values()}
@@ -136,17 +136,17 @@ def as_pip(
         if entry.kind is not Kind.REQUIREMENT or not owners.is_of_conda_alone(name):
             found.append(entry)
             continue
-        called = called_by_pip(name, modules.get(name, ()))
+        called = _called_by_pip(name, modules.get(name, ()))
         if called is not None:
             found.append(replace(entry, text=called))
             continue
         text = next(iter(modules.get(name, ())), name)
         found.append(Entry(Kind.UNRESOLVED, text, entry.mentions))
-        problems.append(conda_alone(name))
+        problems.append(_conda_alone(name))
     return found, problems
 
 
-def called_by_pip(package: str, modules: Sequence[str]) -> str | None:
+def _called_by_pip(package: str, modules: Sequence[str]) -> str | None:
     for module in modules:
         row = known().distribution_of(module)
         if row is not None and row[0].distribution:
@@ -155,7 +155,7 @@ def called_by_pip(package: str, modules: Sequence[str]) -> str | None:
     return name if name in known().distributions else None
 
 
-def listed_for(beside: CondaFile | None, notebook: str) -> dict[str, Entry]:
+def _listed_for(beside: CondaFile | None, notebook: str) -> dict[str, Entry]:
     """What the file lists for `notebook`: distribution -> entry."""
     if beside is None or beside.block is None:
         return {}
@@ -176,7 +176,7 @@ def _specifier(pin: Pin, version: str) -> str:
     return pin.specifier(version)
 
 
-def other_name(package: str, name: str) -> Problem:
+def _other_name(package: str, name: str) -> Problem:
     return Problem(
         "conda-name",
         f"environment.yml says {package}, which is conda's name for what pip calls {name}.",
@@ -185,7 +185,7 @@ def other_name(package: str, name: str) -> Problem:
     )
 
 
-def conda_alone(package: str) -> Problem:
+def _conda_alone(package: str) -> Problem:
     return Problem(
         "conda-alone",
         f"{package} is conda's, and no distribution is known that pip could install instead.",

@@ -26,7 +26,7 @@ __all__ = ["ChildKernel"]
 _PATIENCE = 1.5  # seconds a child may take to shut down; Jupyter gives us 2.5 before it kills
 
 
-class Requests(Protocol):
+class _Requests(Protocol):
     """Where the kernel asks the relay for something."""
 
     def asked(self, child: ChildKernel, frames: Frames) -> None:
@@ -47,7 +47,7 @@ class ChildKernel:
 
     variables = 0
 
-    def __init__(self, running: KernelProcess, hub: Hub, requests: Requests) -> None:
+    def __init__(self, running: KernelProcess, hub: Hub, requests: _Requests) -> None:
         self.running = running
         self._hub, self._requests = hub, requests
         self._session = running.session

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from envmagic.core.model import Kernel, Progress
 
-__all__ = ["KernelProcess", "limit", "sweep"]
+__all__ = ["KernelProcess", "limit", "memory_of", "sweep"]
 
 _LIMIT = 120.0  # seconds a kernel may take to answer; ENVMAGIC_KERNEL_TIMEOUT changes it
 _TICK = 0.005  # seconds between two looks

@@ -182,8 +182,3 @@ async def _control_lock(kernel: Any) -> None:
         return
     async with lock:  # taken in the order of arrival
         pass
-
-
-def mark(session: Any) -> Frames:
-    """The message that says: nothing comes behind me."""
-    return wire.pack(session, "envmagic_mark", {})

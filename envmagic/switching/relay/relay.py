@@ -11,17 +11,14 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
-import os
 import signal
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.jupyter import connection, server_api
-from envmagic.switching.kernel_names import spec_named, still_is
+from envmagic.switching.kernel_names import still_is
 from envmagic.switching.refusal import refusal
 from envmagic.switching.relay import child_process, exit_status, switch_requests, wire
 from envmagic.switching.relay.channel import on_loop, run_on
@@ -29,9 +26,8 @@ from envmagic.switching.relay.child_kernel import ChildKernel
 from envmagic.switching.relay.child_process import KernelProcess, sweep
 from envmagic.switching.relay.home_kernel import HomeKernel
 from envmagic.switching.relay.hub import Hub
-from envmagic.switching.relay.ipykernel_gate import error_output, gate_of
-from envmagic.switching.relay.setting import LaunchSetting
-from envmagic.system import prefix_layout
+from envmagic.switching.relay.ipykernel_gate import gate_of
+from envmagic.switching.relay.setting import home_name, setting_of
 
 if TYPE_CHECKING:
     from envmagic.core.model import Asleep, Kernel, Progress
@@ -67,8 +63,8 @@ class Relay:
         kernel = gate.kernel
         self.gate, self.kernel = gate, kernel
         self.hub = Hub(kernel, self._take_urgent)
-        self.setting = _setting(kernel)
-        self.home = HomeKernel(gate, _home_name())
+        self.setting = setting_of(kernel)
+        self.home = HomeKernel(gate, home_name())
         self.current: RelayedKernel = self.home
         self.children: dict[str, ChildKernel] = {}
         self._going: set[ChildKernel] = set()
@@ -353,58 +349,3 @@ async def _soon(step: Coroutine[Any, Any, Any]) -> None:
     await asyncio.wait([task], timeout=_STEP)
     if task.done() and task.exception() is not None:
         _log.error("A step of the move failed.", exc_info=task.exception())
-
-
-def _setting(kernel: Any) -> LaunchSetting:
-    import zmq
-
-    front = connection.connection()
-    if front is None:
-        raise EnvmagicError("no-kernel", "This process is not a kernel.")
-    first = _home_name()
-    return LaunchSetting(
-        key=kernel.session.key,
-        signature_scheme=kernel.session.signature_scheme,
-        session=kernel.session.session,
-        directory=Path(kernel.shell.starting_dir),
-        environment=_initial_environment(),
-        first=spec_named(first),
-        relay={
-            "protocol": wire.PROTOCOL,
-            "pid": os.getpid(),
-            "connection_file": str(front.connection_file),
-            "parent": front.parent,
-            "first": first,
-        },
-        context=zmq.Context(),
-        error_output=error_output(),
-    )
-
-
-def _home_name() -> str:
-    """The kernelspec this process was started from.
-
-    After a restart in another environment the connection file still has the first name.
-    """
-    from jupyter_client.kernelspec import KernelSpecManager
-
-    for name, found in KernelSpecManager().get_all_specs().items():
-        entry = found["spec"].get("metadata", {}).get("envmagic")
-        prefix = entry.get("prefix") if isinstance(entry, dict) else None
-        if isinstance(prefix, str) and prefix_layout.same(prefix, sys.prefix):
-            return str(name)
-    front = connection.connection()
-    if front is None:
-        return ""
-    asked = server_api.session(front)
-    return asked[1].kernel_name if asked is not None else connection.kernel_name(front)
-
-
-def _initial_environment() -> dict[str, str]:
-    """The variables this process was started with, whatever was set since (Linux; else: now)."""
-    try:
-        entries = Path("/proc/self/environ").read_bytes().split(b"\0")
-    except OSError:
-        return dict(os.environ)
-    pairs = (entry.partition(b"=") for entry in entries)
-    return {os.fsdecode(name): os.fsdecode(value) for name, sign, value in pairs if sign}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["SwitchRequests"]
 
 
-class Mover(Protocol):
+class _Mover(Protocol):
     """What does what was asked for."""
 
     def prepare(
@@ -55,7 +55,7 @@ class _Told:
 class SwitchRequests:
     """Answers the questions; each comes over stdin, the channel on which a kernel asks."""
 
-    mover: Mover
+    mover: _Mover
     hub: Hub
     agreed: dict[str, Move] = field(default_factory=dict)
     """Moves that happen when the cell that asked for them ends, by the question's id."""
