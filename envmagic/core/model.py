@@ -1,4 +1,4 @@
-"""The values that flow between the layers: what is asked, what exists, what is reported."""
+"""The values that flow between the rooms: what is asked, what exists, what is reported."""
 
 from __future__ import annotations
 

@@ -83,8 +83,8 @@ def index_of(site_packages: Iterable[Path], prefix: Path | None = None) -> Index
     """The index of the environment whose distributions lie in `site_packages`.
 
     `prefix` adds conda packages without `dist-info`. Cached in this process and under
-    `home.cache()`, by the directories' modification times, which change with every installation,
-    and by what lies in the directories that editable installations add.
+    `directories.cache()`, by the directories' modification times, which change with every
+    installation, and by what lies in the directories that editable installations add.
     """
     places = [os.fspath(p) for p in site_packages]
     meta = os.path.join(prefix, "conda-meta") if prefix is not None else ""

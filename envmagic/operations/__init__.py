@@ -1,4 +1,4 @@
-"""What the verbs do: one function each, request -> `Report`, the same for all three frontends."""
+"""What the verbs do: one function each, request -> `Report`, the same for every frontend."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from envmagic.core.display import user_path
 from envmagic.core.errors import Problem, Severity
-from envmagic.core.record_files import ENVIRONMENTS, REQUIREMENTS
+from envmagic.record import formats
 
 if TYPE_CHECKING:
     from envmagic.system.process import CommandFailed
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["RECORDS", "below"]
 
 
-RECORDS = (REQUIREMENTS, *ENVIRONMENTS)
+RECORDS = tuple(name for known in formats.FORMATS for name in known.names)
 """Files that hold a record of the notebooks beside them."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from envmagic.core.model import Switch
-from envmagic.switching.by_hand import Pick
+from envmagic.switching.by_hand import ByHand
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -74,15 +74,15 @@ def leave_cell(shell: InteractiveShell) -> None:
 def _in_terminal(shell: InteractiveShell) -> Switch:
     from IPython.terminal.interactiveshell import TerminalInteractiveShell
 
-    from envmagic.switching.by_exec import Terminal
+    from envmagic.switching.by_exec import ByExec
 
-    return Terminal(shell) if isinstance(shell, TerminalInteractiveShell) else Pick(shell)
+    return ByExec(shell) if isinstance(shell, TerminalInteractiveShell) else ByHand(shell)
 
 
 def _by_server(shell: InteractiveShell) -> Switch:
     from envmagic.jupyter import connection, server_api
-    from envmagic.switching.by_session import Patch
+    from envmagic.switching.by_session import BySession
 
     front = connection.connection()
     found = server_api.session(front) if front is not None else None
-    return Patch(shell, *found) if found is not None else Pick(shell)
+    return BySession(shell, *found) if found is not None else ByHand(shell)

@@ -17,11 +17,11 @@ from envmagic.jupyter import conda_launcher
 from envmagic.switching import shell_state
 from envmagic.system import process
 
-__all__ = ["Terminal"]
+__all__ = ["ByExec"]
 
 
 @dataclass
-class Terminal(Switch):
+class ByExec(Switch):
     """A `model.Switch` that replaces the running IPython by the environment's own."""
 
     shell: Any

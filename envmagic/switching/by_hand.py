@@ -10,7 +10,7 @@ from envmagic.jupyter import connection
 from envmagic.switching import shell_state
 from envmagic.switching.rest_of_cell import Stopped
 
-__all__ = ["Pick", "choose"]
+__all__ = ["ByHand", "choose"]
 
 
 def choose(kernel: Kernel) -> str:
@@ -19,7 +19,7 @@ def choose(kernel: Kernel) -> str:
 
 
 @dataclass(frozen=True)
-class Pick(Switch):
+class ByHand(Switch):
     """A `model.Switch` that moves nothing and names the kernel to choose by hand."""
 
     shell: Any

@@ -14,13 +14,13 @@ from envmagic.jupyter import server_api
 from envmagic.switching import by_hand, shell_state
 from envmagic.switching.rest_of_cell import Stopped
 
-__all__ = ["Patch"]
+__all__ = ["BySession"]
 
 _DELAY = 0.3  # seconds after the cell, so that its own output still arrives
 
 
 @dataclass
-class Patch(Switch):
+class BySession(Switch):
     """A `model.Switch` through the server's session; variables are not kept."""
 
     shell: Any

@@ -1,4 +1,4 @@
-"""One grammar for three frontends: words become requests, and mistakes one line with a remedy."""
+"""One grammar for every frontend: words become requests, and mistakes one line with a remedy."""
 
 from __future__ import annotations
 

@@ -125,8 +125,8 @@ TABLE = {
 @pytest.mark.parametrize(
     ("importer", "imported", "allowed"),
     [
-        ("envmagic.frontends.cli", "envmagic.core", True),
-        ("envmagic.core", "envmagic.frontends.cli", False),
+        ("envmagic.frontends.terminal.cli", "envmagic.core", True),
+        ("envmagic.core", "envmagic.frontends.terminal.cli", False),
         ("envmagic.switching", "envmagic.environments.registry", False),  # beside it
         ("envmagic.environments.registry", "envmagic.environments.backends", True),
         ("envmagic.environments.registry", "envmagic.environments.backends.uv", True),
@@ -136,7 +136,7 @@ TABLE = {
         ("envmagic.environments.backends", "envmagic.environments.backends.base", True),
         ("envmagic.environments.backends", "envmagic.environments.backends.uv", False),
         ("envmagic.environments.backends.conda.specs", "envmagic.environments.backends", True),
-        ("envmagic.frontends.cli", "envmagic", True),
+        ("envmagic.frontends.terminal.cli", "envmagic", True),
     ],
 )
 def test_the_rule_refuses_what_it_should(importer: str, imported: str, allowed: bool) -> None:

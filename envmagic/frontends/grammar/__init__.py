@@ -1,4 +1,4 @@
-"""One grammar for the three frontends: words in, a request out."""
+"""One grammar for every frontend: words in, a request out."""
 
 from __future__ import annotations
 

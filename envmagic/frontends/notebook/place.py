@@ -1,4 +1,4 @@
-"""Where a verb was said: what "here" and "this notebook" mean at each frontend."""
+"""Where a magic was said: what "here" and "this notebook" mean in a notebook."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Channel:
     ) -> None:
         self.front = front
         self._urgent = urgent
-        """Takes what cannot wait while the line is held, and says whether it did."""
+        """Takes what cannot wait while the channel is held, and says whether it did."""
         self._held: list[Frames] = []
         self._taker: Callable[[Frames], Any] | None = None
 

@@ -1,4 +1,4 @@
-"""The relay: the process that the frontend started passes its messages on to another kernel.
+"""The relay: which kernel gets what the frontend says, and the way from one to the next.
 
 One per process. The kernel of the process itself is *home*; others run as its children. All of it
 happens inside ipykernel's own event loops: shell messages on the loop of the shell stream, control

@@ -41,7 +41,7 @@ class NotInChannels(Exception):
 
 
 class Engine(Protocol):
-    """Carries out a `Change`. Raises `EnvmagicError` with the solver's own words."""
+    """Carries out a `Transaction`. Raises `EnvmagicError` with the solver's own words."""
 
     name: str
 

@@ -15,7 +15,7 @@ __all__ = ["Parts", "split"]
 
 @dataclass
 class Parts:
-    """The two halves of a `Wanted`."""
+    """The two halves of an `InstallPlan`."""
 
     conda: list[str] = field(default_factory=list)
     pip: list[str] = field(default_factory=list)

@@ -27,7 +27,7 @@ _START = """\
 import sys
 sys.path.insert(0, sys.argv[1])
 try:
-    from envmagic.environments.backends.conda.rattler_worker import main
+    from envmagic.environments.backends.conda.rattler_server import main
 except ModuleNotFoundError:  # an envmagic from before the modules had their folders
     from envmagic.backends.conda.worker import main
 main()
