@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from envmagic.core.model import Environment
 from envmagic.environments import integrity
@@ -29,6 +30,10 @@ class Inventory:
             **self.others,
             **{name: version for name, (version, _) in self.distributions.items()},
         }
+
+    def having(self, name: str, version: str, info: Path) -> Inventory:
+        """The same with the distribution `name`, which was put there since."""
+        return replace(self, distributions={**self.distributions, name: (version, info)})
 
     def broken(self, names: set[str] | None = None) -> list[str]:
         """Distributions that lack files now, of `names` (default: all); see `integrity`."""

@@ -20,7 +20,7 @@ from envmagic.core.model import Environment
 from envmagic.environments.contents import Written
 from envmagic.system import directories, prefix_layout, scratch
 
-__all__ = ["REQUIRES", "ensure", "fits", "is_stale", "requirements_for"]
+__all__ = ["REQUIRES", "ensure", "fits", "info_in", "is_stale", "requirements_for"]
 
 REQUIRES = (
     "ipykernel>=6.29",
@@ -75,6 +75,11 @@ def ensure(environment: Environment) -> bool:
             _copy_compiled(staging)
         _swap(environment, staging)
     return True
+
+
+def info_in(environment: Environment) -> Path:
+    """Where the dist-info of this version is, when `ensure` has put it there."""
+    return environment.site_packages[0] / _info_name()
 
 
 def is_stale(environment: Environment) -> bool:

@@ -112,12 +112,11 @@ def make_ready(there: Inventory, name: str, wanted: InstallPlan, progress: Progr
     _refuse_old(environment.version, display.user_path(environment.prefix))
     notes: list[str] = []
     try:
-        changed = _fill(there, wanted, progress, notes)
-        if changed:
-            environment = backends.inspect(environment.prefix, owned=environment.owned)
-        extension, copied = _bring_envmagic(there, environment, notes)
-        if changed or copied:
-            there = _mended(_now(environment), before.versions, progress)
+        there = _filled(there, wanted, progress, notes)
+        environment = there.environment
+        extension, copied = _bring_envmagic(there, notes)
+        if copied:
+            there = there.having("envmagic", __version__, payload.info_in(environment))
         own = kernelspecs.of_prefix(environment.prefix)
         if own is None:
             progress.step("Starting its kernel once to see that it can")
@@ -139,21 +138,28 @@ def install_checked(
     is not ours only what was installed now is looked at. `beside`: nothing that is there changes.
     Returns what is there now, and notes for the person.
     """
+    notes: list[str] = []
     try:
-        notes = _install(there, wanted, progress, beside=beside)
-        return _mended(_now(there.environment), there.versions, progress), notes
+        return _installed(there, wanted, progress, notes, beside=beside), notes
     except BaseException:
         put_back(there, progress)
         raise
 
 
-def _install(
-    there: Inventory, wanted: InstallPlan, progress: Progress, *, beside: bool = False
-) -> list[str]:
+def _installed(
+    there: Inventory,
+    wanted: InstallPlan,
+    progress: Progress,
+    notes: list[str],
+    *,
+    beside: bool = False,
+) -> Inventory:
+    """Install `wanted`, and look once whether it is whole; what is there then."""
     environment = there.environment
     backend = backends.of(environment)
     progress.step(f"Installing {_named(wanted)}")
-    return (backend.add if beside else backend.install)(environment, wanted, progress)
+    notes += (backend.add if beside else backend.install)(environment, wanted, progress)
+    return _mended(_now(environment), there.versions, progress)
 
 
 def _now(environment: Environment) -> Inventory:
@@ -188,19 +194,23 @@ def put_back(before: Inventory, progress: Progress) -> None:
     Called while another error is on its way, so it raises none of its own.
     """
     environment = before.environment
-    with contextlib.suppress(EnvmagicError, OSError, LookupError, ValueError):
-        backend = backends.of(environment)
+    with contextlib.suppress(EnvmagicError):  # what is there may be another Python
+        environment = backends.inspect(environment.prefix, owned=environment.owned)
+    failures = (EnvmagicError, OSError, LookupError, ValueError)
+    with contextlib.suppress(*failures):
         there = backends.look(environment)
         after, versions = there.versions, before.versions
         added = sorted(set(after) - set(versions))
         lost = [name for name, version in versions.items() if after.get(name) != version]
         hurt = [n for n in _broken_since(there, after) if n in versions and n not in lost]
         if added:
-            take_out(there, added, progress)
+            with contextlib.suppress(*failures):  # what was lost is put back all the same
+                take_out(there, added, progress)
         if lost or hurt:
             names = (*lost, *hurt)
             lines = tuple(f"{name}=={versions[name]}" for name in names)
-            backend.install(environment, InstallPlan(requirements=lines, reinstall=names), progress)
+            plan = InstallPlan(requirements=lines, reinstall=names)
+            backends.of(environment).install(environment, plan, progress)
 
 
 def take_out(there: Inventory, names: Sequence[str], progress: Progress) -> list[str]:
@@ -265,30 +275,29 @@ def locked(prefix: Path) -> Iterator[clearing.Kept | None]:
         yield clearing.settle(prefix)
 
 
-def _fill(there: Inventory, wanted: InstallPlan, progress: Progress, notes: list[str]) -> bool:
-    """Install `wanted` and what a kernel lacks; whether there was anything to install."""
-    environment = there.environment
-    needed = _missing_runtime(there)
-    if not ownership.is_owned(environment.prefix) and needed:
+def _filled(
+    there: Inventory, wanted: InstallPlan, progress: Progress, notes: list[str]
+) -> Inventory:
+    """Install `wanted` and what a kernel lacks; what is there then."""
+    prefix, needed = there.environment.prefix, _missing_runtime(there)
+    if not ownership.is_owned(prefix) and needed:
         # adopting must not change what is there: everything installed is held where it is
         held = tuple(f"{name}=={version}" for name, (version, _) in there.distributions.items())
         adopt = InstallPlan(requirements=tuple(needed), constraints=held)
         try:
-            notes += _install(there, adopt, progress, beside=True)
+            there = _installed(there, adopt, progress, notes, beside=True)
         except EnvmagicError as error:
             raise EnvmagicError(
                 "cannot-attach",
-                f"ipykernel cannot be installed in {display.user_path(environment.prefix)}"
+                f"ipykernel cannot be installed in {display.user_path(prefix)}"
                 f" without changing what is there. {error.problem.message}",
-                subject=str(environment.prefix),
+                subject=str(prefix),
             ) from error
         notes.append(f"Installed {', '.join(_bare(n) for n in needed)}; nothing else was changed.")
-        if wanted:
-            notes += _install(there, wanted, progress)
-        return True
+        needed = []
     if needed or wanted:
-        notes += _install(there, _joined(wanted, needed), progress)
-    return bool(needed or wanted)
+        there = _installed(there, _joined(wanted, needed), progress, notes)
+    return there
 
 
 def _missing_runtime(there: Inventory) -> list[str]:
@@ -306,11 +315,10 @@ def _missing_runtime(there: Inventory) -> list[str]:
     return [str(requirement) for requirement in lacking]
 
 
-def _bring_envmagic(
-    before: Inventory, environment: Environment, notes: list[str]
-) -> tuple[bool, bool]:
-    """Have envmagic in `environment` if that is possible; whether it is there, and whether anything
-    was written."""
+def _bring_envmagic(there: Inventory, notes: list[str]) -> tuple[bool, bool]:
+    """Have envmagic in the environment if that is possible; whether it is there, and whether
+    anything was written."""
+    environment = there.environment
     if not payload.fits(environment):
         notes.append(
             f"Its Python {environment.short_version} is too old for envmagic,"
@@ -321,7 +329,7 @@ def _bring_envmagic(
         return True, payload.ensure(environment)
     except OSError:
         notes.append("The environment is not writable, so %env is not there in its kernel.")
-        return "envmagic" in before.distributions, False
+        return "envmagic" in there.distributions, False
 
 
 def _try_import(environment: Environment, *, extension: bool) -> None:

@@ -73,7 +73,9 @@ def servers(of: Connection) -> Iterator[Server]:
     for file in sorted(files, key=lambda f: (f.stem != f"jpserver-{of.parent}", -_changed(f))):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             server = _server(json.loads(_own_text(file)))
-            if process.is_running(server.pid):  # the port of one that is gone may be anybody's
+            if process.is_running(
+                server.pid, ours=True
+            ):  # the port of one that is gone may be anybody's
                 yield server
 
 

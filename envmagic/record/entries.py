@@ -135,10 +135,6 @@ def _in(prefix: Path | None) -> str:
     return f" ({user_path(prefix)})" if prefix is not None else ""
 
 
-def _quoted(text: str) -> str:
-    return f'"{text}"' if re.search(r"[\s<>]", text) else text
-
-
 def _with_extras(text: str, has: Collection[str], more: Collection[str]) -> str:
     """The requirement `text`, which has the extras `has`, with `more`; otherwise as it is."""
     if set(more) <= set(has):

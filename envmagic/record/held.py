@@ -20,6 +20,8 @@ class RecordContext:
 
     notebook: str
     """Path of the notebook from the file's directory, with `/`."""
+    path: Path
+    """The notebook's own."""
     directory: Path
     """The file's."""
     held: RecordedEntries
@@ -37,7 +39,7 @@ class RecordContext:
 
     def same_environment(self, other: str) -> bool:
         """Whether another notebook, by its name in the block, runs in this one's environment."""
-        return self.environments.share(self.directory / self.notebook, self.directory / other)
+        return self.environments.share(self.path, self.directory / other)
 
     def environment_of(self, other: str) -> Path | None:
         """Where another notebook runs."""

@@ -171,6 +171,7 @@ class _Merge:
         place = self._job.place
         return RecordContext(
             name,
+            notebook,
             self._job.directory,
             self._held,
             self._base.pin,

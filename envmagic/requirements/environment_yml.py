@@ -6,6 +6,7 @@ a YAML reader that the result means what it should.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -95,8 +96,12 @@ class CondaFile(MarkedFile):
         return match[0] if match else None
 
     def user_lines(self) -> tuple[RequirementLine, ...]:
-        """What the user lists, by the names alone."""
-        return tuple(line for name in sorted(self.names) for line in parse_lines(name, name))
+        """What the user lists, by the names alone; those that only conda allows are left out."""
+        found: list[RequirementLine] = []
+        for name in sorted(self.names):
+            with contextlib.suppress(EnvmagicError):
+                found += parse_lines(name, name)
+        return tuple(found)
 
     def with_block(self, block: Block) -> bytes:
         """The file's bytes with `block` in the place of the old one, or below the dependencies."""

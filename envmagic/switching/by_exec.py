@@ -51,7 +51,7 @@ class ByExec(Switch):
             raise EnvmagicError(
                 "kernel-cannot-start",
                 f"There is no IPython in {kernel.name!r}: {error.last_line}.",
-                command=("doctor", kernel.name),
+                command=("doctor",),
                 subject=kernel.name,
             ) from error
         count = len(variables(self.shell))

@@ -10,7 +10,9 @@ __all__ = ["refusal", "refuse"]
 _CODE = """
 try:
     from envmagic.switching.refusal import refuse
-except ModuleNotFoundError:
+except ModuleNotFoundError as error:
+    if not str(error.name).startswith("envmagic"):
+        raise
     from envmagic.switching.moving import refuse
 refuse({name!r}, {alive!r})
 """

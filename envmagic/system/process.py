@@ -310,8 +310,9 @@ else:
         os.killpg(child.pid, signal.SIGKILL)
 
 
-def is_running(pid: int | None) -> bool:
-    """Whether a process of this user has that id. A number is given anew when its process is gone.
+def is_running(pid: int | None, *, ours: bool = False) -> bool:
+    """Whether a process has that id, with `ours` one that this user may end. A number is given anew
+    when its process is gone.
 
     On Windows signal 0 is Ctrl-C to a whole group, so psutil is asked there.
     """
@@ -323,6 +324,8 @@ def is_running(pid: int | None) -> bool:
         return bool(psutil.pid_exists(pid))
     try:
         os.kill(pid, 0)
+    except PermissionError:
+        return not ours
     except OSError:
         return False
     return True

@@ -269,3 +269,17 @@ def test_the_disk_is_asked_once_before_and_once_after_each_installation(
     assert happens("six\n") == ["install", "look"]
     assert happens("six\n") == ["look"]
     assert happens("six\nattrs\n") == ["look", "install", "look"]
+
+
+def test_where_nothing_is_to_be_installed_no_installer_is_called(
+    operate: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new envmagic is copied there; what was broken before is said by the doctor."""
+    prefix = prefix_of(operate.create("churn", "six"))
+    site = backends.inspect(prefix).site_packages[0]
+    (site / "six.py").unlink()
+    (next(site.glob("envmagic-*.dist-info")) / "FILES").write_text("other")
+    monkeypatch.setattr(installers, "_install", lambda *words: pytest.fail("installed"))
+    report = operate.create("churn")
+    assert report.ok and not (site / "six.py").exists()
+    assert not payload.is_stale(backends.inspect(prefix))

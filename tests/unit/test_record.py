@@ -344,6 +344,22 @@ def test_notebooks_of_different_environments_share_a_file(isolated: Isolated) ->
     assert "pandas==2.3\n    # a.ipynb\n    # b.ipynb" in text(isolated.work)
 
 
+def test_a_running_notebook_is_where_it_runs_though_its_file_is_recorded_elsewhere(
+    isolated: Isolated,
+) -> None:
+    """What the saved file says is older than the kernel, also where the record lies below it."""
+    kernel(isolated, "old", environment(isolated.work / "old", packaging="1.0").prefix)
+    save(isolated.work / "a.ipynb", "import packaging", kernelspec={"name": "old"})
+    (isolated.work / "sub").mkdir()
+    said(isolated.work, "a.ipynb", to="sub/requirements.txt", env=None)
+    assert "packaging==1.0" in text(isolated.work / "sub")
+    live = save(isolated.work / "b.ipynb", "import packaging", kernelspec={"name": "old"})
+    place = Place(Frontend.NOTEBOOK, isolated.work, notebook=live)
+    report = said(isolated.work, "b.ipynb", to="sub/requirements.txt", env=None, place=place)
+    assert codes(report) == ["record-conflict"]
+    assert "packaging==1.0" in text(isolated.work / "sub")
+
+
 def test_two_running_notebooks_of_different_environments_do_not_repin_in_silence(
     isolated: Isolated,
 ) -> None:

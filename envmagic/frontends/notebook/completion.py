@@ -99,7 +99,7 @@ def _values(kind: str, fragment: str, directory: Path) -> Iterator[tuple[str, st
         yield from _starting(fragment, _environments(kind), kind)
     if kind == "path":
         yield from _paths(fragment, directory)
-    elif kind and names.is_path(fragment):
+    elif kind in ("environment", "kernel", "record") and names.is_path(fragment):
         yield from _paths(fragment, directory, environments=True)
 
 

@@ -28,7 +28,9 @@ import sys
 sys.path.insert(0, sys.argv[1])
 try:
     from envmagic.environments.backends.conda.rattler_server import main
-except ModuleNotFoundError:  # an envmagic from before the modules had their folders
+except ModuleNotFoundError as error:  # an envmagic from before the modules had their folders
+    if not str(error.name).startswith("envmagic"):
+        raise
     from envmagic.backends.conda.worker import main
 main()
 """
