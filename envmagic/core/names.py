@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from envmagic.core.errors import WordsError
-from envmagic.core.verbs import RESERVED_VERBS, VERBS
+from envmagic.core.verb_names import RESERVED_VERBS, VERBS
 
 __all__ = ["is_path", "kernel_name_of", "normalized", "suffixed", "suggest", "validate"]
 

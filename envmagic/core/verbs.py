@@ -6,13 +6,11 @@ A request says which: its `operation` is a module of `envmagic.operations` and a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, get_args
+from typing import ClassVar
 
 from envmagic.core.model import BackendName
 
 __all__ = [
-    "RESERVED_VERBS",
-    "VERBS",
     "AttachRequest",
     "CellRequest",
     "CreateRequest",
@@ -161,22 +159,4 @@ Request = (
     | StatusRequest
     | RemoveRequest
     | DoctorRequest
-)
-
-
-VERBS: tuple[str, ...] = tuple(
-    request.verb for request in get_args(Request) if request is not CellRequest
-)
-"""The verbs that are typed as words."""
-
-RESERVED_VERBS = (
-    "lock",
-    "restore",
-    "clone",
-    "rename",
-    "upgrade",
-    "export",
-    "ship",
-    "help",
-    "version",
 )

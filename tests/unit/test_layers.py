@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -146,3 +148,20 @@ def test_the_rule_refuses_what_it_should(importer: str, imported: str, allowed: 
 def test_a_circle_is_found_though_each_of_its_imports_points_nowhere_in_particular() -> None:
     assert circle({"a": {("b", 1)}, "b": {("c", 1)}, "c": {("a", 1)}, "d": set()})
     assert not circle({"a": {("b", 1)}, "b": {("c", 1)}, "c": set()})
+
+
+LOADED = """
+core core.display core.errors core.record_files core.verb_names frontends frontends.notebook
+frontends.notebook.magic frontends.notebook.recorder frontends.notebook.session
+"""
+
+
+def test_loading_the_extension_loads_little_of_ours() -> None:
+    """`%load_ext envmagic` is to take no more than 15 ms: what it loads is counted, not timed."""
+    ask = (
+        "import sys, envmagic.frontends.notebook.magic\n"
+        "print(*sorted(name for name in sys.modules if name.startswith('envmagic.')))"
+    )
+    ran = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    ours = {f"envmagic.{name}" for name in LOADED.split()}
+    assert set(ran.stdout.split()) == {"envmagic._version", *ours}

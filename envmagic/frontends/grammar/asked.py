@@ -43,7 +43,7 @@ def nearest(word: str, among: Iterable[str], *, closeness: float = 0.6) -> tuple
 
 def meant(word: str, *, closeness: float = 0.6) -> tuple[str, ...]:
     """The verbs that `word` may have been meant to be: mistyped, or what other tools call it."""
-    from envmagic.core.verbs import VERBS
+    from envmagic.core.verb_names import VERBS
 
     other = _OTHER_WORDS.get(word.lower())
     if other is not None:

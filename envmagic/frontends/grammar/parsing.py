@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from envmagic.core.errors import WordsError
 from envmagic.core.model import Frontend
-from envmagic.core.verbs import RESERVED_VERBS, CellRequest, Request
+from envmagic.core.verb_names import RESERVED_VERBS
+from envmagic.core.verbs import CellRequest, Request
 from envmagic.frontends.grammar import meaning
 from envmagic.frontends.grammar.asked import Help, ParsedCommand, meant, nearest, prefix
 from envmagic.frontends.grammar.meaning import Values, create

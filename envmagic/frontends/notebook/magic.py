@@ -13,7 +13,7 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.core.verbs import RESERVED_VERBS, VERBS
+from envmagic.core.verb_names import RESERVED_VERBS, VERBS
 from envmagic.frontends.notebook import recorder
 
 if TYPE_CHECKING:

@@ -1,0 +1,32 @@
+"""The words that are verbs, alone: `%load_ext envmagic` knows them, and is to be quick."""
+
+from __future__ import annotations
+
+__all__ = ["RESERVED_VERBS", "VERBS"]
+
+VERBS = (
+    "create",
+    "attach",
+    "use",
+    "install",
+    "uninstall",
+    "sync",
+    "record",
+    "list",
+    "status",
+    "remove",
+    "doctor",
+)
+"""Those of the requests in `core.verbs`; a test compares them."""
+RESERVED_VERBS = (
+    "lock",
+    "restore",
+    "clone",
+    "rename",
+    "upgrade",
+    "export",
+    "ship",
+    "help",
+    "version",
+)
+"""For later versions."""
