@@ -10,9 +10,8 @@ import re
 import sys
 import time
 import weakref
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -29,8 +28,7 @@ _DOES = re.compile(
 _LAG = 0.02  # seconds that a file's time may lag behind the clock
 
 
-@dataclass(frozen=True)
-class CellLog:
+class CellLog(NamedTuple):
     """What a shell ran, as far as the saved notebook does not tell."""
 
     cells: tuple[str, ...] = ()
@@ -41,8 +39,7 @@ class CellLog:
     """The notebook was saved since recording began here."""
 
 
-@dataclass(frozen=True)
-class Ran:
+class Ran(NamedTuple):
     """A cell that was run."""
 
     source: str
