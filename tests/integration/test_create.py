@@ -279,7 +279,10 @@ def test_where_nothing_is_to_be_installed_no_installer_is_called(
     site = backends.inspect(prefix).site_packages[0]
     (site / "six.py").unlink()
     (next(site.glob("envmagic-*.dist-info")) / "FILES").write_text("other")
-    monkeypatch.setattr(installers, "_install", lambda *words: pytest.fail("installed"))
+    uv, called = operate.work / "uv", operate.work / "called"
+    uv.write_text(f"#!/bin/sh\ntouch '{called}'\nexit 1\n")
+    uv.chmod(0o755)
+    monkeypatch.setenv("ENVMAGIC_UV", str(uv))
     report = operate.create("churn")
-    assert report.ok and not (site / "six.py").exists()
+    assert report.ok and not called.exists() and not (site / "six.py").exists()
     assert not payload.is_stale(backends.inspect(prefix))
