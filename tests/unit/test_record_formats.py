@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from envmagic.core.errors import WordsError
+from envmagic.core.model import Frontend, Place, Silent
 from envmagic.core.record_files import BEGIN
+from envmagic.core.verbs import RecordRequest
+from envmagic.operations.record import record
 from envmagic.record import formats
 from envmagic.record.formats import Format
 from envmagic.requirements import Block, Entry, Kind, Mention
@@ -100,3 +105,22 @@ def test_a_line_that_a_person_puts_into_the_block_is_theirs(known: Format, file:
     assert again is not None and again.block is not None
     assert "scipy" in {line.name for line in again.user_lines()}
     assert {entry.text for entry in again.block.entries} == {"six", "attrs", "corp_utils"}
+
+
+def test_a_record_is_written_in_the_format_that_is_named(known: Format, file: Path) -> None:
+    """`record --to FILE`; `environment.yml` is kept beside requirements.txt, and not by name."""
+    cell = {"cell_type": "code", "source": "import six", "metadata": {}, "outputs": []}
+    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (file.parent / "n.ipynb").write_text(json.dumps(notebook))
+    request = RecordRequest(paths=("n.ipynb",), to=file.name, env="none")
+    place = Place(Frontend.TERMINAL, file.parent)
+    if not known.by_name:
+        with pytest.raises(WordsError):
+            record(request, place, Silent())
+        assert file.read_text() == SAMPLES[known.names[0]]
+        return
+    assert record(request, place, Silent()).changed
+    held = known.read(file)
+    assert held is not None and held.block is not None
+    assert [entry.text for entry in held.block.entries] == ["six"]
+    assert not record(request, place, Silent()).changed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Iterator
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,7 +16,7 @@ from conftest import Isolated
 
 from envmagic.core.errors import Problem, Severity
 from envmagic.core.model import Frontend, Report
-from envmagic.frontends import render
+from envmagic.frontends import grammar, render
 
 ENVIRONMENT: dict[str, Any] = {
     "name": "churn",
@@ -382,3 +383,26 @@ def test_nothing_below_the_frontends_says_how_a_command_is_typed() -> None:
             texts = (n for hint in hints for n in ast.walk(hint) if isinstance(n, ast.Constant))
             wrong += [f"{path}:{n.lineno}" for n in texts if prefixed.search(str(n.value))]
     assert not wrong
+
+
+def commands() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every command that the code offers, and where; `x` stands for what is known only then."""
+    package = Path(render.__file__).parents[2]
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "command":
+                for words in (n for n in ast.walk(node.value) if isinstance(n, ast.Tuple)):
+                    texts = (w.value if isinstance(w, ast.Constant) else "x" for w in words.elts)
+                    if words.elts and not any(isinstance(w, ast.Starred) for w in words.elts):
+                        yield f"{path.name}:{node.value.lineno}", tuple(map(str, texts))
+
+
+def test_every_command_that_is_offered_is_understood_where_it_is_typed() -> None:
+    found = dict(commands())
+    assert len(found) > 30
+    for where, words in found.items():
+        if words[0] == "x":  # the grammar's own: of whichever verb is asked about
+            continue
+        for frontend in Frontend:
+            if not (frontend is Frontend.NOTEBOOK and "--notebook" in words):
+                assert grammar.parse(words, frontend), where
