@@ -25,8 +25,10 @@ from envmagic.environments import (
 from envmagic.environments.backends import installers
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.inventory import Inventory
+from envmagic.environments.satisfaction import missing
 from envmagic.jupyter import kernelspecs
 from envmagic.system import locks, process
+from envmagic.system.files import is_writable_directory
 
 __all__ = [
     "NOTHING",
@@ -303,8 +305,6 @@ def _filled(
 def _missing_runtime(there: Inventory) -> list[str]:
     from packaging.requirements import Requirement
 
-    from envmagic.environments.satisfaction import missing
-
     environment = there.environment
     asked: Iterable[str] = payload.requirements_for(environment) or ("ipykernel",)
     if "ipykernel" in there.distributions and not _writable(environment):
@@ -374,8 +374,6 @@ def _bare(requirement: str) -> str:
 
 
 def _writable(environment: Environment) -> bool:
-    from envmagic.system.files import is_writable_directory
-
     return bool(environment.site_packages) and is_writable_directory(environment.site_packages[0])
 
 

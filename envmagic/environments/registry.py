@@ -225,8 +225,6 @@ def environment_of(kernel: str | None, directory: Path) -> Path | None:
 
 
 def _of_kernel(name: str) -> Path | None:
-    from envmagic.jupyter import kernelspecs
-
     kernel = kernelspecs.find(name)
     if kernel is None or not kernel.argv:
         return None

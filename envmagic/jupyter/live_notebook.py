@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envmagic.jupyter import connection, server_api
+from envmagic.system import process
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -159,8 +160,6 @@ def _command(pid: int) -> _Command:
 
 def _words_from_ps(pid: int) -> tuple[str, ...]:
     """For systems without /proc; words with spaces in them are not recognised there."""
-    from envmagic.system import process
-
     if sys.platform == "win32":
         return ()
     try:

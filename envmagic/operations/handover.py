@@ -8,6 +8,7 @@ from pathlib import Path
 
 from envmagic.core.errors import Problem
 from envmagic.core.model import Environment, Frontend, How, Kernel, Place, Progress
+from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import RecordData, SwitchData
 from envmagic.environments import backends
 from envmagic.system import prefix_layout
@@ -64,7 +65,6 @@ def start_recording(
 def recorded_state(place: Place) -> RecordData | None:
     """The record beside the notebook as it stands, in a terminal that names none the one in the
     directory; None when there is none."""
-    from envmagic.core.record_files import REQUIREMENTS
     from envmagic.record.of_notebook import state_of
 
     if place.notebook is None and place.frontend is Frontend.NOTEBOOK:

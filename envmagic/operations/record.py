@@ -10,7 +10,7 @@ from pathlib import Path
 from envmagic import requirements
 from envmagic.core.display import display, user_path
 from envmagic.core.errors import EnvmagicError, Problem, WordsError
-from envmagic.core.model import Place, Progress, Report
+from envmagic.core.model import Frontend, Place, Progress, Report
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import RecordData
 from envmagic.core.verbs import RecordRequest
@@ -81,8 +81,6 @@ def record(request: RecordRequest, place: Place, progress: Progress) -> Report[R
 
 def _of_session(place: Place) -> Place:
     """`place` with a name for the notebook that cannot be told; the cells that ran are known."""
-    from envmagic.core.model import Frontend
-
     if place.frontend is not Frontend.NOTEBOOK:
         return place
     return replace(place, notebook=place.directory / SESSION)

@@ -12,7 +12,9 @@ from pathlib import Path
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Environment, Frontend, Place
 from envmagic.distributions import Index, index_of
+from envmagic.environments import registry
 from envmagic.environments.registry import environment_of
+from envmagic.jupyter import notebook_file
 from envmagic.system import prefix_layout
 
 __all__ = ["InstalledIndex", "NotebookEnvironments"]
@@ -64,8 +66,6 @@ class NotebookEnvironments:
         if word == "none":
             return cls({None: None})
         if word is not None:
-            from envmagic.environments import registry
-
             prefix = registry.existing(word, place).prefix
             return cls({None: InstalledIndex.of(registry.environment_at(prefix))})
         own: dict[Path | None, InstalledIndex | None] = {}
@@ -131,8 +131,6 @@ class NotebookEnvironments:
 
 
 def _inspected(prefix: Path) -> InstalledIndex | None:
-    from envmagic.environments import registry
-
     try:
         return InstalledIndex.of(registry.environment_at(prefix))
     except EnvmagicError:
@@ -147,9 +145,6 @@ def _same(one: InstalledIndex, other: InstalledIndex) -> bool:
 
 def _named_in(notebook: Path) -> Path | None:
     """The environment that a `%%env NAME` cell of `notebook` names, where it is there."""
-    from envmagic.environments import registry
-    from envmagic.jupyter import notebook_file
-
     try:
         found = [m[1] for c in notebook_file.read(notebook).cells if (m := _CELL.match(c.source))]
         if not found:
@@ -160,8 +155,6 @@ def _named_in(notebook: Path) -> Path | None:
 
 
 def _kernel_of(notebook: Path) -> str | None:
-    from envmagic.jupyter import notebook_file
-
     try:
         return notebook_file.read(notebook).kernel
     except EnvmagicError:

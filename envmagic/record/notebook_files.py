@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from envmagic.core.display import user_path
 from envmagic.core.errors import Problem, Severity
 from envmagic.record import formats
+from envmagic.system import process
 
 if TYPE_CHECKING:
     from envmagic.system.process import CommandFailed
@@ -36,8 +37,6 @@ def _git_listed(directory: Path, problems: list[Problem], *, deep: bool) -> list
     """What git does not ignore; None where there is no repository, or git cannot say."""
     if not any((parent / ".git").exists() for parent in (directory, *directory.parents)):
         return None
-    from envmagic.system import process
-
     # without -z, names come quoted: what is no UTF-8 would not survive as text
     words = ["git", "-C", str(directory), "-c", "core.quotePath=true", "ls-files", "-co"]
     words += ["--exclude-standard", "--", *_patterns(deep=deep)]

@@ -14,7 +14,8 @@ from typing import Any
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import How, Kernel, Progress, Switch, Switched
 from envmagic.jupyter import conda_launcher
-from envmagic.switching import shell_state
+from envmagic.switching import kernel_names, shell_state
+from envmagic.switching.variables import variables
 from envmagic.system import process
 
 __all__ = ["ByExec"]
@@ -39,8 +40,6 @@ class ByExec(Switch):
         self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
     ) -> Switched:
         """Returns what is lost; IPython is replaced when the magic has said so (`leave`)."""
-        from envmagic.switching.variables import variables
-
         environment = _environment(kernel)
         words = [_interpreter(kernel, environment), "-m", "IPython"]
         if "--ext" in kernel.argv:
@@ -63,8 +62,6 @@ class ByExec(Switch):
 
 def _interpreter(kernel: Kernel, environment: Mapping[str, str]) -> str:
     """The kernel's program as a path, since `execve` searches none; as it is when there is none."""
-    from envmagic.switching import kernel_names
-
     program = kernel.argv[0]
     if kernel_names.is_bare(program):
         program = kernel_names.near(kernel) or sys.executable

@@ -15,6 +15,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = REPOSITORY / "envmagic"
 FLOORS = re.compile(r"^```floors\n(.*?)^```", re.DOTALL | re.MULTILINE)
+DEFERRED = re.compile(r"^```deferred\n(.*?)^```", re.DOTALL | re.MULTILINE)
 DOOR = "__init__"
 
 Imports = Mapping[str, set[tuple[str, int]]]
@@ -111,6 +112,30 @@ def test_every_folder_and_module_has_its_floor_and_the_table_names_no_other() ->
 
 def test_imports_point_down() -> None:
     assert not upward(imports(), floors())
+
+
+def test_what_is_imported_inside_functions_is_listed_with_the_reason() -> None:
+    table = DEFERRED.search((REPOSITORY / "docs" / "design.md").read_text("utf-8"))
+    assert table, "docs/design.md has no table of deferred imports"
+    rows = [line.rpartition(":") for line in table[1].splitlines()]
+    assert all(reason for reason, _, _ in rows)
+    listed = [f"{name}.py" for _, _, names in rows for name in names.split()]
+    there = [path for path in PACKAGE.rglob("*.py") if _defers(path)]
+    assert sorted(listed) == sorted(path.relative_to(PACKAGE).as_posix() for path in there)
+
+
+def _defers(path: Path) -> bool:
+    """Whether a function of the module at `path` imports a module of ours."""
+    functions = (
+        node
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    return any(
+        isinstance(inner, ast.ImportFrom) and (inner.module or "").split(".")[0] == "envmagic"
+        for function in functions
+        for inner in ast.walk(function)
+    )
 
 
 def test_no_module_waits_for_itself() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
+from envmagic.core.verb_names import VERBS
+
 if TYPE_CHECKING:
     from envmagic.core.verbs import Request
 
@@ -43,8 +45,6 @@ def nearest(word: str, among: Iterable[str], *, closeness: float = 0.6) -> tuple
 
 def meant(word: str, *, closeness: float = 0.6) -> tuple[str, ...]:
     """The verbs that `word` may have been meant to be: mistyped, or what other tools call it."""
-    from envmagic.core.verb_names import VERBS
-
     other = _OTHER_WORDS.get(word.lower())
     if other is not None:
         return (other,)

@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from envmagic import operations
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Progress, Report, Silent
+from envmagic.frontends import render
+from envmagic.frontends.grammar.asked import Help
+from envmagic.frontends.notebook import place
+from envmagic.frontends.progress import Display, Milestones
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -27,8 +32,6 @@ class Shown(Report[Any]):
         """Show it, in another cell than the one that shows it already."""
         from IPython.display import display
 
-        from envmagic.frontends import render
-
         if shell.execution_count != self.cell:
             display(render.bundle(self), raw=True)
 
@@ -44,11 +47,6 @@ class Json(str):
 
 def give(shell: InteractiveShell, asked: ParsedCommand | Help) -> object:
     """Do what was asked and return what the magic returns. Raises `EnvmagicError`."""
-    from envmagic import operations
-    from envmagic.frontends import render
-    from envmagic.frontends.grammar.asked import Help
-    from envmagic.frontends.notebook import place
-
     if isinstance(asked, Help):
         from envmagic.frontends.grammar import help
 
@@ -77,14 +75,10 @@ def show(shell: InteractiveShell, given: object) -> None:
 
 def error_json(verb: str, error: EnvmagicError) -> str:
     """The envelope of a verb that could not be done."""
-    from envmagic.frontends import render
-
     return render.json(Report(verb, {}, problems=(error.problem,)))
 
 
 def _progress(shell: InteractiveShell) -> Progress:
-    from envmagic.frontends.progress import Display, Milestones
-
     return Display() if _updates(shell) else Milestones()
 
 
@@ -102,16 +96,11 @@ def _updates(shell: InteractiveShell) -> bool:
 
 
 def _stop(progress: Progress) -> None:
-    from envmagic.frontends.progress import Display
-
     if isinstance(progress, Display):
         progress.stop()
 
 
 def _shown(shell: InteractiveShell, report: Report[Any], progress: Progress) -> Report[Any]:
-    from envmagic.frontends import render
-    from envmagic.frontends.progress import Display
-
     if not (isinstance(progress, Display) and progress.shown):
         return report
     progress.finish(render.bundle(report))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from envmagic.core import names
 from envmagic.frontends.grammar.table import VERBS, Option, Verb, options_of
+from envmagic.jupyter import kernelspecs
 from envmagic.system import directories
 
 if TYPE_CHECKING:
@@ -105,8 +106,6 @@ def _values(kind: str, fragment: str, directory: Path) -> Iterator[tuple[str, st
 
 def _environments(kind: str) -> list[str]:
     """Names of environments; with `kernel` those of every kernel."""
-    from envmagic.jupyter import kernelspecs
-
     found = {k.name for k in kernelspecs.every() if k.ours or kind == "kernel"}
     with contextlib.suppress(OSError):
         found |= {

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envmagic.core.errors import WordsError
+from envmagic.frontends.grammar import split
 from envmagic.system import prefix_layout
 
 if TYPE_CHECKING:
@@ -76,8 +77,6 @@ def as_magic(lines: list[str]) -> list[str]:
 
 def words(line: str) -> tuple[str, ...]:
     """The words of `%env` for pip's `line`. Raises `WordsError` for what only pip can do."""
-    from envmagic.frontends.grammar import split
-
     said = list(split(line))
     command = said.pop(0) if said else ""
     if command not in ("install", "uninstall"):

@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envmagic import switching
 from envmagic.core.model import Frontend, Place
+from envmagic.frontends.notebook import session
+from envmagic.jupyter import live_notebook
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -21,10 +24,6 @@ def of_notebook(shell: InteractiveShell) -> Place:
     Without a notebook, relative paths count from where the session started: `os.chdir` in a cell
     does not move it.
     """
-    from envmagic import switching
-    from envmagic.frontends.notebook import session
-    from envmagic.jupyter import live_notebook
-
     located = live_notebook.find(shell)
     server = located.session
     ran = session.log(shell, located.path)

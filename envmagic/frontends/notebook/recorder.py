@@ -15,6 +15,7 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from envmagic.core.errors import Severity
 from envmagic.core.record_files import BEGIN, REQUIREMENTS
 from envmagic.frontends.notebook import session
 
@@ -139,7 +140,6 @@ class _Recorder:
 
     def _write(self) -> None:
         from envmagic import operations
-        from envmagic.core.errors import Severity
         from envmagic.frontends import render
 
         here = self._here()

@@ -10,7 +10,7 @@ from envmagic.core import names
 from envmagic.core.errors import WordsError
 from envmagic.core.model import Frontend, Place
 from envmagic.core.verbs import AttachRequest, CreateRequest, InstallRequest, Request
-from envmagic.environments import backends
+from envmagic.environments import backends, registry
 
 if TYPE_CHECKING:
     from envmagic.frontends.grammar.asked import ParsedCommand
@@ -55,7 +55,6 @@ def from_here(asked: ParsedCommand) -> Request:
 
 
 def _of_file(path: Path, prefix: Path | None) -> Place:
-    from envmagic.environments import registry
     from envmagic.jupyter import notebook_file
 
     kernel = notebook_file.read(path).kernel
@@ -67,8 +66,6 @@ def _of_file(path: Path, prefix: Path | None) -> Place:
 def _named(word: str | None, here: Path) -> Path | None:
     if word is None:
         return None
-    from envmagic.environments import registry
-
     return registry.existing(word, Place(Frontend.TERMINAL, here)).prefix
 
 

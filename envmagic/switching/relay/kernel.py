@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import Kernel
 
 if TYPE_CHECKING:
     from envmagic.core.model import Kernel
@@ -108,8 +109,6 @@ class Move:
 
 def kernel_from(content: dict[str, Any]) -> Kernel:
     """The kernel in a message; raises `EnvmagicError` when it cannot be read."""
-    from envmagic.core.model import Kernel
-
     try:
         return Kernel(
             name=content["name"],

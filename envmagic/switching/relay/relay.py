@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import Asleep
 from envmagic.switching.kernel_names import still_is
 from envmagic.switching.refusal import refusal
 from envmagic.switching.relay import child_process, exit_status, switch_requests, wire
@@ -133,8 +134,6 @@ class Relay:
 
     def asleep(self) -> list[Asleep]:
         """The kernels that sleep now, home first; in any thread."""
-        from envmagic.core.model import Asleep
-
         known: list[RelayedKernel] = [self.home, *self.children.values()]
         return [
             Asleep(kernel.name, kernel.variables, kernel.memory)
