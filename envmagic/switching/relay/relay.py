@@ -31,7 +31,7 @@ from envmagic.switching.relay.ipykernel_gate import gate_of
 from envmagic.switching.relay.setting import home_name, setting_of
 
 if TYPE_CHECKING:
-    from envmagic.core.model import Asleep, Kernel, Progress
+    from envmagic.core.model import Kernel, Progress
     from envmagic.switching.relay.departure import Left
     from envmagic.switching.relay.ipykernel_gate import Gate
     from envmagic.switching.relay.kernel import Move, RelayedKernel
@@ -52,7 +52,10 @@ class Relay:
 
     @classmethod
     def of(cls, kernel: Any) -> Relay | None:
-        """The relay of this process; None where ipykernel is of a version that is not known."""
+        """The relay of this process; None where ipykernel is of a version that is not known.
+
+        In the thread of the cell that asks first; it is made then.
+        """
         gate = gate_of(kernel)
         if cls._only is None and gate is not None:
             cls._only = cls(gate)
@@ -113,7 +116,8 @@ class Relay:
 
     def _set_aside(self, child: ChildKernel) -> None:
         """Its name means another environment by now: it ends, or gets another name when it holds
-        variables. Raises `EnvmagicError` then, so that a person knows it."""
+        variables. Raises `EnvmagicError` then, so that a person knows it; in the thread of
+        `prepare`."""
         if child is not self.current and not child.variables:
             self._end(child)
             return
@@ -142,7 +146,7 @@ class Relay:
         ]
 
     def abandon(self, move: Move) -> None:
-        """The cell failed: a kernel that was started for it alone is ended again."""
+        """The cell failed: a kernel that was started for it alone is ended again; in any thread."""
         if isinstance(move.target, ChildKernel) and not move.target.used:
             self._end(move.target)
 
@@ -207,12 +211,13 @@ class Relay:
 
     def _handed_over(self, move: Move) -> list[Frames]:
         """What the next kernel gets first; the rest of a cell that was interrupted meanwhile is
-        one that is interrupted."""
+        one that is interrupted. On the shell loop."""
         if move.travels and (self.hub.interrupts.take() or move.interrupted):
             move.taken[0] = wire.changed(self._reader, move.taken[0], _interrupt)
         return move.taken
 
     async def _open_shell(self, target: RelayedKernel, first: list[Frames]) -> None:
+        """Let the shell channel lead to `target`, `first` before all else; on the shell loop."""
         await self.hub.shell.open(lambda frames: self._take_shell(target, frames), first)
         if self._refused_one:  # and with it all that had been queued
             self._refusal = ""
@@ -220,7 +225,8 @@ class Relay:
             self.gate.listen()
 
     def _leave_behind(self, move: Move, target: RelayedKernel) -> None:
-        """What is left behind without variables, or is not wanted any more, ends."""
+        """What is left behind without variables, or is not wanted any more, ends; on the control
+        loop."""
         source = move.source
         if source is target:
             return
@@ -231,9 +237,11 @@ class Relay:
             run_on(self.hub.loops["main"], self.home.forget)
 
     def _point_stdin(self, target: RelayedKernel) -> None:
+        """Give what a person types to `target`; on the loop that stdin has."""
         self.hub.point_stdin(target.take_stdin if isinstance(target, ChildKernel) else None)
 
     def _take_shell(self, target: RelayedKernel, frames: Frames) -> Awaitable[None] | None:
+        """Pass a request on to `target`; on the shell loop, for each that comes there."""
         if target is not self.home and wire.kind_is(frames, b"shutdown_request"):
             run_on(self.hub.loops["control"], lambda: self._shut_down(frames))
             return None
@@ -242,7 +250,7 @@ class Relay:
         return target.take_shell(frames)
 
     def _refused(self, frames: Frames) -> Frames:
-        """The cell as one that fails and says why."""
+        """The cell as one that fails and says why; on the shell loop."""
 
         def change(message: dict[str, Any]) -> None:
             if not message["content"]["silent"]:
@@ -254,30 +262,36 @@ class Relay:
         return refused
 
     def _take_control(self, target: RelayedKernel, frames: Frames) -> Awaitable[None] | None:
+        """Pass a request on to `target`; on the control loop, for each that comes there."""
         if wire.kind_is(frames, b"shutdown_request"):
             return self._shut_down(frames)
         return target.take_control(frames)
 
     def _take_urgent(self, frames: Frames) -> bool:
         """While control is held: a kernel that is being left may hang, as any kernel may between
-        two cells, and is shut down all the same."""
+        two cells, and is shut down all the same. On the control loop; whether it was such a one."""
         if wire.kind_is(frames, b"shutdown_request"):
             self._task = asyncio.ensure_future(self._shut_down(frames))
             return True
         return False
 
     def _in_main_thread(self, target: RelayedKernel) -> None:
+        """Only there signal handlers are set, and home's own thread is its again."""
         if target is self.home:
             self.home.put_back()
         signal.signal(signal.SIGINT, lambda *_: self.hub.interrupts.came(self._pass_interrupt_on))
 
     def _pass_interrupt_on(self) -> None:
+        """Interrupt the kernel in front; in the main thread, from the handler of SIGINT."""
         self.current.pass_interrupt_on()
 
     # -- the end -------------------------------------------------------------------------------
 
     async def _shut_down(self, frames: Frames) -> None:
-        """End the children as the frontend asked, then let this process's kernel answer."""
+        """End the children as the frontend asked, then let this process's kernel answer.
+
+        On the control loop.
+        """
         self._closing = True
         restart = b'"restart": true' in wire.header(frames, 3)
         children = [*self.children.values(), *self._going]
@@ -299,14 +313,18 @@ class Relay:
         run_on(self.hub.loops["control"], end)
 
     def _forget(self, child: ChildKernel) -> None:
+        """No switch finds it any more; in any thread."""
         if self.children.get(child.name) is child:
             del self.children[child.name]
 
     def _watch(self, child: ChildKernel) -> None:
+        """Wait for the end of its process, in a thread of its own for each child."""
         code = child.running.process.wait()
         run_on(self.hub.loops["control"], lambda: self._died(child, code))
 
     async def _died(self, child: ChildKernel, code: int) -> None:
+        """Its process has ended unasked: with it this one, if it was in front. On the control
+        loop."""
         if self._closing or child.ending:
             return
         if child is not self.current or self._moving:
@@ -320,6 +338,7 @@ class Relay:
         exit_status.end_with(code, self.hub.loops["main"])
 
     def _leave_nothing(self) -> None:
+        """End every child now; on the control loop, or at the end of the process."""
         self._closing = True
         for child in [*self.children.values(), *self._going]:
             child.running.kill()
