@@ -63,7 +63,7 @@ class Ready:
 def make(spec: EnvSpec, wanted: InstallPlan, progress: Progress) -> Ready:
     """Make the environment `spec` with `wanted` in it and register it, whole or not at all.
 
-    `spec.prefix` must not exist or be empty. The caller holds its lock. Whatever goes wrong, an
+    `spec.prefix` must not exist or be empty, and `spec.name` be free for its kernel. The caller holds its lock. Whatever goes wrong, an
     interrupt included, the directory and the kernelspec are as they were before.
     """
     backend = backends.choose(spec.backend)
@@ -123,6 +123,9 @@ def make_ready(there: Inventory, name: str, wanted: InstallPlan, progress: Progr
         if own is None:
             progress.step("Starting its kernel once to see that it can")
             _try_import(environment, extension=extension)
+            name = kernelspecs.free_name(name, environment.prefix)
+        else:
+            name = own.name
         kernel = _register(environment, name, extension=extension)
         return Ready(there, kernel, tuple(notes))
     except BaseException:
@@ -346,10 +349,9 @@ def _try_import(environment: Environment, *, extension: bool) -> None:
 
 
 def _register(environment: Environment, name: str, *, extension: bool = True) -> Kernel:
-    chosen = kernelspecs.free_name(name, environment.prefix)
     uv = installers.find_uv()
     launch = backends.of(environment).launch(environment)
-    return kernelspecs.register(environment, chosen, launch, extension=extension, uv=uv)
+    return kernelspecs.register(environment, name, launch, extension=extension, uv=uv)
 
 
 def _with_runtime(environment: Environment, wanted: InstallPlan) -> InstallPlan:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,25 +61,32 @@ def directory() -> Path:
 
 def every() -> list[Kernel]:
     """Every kernelspec Jupyter would find from here, the first of each name, sorted by name."""
+    found: dict[str, Kernel] = {}
+    for entry in _entries():
+        kernel = read(entry)
+        if kernel is not None:
+            found.setdefault(kernel.name, kernel)
+    return sorted(found.values(), key=lambda k: k.name)
+
+
+def find(name: str) -> Kernel | None:
+    """The kernelspec called `name`, as Jupyter would find it from here; no other is read."""
+    called = (read(entry) for entry in _entries() if entry.name.lower() == name.lower())
+    return next((kernel for kernel in called if kernel is not None), None)
+
+
+def _entries() -> Iterator[Path]:
+    """The directories that may hold a kernelspec, in the order in which Jupyter looks."""
     from jupyter_core.paths import jupyter_path
 
-    found: dict[str, Kernel] = {}
     for place in jupyter_path("kernels"):
         try:
             entries = sorted(Path(place).iterdir())
         except OSError:
             continue
         for entry in entries:
-            is_name = _NAME.fullmatch(entry.name) and not entry.name.startswith(_UNFINISHED)
-            kernel = read(entry) if is_name else None
-            if kernel is not None:
-                found.setdefault(kernel.name, kernel)
-    return sorted(found.values(), key=lambda k: k.name)
-
-
-def find(name: str) -> Kernel | None:
-    """The kernelspec called `name`, as Jupyter would find it from here."""
-    return next((k for k in every() if k.name == name.lower()), None)
+            if _NAME.fullmatch(entry.name) and not entry.name.startswith(_UNFINISHED):
+                yield entry
 
 
 def of_prefix(prefix: Path, kernels: Iterable[Kernel] | None = None) -> Kernel | None:
