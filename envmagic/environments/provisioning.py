@@ -63,8 +63,9 @@ class Ready:
 def make(spec: EnvSpec, wanted: InstallPlan, progress: Progress) -> Ready:
     """Make the environment `spec` with `wanted` in it and register it, whole or not at all.
 
-    `spec.prefix` must not exist or be empty, and `spec.name` be free for its kernel. The caller holds its lock. Whatever goes wrong, an
-    interrupt included, the directory and the kernelspec are as they were before.
+    `spec.prefix` must not exist or be empty, and `spec.name` be free for its kernel. The caller
+    holds its lock. Whatever goes wrong, an interrupt included, the directory and the kernelspec
+    are as they were before.
     """
     backend = backends.choose(spec.backend)
     python = backend.python(spec)
