@@ -91,9 +91,21 @@ def wheelhouse_directory() -> Path:
     return wheelhouse.ensure()
 
 
+@pytest.fixture(scope="session")
+def runtimes_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the kernels of all tests of one run have their parts: making them takes seconds."""
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "runtimes"
+    place.mkdir(exist_ok=True)
+    return place
+
+
 @pytest.fixture(autouse=True)
 def isolated(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    runtimes_directory: Path,
 ) -> Isolated:
     """A home, data directories and a working directory of the test's own; packages come from disk.
 
@@ -125,6 +137,7 @@ def isolated(
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     monkeypatch.setenv("IPYTHONDIR", str(made.ipython))
     monkeypatch.setenv("ENVMAGIC_HOME", str(made.envmagic))
+    (made.envmagic / "runtimes").symlink_to(runtimes_directory)
     monkeypatch.setenv("PYTHONNOUSERSITE", "1")
     if _shelf(request.node) != "unit":
         request.getfixturevalue("wheelhouse_directory")

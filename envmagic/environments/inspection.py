@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from envmagic.core.model import Environment
@@ -14,6 +14,7 @@ from envmagic.core.names import normalized
 __all__ = [
     "Distributions",
     "distributions",
+    "distributions_in",
     "plain_version",
     "site_packages",
     "size",
@@ -29,8 +30,13 @@ Distributions = Mapping[str, tuple[str, Path]]
 
 def distributions(environment: Environment) -> dict[str, tuple[str, Path]]:
     """What is installed in `environment`, as `Distributions`; the first on its path counts."""
+    return distributions_in(environment.site_packages)
+
+
+def distributions_in(directories: Iterable[Path]) -> dict[str, tuple[str, Path]]:
+    """What has its metadata in `directories`, as `Distributions`; the first of a name counts."""
     found: dict[str, tuple[str, Path]] = {}
-    for directory in environment.site_packages:
+    for directory in directories:
         for name, version, info in _infos(directory):
             found.setdefault(normalized(name), (version, info))
     return found

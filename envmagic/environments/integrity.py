@@ -10,11 +10,15 @@ from pathlib import Path
 
 from envmagic.environments.inspection import Distributions
 
-__all__ = ["broken_distributions", "unlisted_distributions"]
+__all__ = ["broken_distributions", "recorded", "unlisted_distributions"]
 
 
-def broken_distributions(there: Distributions, names: set[str] | None = None) -> list[str]:
+def broken_distributions(
+    there: Distributions, names: set[str] | None = None, base: Path | None = None
+) -> list[str]:
     """Those of `there` whose RECORD names files that are not on disk, of `names` (default: all).
+
+    The files lie below `base`, by default where the metadata is.
 
     An installer that was killed while it linked files leaves such ones, and itself says they are
     fine. Compiled files do not count. Returns normalised names.
@@ -23,7 +27,7 @@ def broken_distributions(there: Distributions, names: set[str] | None = None) ->
     return sorted(
         name
         for name, (_, info) in there.items()
-        if (names is None or name in names) and not _is_whole(info, present)
+        if (names is None or name in names) and not _is_whole(info, base or info.parent, present)
     )
 
 
@@ -44,7 +48,7 @@ def unlisted_distributions(there: Distributions, names: set[str]) -> list[str]:
 _DRIVES = sys.platform == "win32"
 
 
-def _is_whole(info: Path, present: _Present) -> bool:
+def _is_whole(info: Path, base: Path, present: _Present) -> bool:
     if _installer(info) == "conda":
         return True  # conda-meta tells, and its packages' RECORDs name files of the build
     try:
@@ -54,14 +58,22 @@ def _is_whole(info: Path, present: _Present) -> bool:
         # takes it out after METADATA
         by_others = not (info / "INSTALLER").exists() and (info / "METADATA").exists()
         return info.suffix == ".egg-info" or by_others
-    base = str(info.parent)
     for path in _recorded(text):
         if path.startswith(("..", "/")) or (_DRIVES and os.path.isabs(path)):
             if not os.path.exists(os.path.join(base, path)):
                 return False
-        elif path not in present(base):
+        elif path not in present(str(base)):
             return False
     return True
+
+
+def recorded(info: Path) -> list[str]:
+    """The files that the distribution with metadata in `info` says it has, from where it lies;
+    compiled ones left out. None where it does not say."""
+    try:
+        return list(_recorded((info / "RECORD").read_text("utf-8")))
+    except OSError:
+        return []
 
 
 def _recorded(text: str) -> Iterator[str]:

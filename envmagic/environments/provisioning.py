@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from envmagic._version import __version__
@@ -20,15 +19,14 @@ from envmagic.environments import (
     clearing,
     journal,
     ownership,
-    payload,
+    runtimes,
 )
 from envmagic.environments.backends import installers
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.inventory import Inventory
-from envmagic.environments.satisfaction import missing
+from envmagic.environments.runtimes import Behind, Host, linked_pip
 from envmagic.jupyter import kernelspecs
 from envmagic.system import locks, process
-from envmagic.system.files import is_writable_directory
 
 __all__ = [
     "NOTHING",
@@ -40,13 +38,13 @@ __all__ = [
     "make",
     "make_ready",
     "put_back",
+    "renewed",
     "take_out",
 ]
 
 OLDEST_OF_IPYKERNEL = (3, 8)
 """The oldest Python that an ipykernel we can talk to runs on."""
 NOTHING = InstallPlan()
-_RUNTIME = ("pip", "ipykernel")
 
 
 @dataclass(frozen=True)
@@ -74,16 +72,18 @@ def make(spec: EnvSpec, wanted: InstallPlan, progress: Progress) -> Ready:
     try:
         version = f" {python.version}" if python.version else ""
         progress.step(f"Creating {spec.name} with Python{version} ({backend.name.value})")
-        left = backend.create(spec, python.executable, _joined(wanted, _RUNTIME), progress)
+        left = backend.create(spec, python.executable, wanted, progress)
         environment = backends.inspect(spec.prefix, owned=True)
         _refuse_old(environment.version, display.user_path(spec.prefix))
-        plan = _with_runtime(environment, wanted)
-        with ThreadPoolExecutor(1) as meanwhile:  # the installer is a process of its own
-            copied = meanwhile.submit(payload.ensure, environment)
-            progress.step(f"Installing {_named(plan)}")
-            notes = backend.fill(environment, plan, left, progress)
-        copied.result()
+        behind = runtimes.behind(Host.of(environment), progress)
+        notes: list[str] = []
+        if wanted:
+            progress.step(f"Installing {_named(wanted)}")
+            notes += backend.fill(environment, wanted, left, progress)
+        linked_pip.put(environment, behind.runtime)
         there = _mended(_now(environment), {}, progress)
+        if wanted:  # it may not agree with the kernel's parts
+            behind = runtimes.behind(Host.of(environment), progress)
         # from here on it is ready, whatever comes
         ownership.mark(
             spec.prefix,
@@ -92,7 +92,7 @@ def make(spec: EnvSpec, wanted: InstallPlan, progress: Progress) -> Ready:
             backend=backend.name.value,
             version=__version__,
         )
-        kernel = _register(environment, spec.name)
+        kernel = _register(environment, spec.name, behind)
     except BaseException as error:
         with contextlib.suppress(EnvmagicError, OSError):  # the first error is the one to tell
             kernelspecs.restore(spec.name, before)
@@ -106,28 +106,27 @@ def make(spec: EnvSpec, wanted: InstallPlan, progress: Progress) -> Ready:
 
 
 def make_ready(there: Inventory, name: str, wanted: InstallPlan, progress: Progress) -> Ready:
-    """See that an existing environment can run a kernel, holds `wanted`, and is registered.
+    """See that an existing environment holds `wanted`, has a kernel, and is registered.
 
-    `there` is what it holds, and stays as it is. Raises `EnvmagicError`; what was newly installed
-    is taken out again then.
+    `there` is what it holds. An environment that is not ours gets nothing but `wanted`. Raises
+    `EnvmagicError`; what was newly installed is taken out again then.
     """
     before, environment = there, there.environment
     _refuse_old(environment.version, display.user_path(environment.prefix))
     notes: list[str] = []
     try:
-        there = _filled(there, wanted, progress, notes)
-        environment = there.environment
-        extension, copied = _bring_envmagic(there, notes)
-        if copied:
-            there = there.having("envmagic", __version__, payload.info_in(environment))
+        if wanted:
+            there = _installed(there, wanted, progress, notes)
+            environment = there.environment
+        behind = runtimes.behind(Host.of(environment), progress)
+        if environment.owned and "pip" not in there.distributions:
+            linked_pip.put(environment, behind.runtime)
+            there = _now(environment)
+        if not behind.envmagic:
+            notes.append(_without_us(environment))
         own = kernelspecs.of_prefix(environment.prefix)
-        if own is None:
-            progress.step("Starting its kernel once to see that it can")
-            _try_import(environment, extension=extension)
-            name = kernelspecs.free_name(name, environment.prefix)
-        else:
-            name = own.name
-        kernel = _register(environment, name, extension=extension)
+        name = own.name if own else kernelspecs.free_name(name, environment.prefix)
+        kernel = _register(environment, name, behind)
         return Ready(there, kernel, tuple(notes))
     except BaseException:
         put_back(before, progress)
@@ -254,9 +253,9 @@ def changes(
 ) -> list[Change]:
     """What was installed and removed between two looks at an environment (name -> version).
 
-    What was `asked` for comes first, then what a kernel needs, then the rest.
+    What was `asked` for comes first.
     """
-    first = [normalized(_bare(line)) for line in asked] + [*_RUNTIME, "envmagic"]
+    first = [normalized(_bare(line)) for line in asked]
     rank = {name: number for number, name in reversed(list(enumerate(first)))}
     removed = [
         Change(name=name, version=version, action="removed")
@@ -281,92 +280,33 @@ def locked(prefix: Path) -> Iterator[clearing.Kept | None]:
         yield clearing.settle(prefix)
 
 
-def _filled(
-    there: Inventory, wanted: InstallPlan, progress: Progress, notes: list[str]
-) -> Inventory:
-    """Install `wanted` and what a kernel lacks; what is there then."""
-    prefix, needed = there.environment.prefix, _missing_runtime(there)
-    if not ownership.is_owned(prefix) and needed:
-        # adopting must not change what is there: everything installed is held where it is
-        held = tuple(f"{name}=={version}" for name, (version, _) in there.distributions.items())
-        adopt = InstallPlan(requirements=tuple(needed), constraints=held)
-        try:
-            there = _installed(there, adopt, progress, notes, beside=True)
-        except EnvmagicError as error:
-            raise EnvmagicError(
-                "cannot-attach",
-                f"ipykernel cannot be installed in {display.user_path(prefix)}"
-                f" without changing what is there. {error.problem.message}",
-                subject=str(prefix),
-            ) from error
-        notes.append(f"Installed {', '.join(_bare(n) for n in needed)}; nothing else was changed.")
-        needed = []
-    if needed or wanted:
-        there = _installed(there, _joined(wanted, needed), progress, notes)
-    return there
+def renewed(kernel: Kernel, environment: Environment, progress: Progress) -> Kernel:
+    """The kernel of `environment`, ours, which can start now: what it needs is behind it.
+
+    Its spec is written anew where an older version of us has written it.
+    """
+    behind = runtimes.behind(Host.of(environment), progress)
+    if kernelspecs.is_current(kernel):
+        return kernel
+    return _register(environment, kernel.name, behind)
 
 
-def _missing_runtime(there: Inventory) -> list[str]:
-    from packaging.requirements import Requirement
-
-    environment = there.environment
-    asked: Iterable[str] = payload.requirements_for(environment) or ("ipykernel",)
-    if "ipykernel" in there.distributions and not _writable(environment):
-        return []
-    if ownership.is_owned(environment.prefix):
-        asked = [*asked, "pip"]
-    lacking = missing([Requirement(r) for r in asked], there.distributions, environment.version)
-    return [str(requirement) for requirement in lacking]
+def _without_us(environment: Environment) -> str:
+    short = environment.short_version
+    if not Host.of(environment).runs_envmagic:
+        return f"Its Python {short} is too old for envmagic, so %env is not there in its kernel."
+    return "What it holds is too old for envmagic, so %env is not there in its kernel."
 
 
-def _bring_envmagic(there: Inventory, notes: list[str]) -> tuple[bool, bool]:
-    """Have envmagic in the environment if that is possible; whether it is there, and whether
-    anything was written."""
-    environment = there.environment
-    if not payload.fits(environment):
-        notes.append(
-            f"Its Python {environment.short_version} is too old for envmagic,"
-            " so %env is not there in its kernel."
-        )
-        return False, False
-    try:
-        return True, payload.ensure(environment)
-    except OSError:
-        notes.append("The environment is not writable, so %env is not there in its kernel.")
-        return "envmagic" in there.distributions, False
-
-
-def _try_import(environment: Environment, *, extension: bool) -> None:
-    modules = "ipykernel.kernelapp, ipykernel_launcher" + (", envmagic" if extension else "")
-    try:
-        process.run([environment.python, "-c", f"import {modules}"], timeout=120)
-    except process.CommandFailed as error:
-        raise EnvmagicError(
-            "kernel-cannot-start",
-            f"The kernel of {display.user_path(environment.prefix)} cannot start:"
-            f" {error.last_line}",
-            subject=str(environment.prefix),
-        ) from error
-
-
-def _register(environment: Environment, name: str, *, extension: bool = True) -> Kernel:
+def _register(environment: Environment, name: str, behind: Behind) -> Kernel:
     uv = installers.find_uv()
     launch = backends.of(environment).launch(environment)
-    return kernelspecs.register(environment, name, launch, extension=extension, uv=uv)
-
-
-def _with_runtime(environment: Environment, wanted: InstallPlan) -> InstallPlan:
-    return _joined(wanted, [*_RUNTIME, *payload.requirements_for(environment)])
-
-
-def _joined(wanted: InstallPlan, extra: Iterable[str]) -> InstallPlan:
-    return replace(wanted, requirements=(*extra, *wanted.requirements))
+    return kernelspecs.register(environment, name, launch, uv=uv, logos=behind.runtime.lib)
 
 
 def _named(wanted: InstallPlan) -> str:
     words = [*wanted.requirements, *(display.user_path(f) for f in wanted.files)]
-    hidden = {_bare(r) for r in payload.REQUIRES} - {"ipykernel"}
-    shown = list(dict.fromkeys(_bare(w) for w in words if _bare(w) not in hidden))
+    shown = list(dict.fromkeys(map(_bare, words)))
     more = f" and {len(shown) - 5} more" if len(shown) > 5 else ""
     return ", ".join(shown[:5]) + more
 
@@ -374,10 +314,6 @@ def _named(wanted: InstallPlan) -> str:
 def _bare(requirement: str) -> str:
     match = re.match(r"[A-Za-z0-9._-]+(?=$|[\s\[<>=!~;@])", requirement)
     return match[0] if match else process.redact(requirement)
-
-
-def _writable(environment: Environment) -> bool:
-    return bool(environment.site_packages) and is_writable_directory(environment.site_packages[0])
 
 
 def _refuse_old(version: str, where: str) -> None:

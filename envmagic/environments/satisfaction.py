@@ -10,7 +10,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from envmagic.core.names import normalized
 from envmagic.environments.inspection import Distributions
 
-__all__ = ["closure", "missing", "requirements_of"]
+__all__ = ["applying", "closure", "missing", "names_of", "requirements_of"]
 
 
 def missing(
@@ -38,6 +38,17 @@ def closure(roots: Iterable[str], installed: Distributions, python: str) -> set[
             if _applies(requirement, {**environment, "extra": ""}):
                 todo.append(normalized(requirement.name))
     return found
+
+
+def applying(texts: Iterable[str], python: str) -> list[Requirement]:
+    """Those requirements among `texts` whose markers hold on Python `python`."""
+    environment = {**_markers(python), "extra": ""}
+    return [r for r in map(Requirement, texts) if _applies(r, environment)]
+
+
+def names_of(texts: Iterable[str]) -> list[str]:
+    """The normalised names of requirements."""
+    return [normalized(Requirement(text).name) for text in texts]
 
 
 def requirements_of(info: Path, python: str) -> list[Requirement]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from envmagic._version import __version__
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Environment, Kernel
-from envmagic.system import files, prefix_layout, scratch
+from envmagic.system import directories, files, prefix_layout, scratch
 
 __all__ = [
     "Launch",
@@ -24,6 +24,8 @@ __all__ = [
     "every",
     "find",
     "free_name",
+    "is_current",
+    "launcher_in",
     "of_prefix",
     "read",
     "register",
@@ -34,9 +36,10 @@ __all__ = [
 
 _NAME = re.compile(r"[a-zA-Z0-9._\-]+")  # what jupyter_client accepts
 _UNFINISHED = ".envmagic-"  # half of a kernel, which an earlier version was killed over
-# beside each kernelspec of a conda environment: it needs nothing of us in the environment
-_LAUNCHER = Path(__file__).with_name("conda_launcher.py")
-_LAUNCHER_NAME = "activation.py"
+# beside each kernelspec, which needs nothing of us in the environment
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+_CONDA_LAUNCHER = Path(__file__).with_name("conda_launcher.py")
+_CONDA_LAUNCHER_NAME = "activation.py"
 """What it is called beside a kernelspec, since before it had its name here."""
 _SPEC = "kernel.json"
 _LOGOS = re.compile(r"logo-[\w.-]+\.(?:png|svg)")
@@ -141,13 +144,34 @@ def free_name(wanted: str, prefix: Path) -> str:
     return names.suffixed(wanted, prefix) if wanted in taken else wanted
 
 
+def launcher_in(words: Sequence[str]) -> int:
+    """Where in the words that start a kernel the launcher is, which RUNTIMES follow, or 0."""
+    return next((n for n, word in enumerate(words) if Path(word).name == _LAUNCHER.name), 0)
+
+
+def is_current(kernel: Kernel) -> bool:
+    """Whether `kernel`, ours, is started as this version of us would start it."""
+    at = launcher_in(kernel.argv)
+    try:
+        copy = Path(kernel.argv[at]).read_bytes() if at else b""
+    except OSError:
+        return False
+    runtimes = kernel.argv[at + 1 : at + 2]
+    return copy == _LAUNCHER.read_bytes() and runtimes == (str(directories.runtimes()),)
+
+
 def register(
-    environment: Environment, name: str, launch: Launch, *, extension: bool, uv: Path | None
+    environment: Environment,
+    name: str,
+    launch: Launch,
+    *,
+    uv: Path | None,
+    logos: Path | None = None,
 ) -> Kernel:
     """Write the kernelspec `name` for `environment`, whole or not at all.
 
-    `extension`: envmagic is there and is to be loaded from the start. Raises `EnvmagicError` when
-    the name belongs to a spec that is not ours or the directory cannot be written.
+    `logos`: a directory below which ipykernel's are. Raises `EnvmagicError` when the name belongs
+    to a spec that is not ours or the directory cannot be written.
     """
     place = directory() / name
     present = read(place)
@@ -158,12 +182,13 @@ def register(
             "Choose another name.",
             subject=name,
         )
-    spec = _spec(environment, name, launch, extension=extension, uv=uv)
+    spec = _spec(environment, name, launch, uv=uv)
     ours = [n for n in _written(present) if n != _SPEC] if present is not None else []
-    logos = _logos(environment).items()
-    contents = {n: held for n, held in logos if n in ours or not (place / n).exists()}
+    found = _logos(environment.prefix) or (_logos(logos) if logos is not None else {})
+    contents = {n: held for n, held in found.items() if n in ours or not (place / n).exists()}
+    contents[_LAUNCHER.name] = _LAUNCHER.read_bytes()
     if launch.activated:
-        contents[_LAUNCHER_NAME] = _LAUNCHER.read_bytes()
+        contents[_CONDA_LAUNCHER_NAME] = _CONDA_LAUNCHER.read_bytes()
     kept = {n: (place / n).read_bytes() for n in ours if n not in contents}
     held = sorted((kept | contents).items())
     spec["metadata"]["envmagic"]["files"] = {n: _digest(content) for n, content in held}
@@ -266,7 +291,7 @@ def _written(kernel: Kernel) -> list[str]:
         if isinstance(digests, dict):
             is_ours = digests.get(file.name) == _digest_of(file)
         else:
-            is_ours = file.name == _LAUNCHER_NAME or _LOGOS.fullmatch(file.name) is not None
+            is_ours = file.name == _CONDA_LAUNCHER_NAME or _LOGOS.fullmatch(file.name) is not None
         found += [file.name] if is_ours and file.is_file() else []
     return found
 
@@ -283,14 +308,12 @@ def _digest_of(file: Path) -> str:
 
 
 def _spec(
-    environment: Environment, name: str, launch: Launch, *, extension: bool, uv: Path | None
+    environment: Environment, name: str, launch: Launch, *, uv: Path | None
 ) -> dict[str, Any]:
-    prefix = str(environment.prefix)
-    argv = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    if extension:
-        argv += ["--ext", "envmagic"]
+    prefix, place = str(environment.prefix), directory() / name
+    argv = [str(place / _LAUNCHER.name), str(directories.runtimes()), "-f", "{connection_file}"]
     if launch.activated:
-        argv = ["-I", "-S", str(directory() / name / _LAUNCHER_NAME), *argv]
+        argv = ["-I", "-S", str(place / _CONDA_LAUNCHER_NAME), *argv]
     env = dict(launch.env)
     if uv is not None:
         env["ENVMAGIC_UV"] = str(uv).replace("$", "$$")
@@ -316,20 +339,20 @@ def _spec(
 def _declared(environment: Environment) -> dict[str, Any]:
     """What the environment's own ipykernel declares about itself in the spec it installs."""
     try:
-        spec = json.loads((_own_spec(environment) / _SPEC).read_text("utf-8"))
+        spec = json.loads((_own_spec(environment.prefix) / _SPEC).read_text("utf-8"))
         metadata = spec["metadata"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return dict(metadata) if isinstance(metadata, dict) else {}
 
 
-def _own_spec(environment: Environment) -> Path:
-    return environment.prefix / "share" / "jupyter" / "kernels" / "python3"
+def _own_spec(prefix: Path) -> Path:
+    return prefix / "share" / "jupyter" / "kernels" / "python3"
 
 
-def _logos(environment: Environment) -> dict[str, bytes]:
+def _logos(prefix: Path) -> dict[str, bytes]:
     try:
-        entries = sorted(_own_spec(environment).iterdir())
+        entries = sorted(_own_spec(prefix).iterdir())
     except OSError:
         return {}
     return {e.name: e.read_bytes() for e in entries if _LOGOS.fullmatch(e.name)}

@@ -16,14 +16,11 @@ from envmagic.core.verbs import InstallRequest, SyncRequest, UninstallRequest
 from envmagic.environments import backends, provisioning, registry
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.inventory import Inventory
-from envmagic.environments.satisfaction import closure
 from envmagic.jupyter import kernelspecs
 from envmagic.operations import validation
 from envmagic.operations.handover import start_recording
 
 __all__ = ["install", "sync", "uninstall"]
-
-_NEEDED = ("ipykernel", "envmagic")
 
 
 def install(request: InstallRequest, place: Place, progress: Progress) -> Report[InstallData]:
@@ -67,11 +64,9 @@ def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Re
 
 
 def _refuse_needed(packages: Sequence[str], there: Inventory) -> None:
-    """Raise for a package that is not there, and for one that the kernel needs."""
-    version = there.environment.version
-    needed = closure(_NEEDED, there.distributions, version) | ({"python"} & set(there.others))
+    """Raise for a package that is not there, and for the Python that the kernel is."""
     for package in packages:
-        if package in needed:
+        if package == "python" and package in there.others:
             raise EnvmagicError(
                 "needed",
                 f"{package} stays: the notebook's kernel needs it.",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import How, Kernel, Place, Progress, Report
 from envmagic.core.schema import SwitchData, UseData
 from envmagic.core.verbs import UseRequest
-from envmagic.environments import backends, payload, registry
+from envmagic.environments import backends, provisioning, registry
 from envmagic.jupyter import kernelspecs
 from envmagic.operations.handover import move
 
@@ -37,10 +35,9 @@ def use(request: UseRequest, place: Place, progress: Progress) -> Report[UseData
         )
         return Report("use", UseData(environment=None, switch=switch), changed=True)
     environment = registry.environment_at(kernel.prefix)
-    if payload.fits(environment):
-        with contextlib.suppress(OSError):  # not writable: the copy that is there has to do
-            payload.ensure(environment)
-    switch = move(True, kernel, kernel.prefix, place, progress, drop=request.drop)
+    if kernel.ours:
+        kernel = provisioning.renewed(kernel, environment, progress)
+    switch = move(True, kernel, environment.prefix, place, progress, drop=request.drop)
     data = UseData(environment=registry.describe(environment, kernel, place), switch=switch)
     return Report("use", data, changed=switch["how"] != How.ALREADY.value)
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from envmagic._version import REQUIRES_PYTHON
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import How, Kernel, Progress, Switch, Switched
-from envmagic.jupyter import conda_launcher
+from envmagic.jupyter import conda_launcher, kernelspecs
 from envmagic.switching import kernel_names, shell_state
 from envmagic.switching.variables import variables
 from envmagic.system import process
@@ -41,11 +42,9 @@ class ByExec(Switch):
     ) -> Switched:
         """Returns what is lost; IPython is replaced when the magic has said so (`leave`)."""
         environment = _environment(kernel)
-        words = [_interpreter(kernel, environment), "-m", "IPython"]
-        if "--ext" in kernel.argv:
-            words += ["--ext", "envmagic"]
+        words = [_interpreter(kernel, environment), *_launcher(kernel), "-m", "IPython"]
         try:
-            process.run([words[0], "-c", "import IPython"], timeout=60, env=environment)
+            process.run([*words, "--version"], timeout=600, env=environment)
         except process.CommandFailed as error:
             raise EnvmagicError(
                 "kernel-cannot-start",
@@ -53,11 +52,26 @@ class ByExec(Switch):
                 command=("doctor",),
                 subject=kernel.name,
             ) from error
+        words += ["--ext", "envmagic"] if _has_us(kernel) else []
         count = len(variables(self.shell))
         noun = "variable is" if count == 1 else "variables are"
         shell_state.of(self.shell).leave = partial(_leave, self.shell, words, environment)
         message = f"IPython starts anew there; {count} {noun} lost." if count else ""
         return Switched(How.RELAY, kernel.name, message)
+
+
+def _launcher(kernel: Kernel) -> tuple[str, ...]:
+    """What stands before the module that is run, in a kernel of ours."""
+    at = kernelspecs.launcher_in(kernel.argv)
+    return kernel.argv[at : at + 2] if at else ()
+
+
+def _has_us(kernel: Kernel) -> bool:
+    """Whether envmagic can be loaded there, as far as its spec tells."""
+    entry = kernel.metadata.get("envmagic")
+    python = str(entry.get("python", "")) if isinstance(entry, Mapping) else ""
+    parts = tuple(int(part) for part in python.split(".")[:2] if part.isdigit())
+    return "--ext" in kernel.argv or bool(_launcher(kernel) and parts >= REQUIRES_PYTHON)
 
 
 def _interpreter(kernel: Kernel, environment: Mapping[str, str]) -> str:

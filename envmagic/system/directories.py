@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["cache", "envs", "home", "journal", "locks", "package", "scratch"]
+__all__ = ["cache", "envs", "home", "journal", "locks", "package", "runtimes", "scratch"]
 
 
 def home() -> Path:
@@ -31,6 +31,11 @@ def package() -> Path:
 def envs() -> Path:
     """Where environments called by NAME are made."""
     return home() / "envs"
+
+
+def runtimes() -> Path:
+    """Where the parts of kernels lie that environments have not themselves."""
+    return home() / "runtimes"
 
 
 def cache() -> Path:

@@ -30,6 +30,7 @@ __all__ = [
     "expanded",
     "is_running",
     "leave",
+    "leave_running",
     "redact",
     "run",
     "signal_group",
@@ -171,6 +172,26 @@ def spawn(
                 start_new_session=sys.platform != "win32",
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
+    except OSError as error:
+        raise _not_started(words, cwd, error) from error
+
+
+def leave_running(args: Sequence[str | Path], *, cwd: Path) -> None:
+    """Start `args` and wait for nothing: it goes on when this process has ended, and says nothing.
+
+    Raises `CommandFailed` when there is no such program.
+    """
+    words = tuple(str(a) for a in args)
+    try:
+        subprocess.Popen(
+            words,
+            env=clean_environment(),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=sys.platform != "win32",
+        )
     except OSError as error:
         raise _not_started(words, cwd, error) from error
 

@@ -13,8 +13,9 @@ from support.operate import BACKENDS, Operator, prefix_of
 
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import InstallRequest, UninstallRequest
-from envmagic.environments import backends, inspection, integrity, ownership, payload
+from envmagic.environments import backends, inspection, integrity, ownership
 from envmagic.jupyter import kernelspecs
+from envmagic.system import directories
 
 PLACES = {
     "spaces": "my projects/churn model",
@@ -41,9 +42,9 @@ def test_a_named_environment_is_whole_registered_and_clean(
     prefix = prefix_of(report)
     environment = backends.inspect(prefix, owned=ownership.is_owned(prefix))
     assert (environment.backend, environment.owned) == (backend, True)
-    assert {"six", "ipykernel", "pip", "envmagic"} <= set(inspection.distributions(environment))
+    found = set(inspection.distributions(environment))
+    assert {"six", "pip"} <= found and not {"ipykernel", "envmagic", "tornado"} & found
     assert integrity.broken_distributions(inspection.distributions(environment)) == []
-    assert not payload.is_stale(environment)
     check = _run(prefix, "-m", "pip", "check")
     assert check.returncode == 0, check.stdout + check.stderr
     assert (prefix / ".gitignore").read_text() == "*\n"
@@ -69,7 +70,7 @@ def test_a_kernel_starts_in_any_directory(
     ).stdout
     assert json.loads(said) == [str(prefix), str(prefix / "bin" / "python"), str(prefix)]
     assert str(prefix) in running.run("!pip --version").text.replace("\n", "")
-    assert running.run("import envmagic; envmagic.__file__").result.startswith(f"'{prefix}")
+    assert str(directories.runtimes()) in running.run("import envmagic; envmagic.__file__").result
     assert running.run(f"%env {variable}").result == repr(str(prefix))
 
 
@@ -98,7 +99,6 @@ def test_the_asked_python_is_used(
     prefix = prefix_of(operate.create("older", backend=backend, python=version))
     said = _run(prefix, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
     assert said.stdout.strip() == version
-    assert _run(prefix, "-c", "import envmagic").returncode == 0
 
 
 def test_a_cell_said_again_changes_nothing(operate: Operator, backend: BackendName) -> None:

@@ -172,7 +172,7 @@ def test_conflicting_requirements(
 def test_no_network(operate: Operator, refuses: Refuses, monkeypatch: pytest.MonkeyPatch) -> None:
     """An index on a port where nobody listens."""
     _index(operate, monkeypatch, "http://127.0.0.1:9/simple")
-    refuses(lambda: operate.create("x"), "package index cannot be reached", 1)
+    refuses(lambda: operate.create("x", "six"), "package index cannot be reached", 1)
 
 
 def test_credentials_of_an_index_never_reach_the_screen(
@@ -180,7 +180,7 @@ def test_credentials_of_an_index_never_reach_the_screen(
 ) -> None:
     _index(operate, monkeypatch, "http://127.0.0.1:9/simple")
     index = "--index-url http://someone:s3cret@127.0.0.1:9/simple"
-    error = refuses(lambda: operate.create("x", index), "cannot be reached", 1)
+    error = refuses(lambda: operate.create("x", index, "six"), "cannot be reached", 1)
     assert "s3cret" not in str(error) + "".join(operate.heard.steps + operate.heard.details)
     assert not any(b"s3cret" in content for content in snapshot().values())
 

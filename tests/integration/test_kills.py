@@ -21,16 +21,21 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kills -9 and lo
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world(tmp_path: Path, runtimes_directory: Path) -> World:
+    (tmp_path / "runtimes").symlink_to(runtimes_directory)
     made = World(tmp_path / "world", tmp_path / "wheels")
     made.build()
     return made
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_a_kill_costs_nobody_anything(scenario: Scenario, tmp_path: Path) -> None:
+def test_a_kill_costs_nobody_anything(
+    scenario: Scenario, tmp_path: Path, runtimes_directory: Path
+) -> None:
     """The quiet run and kills drawn with a fixed seed; what fails is said with its id."""
     campaign = Campaign(tmp_path / "campaign", jobs=1)
+    campaign.root.mkdir()
+    (campaign.root / "runtimes").symlink_to(runtimes_directory)
     campaign.prepare()
     outcomes = list(campaign.short(scenario, calls=1, moments=1))
     found = failures(outcomes)

@@ -188,7 +188,7 @@ def test_rules_for_git_of_ones_own_stay_in_a_new_environment(operate: Operator) 
     def save() -> None:
         (mine / ".gitignore").write_text("rules of my own")
 
-    prefix_of(Operator(operate.work, Meanwhile(act=save)).create("./mine"))
+    prefix_of(Operator(operate.work, Meanwhile(act=save)).create("./mine", "six"))
     assert (mine / ".gitignore").read_text() == "rules of my own"
 
 
@@ -215,19 +215,6 @@ def test_half_of_a_kernel_is_none(operate: Operator, isolated: Any) -> None:
     assert [p.code for p in operate(DoctorRequest()).problems] == ["half-deleted"]
     assert operate(DoctorRequest(fix=True)).data["fixed"] and not left.exists()
     assert kernelspecs.find("churn") is not None
-
-
-def test_a_file_among_ours_in_an_environment_stays(operate: Operator) -> None:
-    """envmagic renews the copy of itself there, not what somebody put beside its modules."""
-    prefix = prefix_of(operate.create("churn"))
-    site = backends.inspect(prefix).site_packages[0]
-    (site / "envmagic" / "mine.txt").write_text("mine")
-    info = next(site.glob("envmagic-*.dist-info"))
-    (info / "FILES").write_text("another version")
-    operate(AttachRequest(str(prefix)))
-    assert (info / "FILES").read_text() != "another version"
-    assert (site / "envmagic" / "mine.txt").read_text() == "mine"
-    assert list(site.glob(".envmagic-*")) == []
 
 
 @pytest.mark.parametrize("taken", [False, True], ids=["", "and the place is taken"])

@@ -183,7 +183,7 @@ def test_an_interrupted_upgrade_leaves_the_versions_that_were_there(
     assert inspection.distributions(backends.inspect(prefix))["tidy-tools"][0] == "1.0"
 
 
-@pytest.mark.parametrize("moment", ["mark", "ipykernel", "late"])
+@pytest.mark.parametrize("moment", ["mark", "packages", "late"])
 def test_what_was_killed_in_the_middle_is_finished_by_the_next_call(
     operate: Operator, moment: str
 ) -> None:
@@ -191,8 +191,8 @@ def test_what_was_killed_in_the_middle_is_finished_by_the_next_call(
     process = _create_in_background(operate, "churn")
     reached = {
         "mark": lambda: (prefix / "bin").exists(),
-        "ipykernel": lambda: any(prefix.glob("lib/*/site-packages/ipykernel*")),
-        "late": lambda: any(prefix.glob("lib/*/site-packages/envmagic*")),
+        "packages": lambda: any(prefix.glob("lib/*/site-packages/humanize*")),
+        "late": lambda: any(prefix.glob("lib/*/site-packages/pip-*")),
     }
     _wait_for(reached[moment])
     process.kill()
@@ -205,9 +205,7 @@ def test_what_was_killed_in_the_middle_is_finished_by_the_next_call(
         assert "half-made" in {p.code for p in found}
     report = operate.create("churn", "six")
     assert integrity.broken_distributions(inspection.distributions(backends.inspect(prefix))) == []
-    assert {"six", "ipykernel", "envmagic"} <= set(
-        inspection.distributions(backends.inspect(prefix))
-    )
+    assert {"six", "pip"} <= set(inspection.distributions(backends.inspect(prefix)))
     assert report.data["environment"]["owned"] and list(journal.unfinished()) == []
 
 
@@ -222,10 +220,10 @@ def test_an_empty_directory_of_the_users_is_there_again_after_a_failure(
 
 def test_a_distribution_that_lost_files_is_mended(operate: Operator) -> None:
     """What an installer leaves that was killed while it linked: RECORD whole, files missing."""
-    prefix = prefix_of(operate.create("churn"))
+    prefix = prefix_of(operate.create("churn", "humanize"))
     environment = backends.inspect(prefix)
-    (environment.site_packages[0] / "ipykernel" / "kernelapp.py").unlink()
-    assert integrity.broken_distributions(inspection.distributions(environment)) == ["ipykernel"]
+    (environment.site_packages[0] / "humanize" / "time.py").unlink()
+    assert integrity.broken_distributions(inspection.distributions(environment)) == ["humanize"]
     found = operate(DoctorRequest())
     assert "broken-distribution" in {p.code for p in found.problems}
     fixed = operate(DoctorRequest(fix=True))
@@ -342,7 +340,7 @@ def _envs(operate: Operator) -> Path:
 def _create_in_background(operate: Operator, name: str) -> subprocess.Popen[bytes]:
     # copied rather than linked, so that there is a middle to be killed in
     return subprocess.Popen(
-        [sys.executable, "-m", "envmagic", "create", name],
+        [sys.executable, "-m", "envmagic", "create", name, "--with", "humanize"],
         cwd=operate.work,
         env={**os.environ, "UV_LINK_MODE": "copy"},
         stdout=subprocess.DEVNULL,

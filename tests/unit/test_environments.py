@@ -12,8 +12,9 @@ from packaging.requirements import Requirement
 
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName
-from envmagic.environments import backends, inspection, integrity, interpreters, ownership, payload
+from envmagic.environments import backends, inspection, integrity, interpreters, ownership
 from envmagic.environments.contents import MARK, Written
+from envmagic.environments.runtimes import own_copy
 from envmagic.environments.satisfaction import closure, missing
 from envmagic.frontends.render.phrases import file_size
 from envmagic.jupyter import kernelspecs
@@ -129,7 +130,7 @@ def test_what_is_needed_there_is_what_pyproject_says() -> None:
     text = (REPOSITORY / "pyproject.toml").read_text()
     block = re.search(r"^dependencies = \[(.*?)^\]", text, re.DOTALL | re.MULTILINE)
     assert block is not None
-    assert set(re.findall(r'"([^"]+)"', block[1])) == set(payload.REQUIRES)
+    assert set(re.findall(r'"([^"]+)"', block[1])) == set(own_copy.REQUIRES)
 
 
 def test_the_mark_names_the_very_directory(tmp_path: Path) -> None:

@@ -149,6 +149,7 @@ def test_a_note_that_was_cut_off_or_is_not_ours_clears_nothing(
 def test_without_a_place_for_notes_files_are_written_all_the_same(
     tmp_path: Path, isolated: Isolated
 ) -> None:
+    (isolated.envmagic / "runtimes").unlink()
     isolated.envmagic.rmdir()
     isolated.envmagic.write_text("a file where a directory should be")
     assert files.write_atomic(tmp_path / "f", b"1")

@@ -30,7 +30,13 @@ class InstallPlan:
     upgrade: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.requirements or self.files)
+        """Something is to be installed: options of the installer alone are nothing."""
+        return bool(self.files) or not all(map(_is_option, self.requirements))
+
+
+def _is_option(text: str) -> bool:
+    installs = ("-e", "--editable", "-r", "--requirement")
+    return text.startswith("-") and not text.startswith(installs)
 
 
 @dataclass(frozen=True)

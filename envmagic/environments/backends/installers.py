@@ -10,7 +10,7 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from envmagic.core import display
@@ -19,9 +19,10 @@ from envmagic.core.model import Environment, Progress
 from envmagic.environments.backends import staged
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.tool_errors import verdict
+from envmagic.jupyter import launcher
 from envmagic.system import process, scratch
 
-__all__ = ["explain", "fill", "find_uv", "install", "uninstall", "uv_command"]
+__all__ = ["explain", "fill", "find_uv", "install", "install_aside", "uninstall", "uv_command"]
 
 
 def find_uv() -> Path | None:
@@ -66,6 +67,29 @@ def fill(environment: Environment, wanted: InstallPlan, progress: Progress) -> N
         staged.move_in(staging, environment.prefix)
 
 
+def install_aside(
+    python: Path,
+    sites: Sequence[Path],
+    wanted: InstallPlan,
+    target: Path,
+    progress: Progress,
+) -> None:
+    """Install `wanted` for the interpreter `python` into the directory `target`, outside of it.
+
+    `sites` are the directories it imports from: a pip of its own may lie there. Raises
+    `EnvmagicError` as `install`.
+    """
+    uv = find_uv()
+    target.mkdir()
+    with _written(wanted.constraints) as constraints:
+        options = ["--target", target, *_options(wanted, constraints, None)]
+        if uv is not None:
+            words = uv_command(uv, "pip", "install", "-p", python, *options)
+        else:
+            words = [*_pip(python, sites), "install", "--no-compile", *options]
+        _run([*words, *wanted.requirements], {}, progress, "what a kernel needs", target)
+
+
 def _install(
     environment: Environment, wanted: InstallPlan, progress: Progress, where: Sequence[str | Path]
 ) -> None:
@@ -80,13 +104,14 @@ def _install(
             words += [w for name in wanted.reinstall for w in ("--reinstall-package", name)]
         else:
             # compiling everything costs more than it saves: a kernel imports a part of it
-            words = [*_pip(environment), "install", "--no-compile", *options]
+            words = [*_pip_of(environment), "install", "--no-compile", *options]
             words += ["--no-warn-script-location"] if where else []
             words += ["--force-reinstall", "--no-deps"] if wanted.reinstall else []
         for text in plain:
             words += shlex.split(text) if text.startswith("-") else [text]
         named = ", ".join(plain[:3]) or "the packages"
-        _run(words, environment, progress, named, wanted.directory)
+        directory = wanted.directory or environment.prefix
+        _run(words, _inside(environment), progress, named, directory)
 
 
 def uninstall(environment: Environment, packages: Sequence[str], progress: Progress) -> None:
@@ -95,8 +120,8 @@ def uninstall(environment: Environment, packages: Sequence[str], progress: Progr
     if uv is not None:
         words = uv_command(uv, "pip", "uninstall", "-p", environment.python, *packages)
     else:
-        words = [*_pip(environment), "uninstall", "--yes", *packages]
-    _run(words, environment, progress, ", ".join(packages), None)
+        words = [*_pip_of(environment), "uninstall", "--yes", *packages]
+    _run(words, _inside(environment), progress, ", ".join(packages), environment.prefix)
 
 
 def explain(error: process.CommandFailed, what: str) -> EnvmagicError:
@@ -138,12 +163,20 @@ def _options(wanted: InstallPlan, constraints: Path | None, lines: Path | None) 
     return words
 
 
-def _pip(environment: Environment) -> list[str | Path]:
-    """pip for `environment`: its own, else the one beside us working on it from outside."""
-    if any((site / "pip" / "__main__.py").exists() for site in environment.site_packages):
-        words: list[str | Path] = [environment.python, "-m", "pip"]
+def _pip_of(environment: Environment) -> list[str | Path]:
+    return _pip(environment.python, environment.site_packages)
+
+
+def _pip(python: Path, sites: Sequence[Path]) -> list[str | Path]:
+    """pip for `python`, which imports from `sites`: its own, else the one beside us or behind us
+    working on it from outside."""
+    behind = launcher.of_this_process()
+    if any((site / "pip" / "__main__.py").exists() for site in sites):
+        words: list[str | Path] = [python, "-m", "pip"]
     elif importlib.util.find_spec("pip") is not None:
-        words = [sys.executable, "-m", "pip", "--python", environment.python]
+        words = [sys.executable, "-m", "pip", "--python", python]
+    elif behind is not None and (behind / "pip" / "pip" / "__main__.py").exists():
+        words = [sys.executable, behind / "pip" / "pip", "--python", python]
     else:
         raise EnvmagicError(
             "no-installer",
@@ -167,20 +200,24 @@ def _written(lines: Sequence[str]) -> Iterator[Path | None]:
 
 def _run(
     words: Sequence[str | Path],
-    environment: Environment,
+    variables: Mapping[str, str],
     progress: Progress,
     what: str,
-    directory: Path | None,
+    directory: Path,
 ) -> None:
     try:
         process.run(
             words,
-            env={**_uv_environment(), "VIRTUAL_ENV": str(environment.prefix)},
+            env={**_uv_environment(), **variables},
             on_line=progress.detail,
-            cwd=directory or environment.prefix,
+            cwd=directory,
         )
     except process.CommandFailed as error:
         raise explain(error, process.redact(what)) from error
+
+
+def _inside(environment: Environment) -> dict[str, str]:
+    return {"VIRTUAL_ENV": str(environment.prefix)}
 
 
 def _uv_environment() -> dict[str, str]:

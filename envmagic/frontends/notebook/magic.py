@@ -5,6 +5,7 @@ Loaded into running kernels, so importing this imports next to nothing; the rest
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import weakref
@@ -109,7 +110,8 @@ class _Loaded:
         self._append(shell.input_transformers_cleanup, _comments_below)
         self._append(shell.input_transformers_cleanup, _give_body)
         self._packaging(tables["line"])
-        self._append(shell.Completer.custom_matchers, _matcher(shell))
+        with contextlib.suppress(ImportError):  # an IPython before 8.6 completes without us
+            self._append(shell.Completer.custom_matchers, _matcher(shell))
         recorder.install(shell)
         self._undo.append(lambda: recorder.uninstall(shell))
         self._format()

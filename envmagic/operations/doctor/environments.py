@@ -12,7 +12,6 @@ from envmagic.core.model import Environment, Kernel, Progress
 from envmagic.environments import (
     backends,
     ownership,
-    payload,
     provisioning,
     registry,
 )
@@ -107,7 +106,8 @@ def _contents(
             if now.owned:
                 provisioning.make_ready(backends.look(now), name, provisioning.NOTHING, progress)
 
-    if kernel is not None and "ipykernel" not in there.distributions:
+    old = kernel is not None and not kernelspecs.is_current(kernel)
+    if old and "ipykernel" not in there.distributions:
         yield Finding(
             problem(
                 "no-ipykernel",
@@ -118,18 +118,6 @@ def _contents(
                 command=("attach", str(prefix)),
             ),
             ready if environment.owned else None,
-        )
-    elif environment.owned and payload.fits(environment) and payload.is_stale(environment):
-        yield Finding(
-            problem(
-                "old-envmagic",
-                f"{display.user_path(prefix)} holds an older envmagic.",
-                "",
-                str(prefix),
-                Severity.WARNING,
-                command=("doctor", "--fix"),
-            ),
-            ready,
         )
     elif environment.owned and kernel is None:
         yield Finding(

@@ -44,9 +44,15 @@ def start(arguments: "list[str]") -> None:
     watcher.pydev_do_not_trace = True  # type: ignore[attr-defined]
     watcher.is_pydev_daemon_thread = True  # type: ignore[attr-defined]
     watcher.start()
-    sys.argv[1:] = arguments + _extension(arguments)
     try:
-        runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)
+        if arguments[0].endswith(".py"):
+            if not getattr(sys.flags, "safe_path", False):
+                del sys.path[0]
+            sys.argv = arguments
+            runpy.run_path(arguments[0], run_name="__main__")
+        else:
+            sys.argv[1:] = arguments + _extension(arguments)
+            runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

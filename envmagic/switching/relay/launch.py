@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.jupyter import conda_launcher
+from envmagic.jupyter.kernelspecs import launcher_in
 from envmagic.switching import kernel_names
 from envmagic.system import process
 
@@ -30,6 +31,9 @@ def command(kernel: Kernel, file: Path, setting: LaunchSetting) -> list[str]:
     """
     words = _filled(kernel, file, setting)
     words[0] = _interpreter(kernel, setting, words[0])
+    at = launcher_in(words)
+    if at:
+        return [*words[:at], _BOOTSTRAP, *words[at:], f"--Session.session={setting.session}"]
     # conda's come behind a program that activates the environment first
     for place in range(1, len(words) - 1):
         if words[place : place + 2] == ["-m", "ipykernel_launcher"]:

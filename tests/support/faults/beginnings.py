@@ -25,6 +25,7 @@ __all__ = [
     "environment",
     "lines",
     "no_record",
+    "no_runtime",
     "old_record",
     "theirs",
     "to_be_removed",
@@ -51,6 +52,12 @@ def directory(world: World, prefix: str) -> Path:
 def lines(world: World, mine: Belongings) -> None:
     """A requirements.txt of the person's."""
     mine.put_requirements(world.work / "requirements.txt")
+
+
+def no_runtime(world: World, mine: Belongings) -> None:
+    """On a machine where no kernel was ever made."""
+    lines(world, mine)
+    (world.envmagic / "runtimes").unlink()
 
 
 def empty_directory(world: World, mine: Belongings) -> None:

@@ -14,6 +14,7 @@ from support.faults.beginnings import build_packages
 from support.faults.scenarios import SCENARIOS, Scenario
 from support.faults.strikes import QUIET
 from support.faults.tries import SEED, Outcome, Try, attempt
+from support.faults.world import World
 
 __all__ = ["Campaign"]
 
@@ -32,6 +33,10 @@ class Campaign:
         """Make what all tries share."""
         wheelhouse.ensure()
         build_packages(self.root / "wheels")
+        first = World(self.root / "first", self.root / "wheels")
+        first.build()
+        first.prepare("create", "first")
+        first.clear()
 
     def whole(self, scenarios: Iterable[Scenario] = SCENARIOS) -> Iterator[Outcome]:
         """The quiet run of each scenario and then every kill, as each comes to its end.

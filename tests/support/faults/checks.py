@@ -29,7 +29,7 @@ __all__ = [
 KINDS = ("loss", "leftover", "ghost", "traceback", "repeat")
 # A name that tempfile made for us, or that we made: `.NAME.x1y2z3_4`, `.envmagic-…`.
 _MOMENTARY = re.compile(r"\.envmagic-.*|\..+\.[a-z0-9_]{8}")
-_STAYING = frozenset({"envs", "cache", "locks"})  # in ENVMAGIC_HOME
+_STAYING = frozenset({"envs", "cache", "locks", "runtimes"})  # in ENVMAGIC_HOME
 # What tempfile itself writes once to see whether it can.
 _PROBE = re.compile(r".*/tmp/[a-z0-9_]{8}")
 

@@ -79,12 +79,13 @@ def _creating(name: str, target: str, prepare: Callable[[World, Belongings], Non
         prepare,
         vacant=True,
         moments=True,
-        holds=("alpha", "ipykernel"),
+        holds=("alpha",),
     )
 
 
 SCENARIOS = (
     _creating("create-name", NAMED, beginnings.lines),
+    _creating("create-first", NAMED, beginnings.no_runtime),
     *_with_and_without(
         (
             _creating("create-path", "./proj", beginnings.lines),
@@ -136,7 +137,7 @@ SCENARIOS = (
         "./theirs",
         beginnings.theirs,
         ours=False,
-        holds=("ipykernel",),
+        holds=("alpha",),
     ),
     Scenario("remove", _REMOVE, NAMED, beginnings.to_be_removed, done="no-environment"),
     Scenario("remove-held", _REMOVE, NAMED, beginnings.environment),

@@ -54,6 +54,11 @@ class World:
         return self.home / "envmagic"
 
     @property
+    def runtimes(self) -> Path:
+        """What kernels consist of, shared by all tries: making it takes seconds."""
+        return self.wheels.parent / "runtimes"
+
+    @property
     def log(self) -> Path:
         """What the hook wrote of the last command that ran with one."""
         return self.root / "calls.log"
@@ -64,6 +69,8 @@ class World:
             path.mkdir(parents=True)
         for path in (self.work, self.temporary, self.kernels, self.envmagic):
             path.mkdir(parents=True)
+        self.runtimes.mkdir(exist_ok=True)
+        (self.envmagic / "runtimes").symlink_to(self.runtimes)
         places = (wheelhouse.directory(), self.wheels)
         links = ", ".join(f'"{place.as_uri()}"' for place in places)
         settings = f"no-index = true\nfind-links = [{links}]\n"

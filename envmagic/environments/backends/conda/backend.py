@@ -134,7 +134,9 @@ class CondaBackend:
         parts = partition.split(plan)
         named = any(specs.conda_name(s) == "python" for s in parts.conda)
         first = [] if named and not spec.python else [specs.python_spec(spec.python).text]
-        rest = [s for s in parts.conda if not (first and specs.conda_name(s) == "python")]
+        first += [] if any(specs.conda_name(s) == "pip" for s in parts.conda) else ["pip"]
+        given = any(specs.conda_name(s) == "python" for s in first)
+        rest = [s for s in parts.conda if not (given and specs.conda_name(s) == "python")]
         (spec.prefix / "conda-meta").mkdir(parents=True, exist_ok=True)
         (spec.prefix / "conda-meta" / "history").touch()
         channels = tuple(dict.fromkeys([*spec.channels, *parts.channels]))

@@ -1,0 +1,194 @@
+"""The parts of kernels that environments have not themselves, kept outside of them.
+
+For each kind of Python there is one runtime that environments share, and others for those that hold
+parts of their own that it does not agree with. `jupyter/launcher` puts them behind an environment.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import Progress
+from envmagic.environments import inspection, integrity
+from envmagic.environments.inspection import Distributions
+from envmagic.environments.runtimes import building, own_copy, store
+from envmagic.environments.runtimes.agreement import conflict
+from envmagic.environments.runtimes.host import Host
+from envmagic.environments.runtimes.store import Index, Runtime
+from envmagic.environments.satisfaction import applying, closure, names_of
+from envmagic.jupyter import launcher
+from envmagic.system import locks
+
+__all__ = ["Behind", "Host", "behind"]
+
+_KERNEL = ("ipykernel>=6",)
+"""What a kernel is started with, where envmagic is not."""
+
+
+@dataclass(frozen=True)
+class Behind:
+    """What stands behind a Python to make a kernel of it."""
+
+    runtime: Runtime
+    envmagic: bool
+    """`%env` is there in its kernel."""
+    code: str
+    """The name of the directory with envmagic."""
+    instead: tuple[str, ...] = ()
+    """Modules that come from there although the environment has them, broken or ours of old."""
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """As `launcher` reads it."""
+        return {
+            "runtime": self.runtime.name,
+            "envmagic": self.envmagic,
+            "instead": list(self.instead),
+        }
+
+
+def behind(host: Host, progress: Progress, *, doubted: bool = False) -> Behind:
+    """What is to be put behind `host`, made if it is not there yet.
+
+    `doubted`: what was known of it did not start. Raises `EnvmagicError` where there is nothing
+    that agrees with what it holds; it names what does not.
+    """
+    code = own_copy.ensure()
+    known = None if doubted else _known(host, Index.load(host.kind), code)
+    if known is not None:
+        return known
+    with locks.lock(store.directory(host.kind)):
+        index = Index.load(host.kind)  # another one may have made it meanwhile
+        known = None if doubted else _known(host, index, code)
+        if known is not None:
+            return known
+        found = _found(host, index, code, progress)
+        if not doubted:  # what is broken there need not be so elsewhere
+            index.verdicts[_digest(host, index)] = found.verdict
+        index.save()
+        return found
+
+
+def _known(host: Host, index: Index, code: str) -> Behind | None:
+    """What `index` says of what `host` holds, where that is whole."""
+    verdict = index.verdicts.get(_digest(host, index)) if index.names else None
+    if verdict is None:
+        return None
+    runtime = store.at(store.directory(host.kind) / verdict["runtime"])
+    if runtime is None or not runtime.whole:
+        return None
+    return Behind(runtime, verdict["envmagic"], code, tuple(verdict["instead"]))
+
+
+def _digest(host: Host, index: Index) -> str:
+    places = [str(place) for place in host.directories]
+    return launcher.digest(launcher.distributions(places, index.names))
+
+
+def _found(host: Host, index: Index, code: str, progress: Progress) -> Behind:
+    """The shared runtime where it agrees with what `host` holds, else one of its own."""
+    shared = _shared(host, index, progress)
+    held = host.held
+    old = ("envmagic",) if _is_ours_of_old(held) else ()
+    wrong: object = None
+    for roots in (own_copy.BEHIND, _KERNEL) if host.runs_envmagic else (_KERNEL,):
+        with_us = roots is own_copy.BEHIND
+        differs = conflict(roots, held, shared.distributions, host.version)
+        wrong = wrong or differs
+        runtime = shared if differs is None else _own(host, roots, held, index, progress)
+        if runtime is None:
+            continue
+        index.names |= closure(names_of(roots), {**runtime.distributions, **held}, host.version)
+        try:
+            instead = _broken(host, runtime, {n: held[n] for n in held if n in index.names})
+        except EnvmagicError as error:
+            wrong = error.problem.message
+            continue
+        return Behind(runtime, with_us, code, old + instead)
+    raise EnvmagicError(
+        "kernel-cannot-start",
+        f"No kernel agrees with what is in {display.user_path(host.prefix)}: {wrong}.",
+        "Install another version of it there.",
+        subject=str(host.prefix),
+    )
+
+
+def _is_ours_of_old(held: Distributions) -> bool:
+    """Whether an earlier version of us has put itself into the environment."""
+    if "envmagic" not in held:
+        return False
+    try:
+        return (held["envmagic"][1] / "INSTALLER").read_bytes().strip() == b"envmagic"
+    except OSError:
+        return False
+
+
+def _broken(host: Host, runtime: Runtime, held: Distributions) -> tuple[str, ...]:
+    """The modules of `held` without which a kernel starts behind `host`, and with which it does
+    not. Raises `EnvmagicError` when it does not in either case."""
+    if not held:
+        return ()
+    try:
+        building.tried(host, runtime.place)
+        return ()
+    except EnvmagicError:
+        own = set(integrity.broken_distributions(held)) | ({"ipykernel"} & set(held))
+        instead = sorted(
+            module
+            for name, (_, info) in runtime.distributions.items()
+            if name in own
+            for module in building.modules_of(info)
+        )
+        building.tried(host, runtime.place, instead)
+        return tuple(instead)
+
+
+def _shared(host: Host, index: Index, progress: Progress) -> Runtime:
+    """The runtime that environments share, made where there is none that is whole."""
+    roots = own_copy.REQUIRES if host.runs_envmagic else _KERNEL
+    held = store.at(store.directory(host.kind) / index.shared) if index.shared else None
+    if (
+        held is not None
+        and held.whole
+        and conflict(roots, {}, held.distributions, host.version) is None
+    ):
+        return held
+    made = building.build(host, roots, progress, at_hand=_at_hand(host))
+    index.forget(index.shared)
+    index.shared = made.name
+    index.names |= {*made.distributions, "envmagic"}  # what a newer one of them may have
+    return made
+
+
+def _own(
+    host: Host, roots: Sequence[str], held: Distributions, index: Index, progress: Progress
+) -> Runtime | None:
+    """A runtime for what `host` holds; None where nothing agrees with that."""
+    for requirement in applying(roots, host.version):
+        there = held.get(requirement.name)
+        if there and not requirement.specifier.contains(there[0], prereleases=True):
+            return None
+    try:
+        made = building.build(host, roots, progress, held=held)
+    except EnvmagicError as error:
+        if error.problem.code in ("install-failed", "kernel-cannot-start"):
+            return None
+        raise
+    return made
+
+
+def _at_hand(host: Host) -> Iterator[tuple[Distributions, Path]]:
+    """Where the parts of a kernel for this kind of Python are on this machine."""
+    for runtime in store.every():
+        if runtime.kind == host.kind:
+            yield runtime.distributions, runtime.lib
+    if launcher.kind_of_python() == host.kind:
+        for place in map(Path, sys.path):
+            if place.name in ("site-packages", "dist-packages"):
+                yield inspection.distributions_in((place,)), place

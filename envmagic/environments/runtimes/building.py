@@ -1,0 +1,233 @@
+"""Making a runtime: filled by the installer, tried once, and put in its place by one rename."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shlex
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import Progress
+from envmagic.environments import integrity
+from envmagic.environments.backends import installers
+from envmagic.environments.backends.base import InstallPlan
+from envmagic.environments.inspection import Distributions
+from envmagic.environments.runtimes import store
+from envmagic.environments.runtimes.agreement import conflict
+from envmagic.environments.runtimes.host import Host
+from envmagic.environments.runtimes.store import Runtime
+from envmagic.environments.satisfaction import closure, names_of
+from envmagic.jupyter import launcher
+from envmagic.system import process, scratch
+
+__all__ = ["build", "modules_of", "tried"]
+
+_TRY = """\
+import json, os, sys
+launchers, place, instead, directories = json.loads(sys.argv[1])
+sys.path.append(launchers)
+import launcher
+sys.path[-1:] = directories
+launcher.put_behind(place, instead=instead)
+lib = os.path.join(place, "lib")
+import ipykernel.kernelapp, ipykernel.ipkernel, ipykernel.zmqshell
+files = {getattr(m, "__file__", None) for m in list(sys.modules.values())}
+below = [f for f in files if f and f.startswith(lib + os.sep)]
+print(json.dumps({os.path.relpath(f, lib): os.stat(f).st_size for f in below}))
+"""
+"""Imports what a kernel does, and says which files of `lib` that took, with their lengths."""
+_COMPILE = """\
+import compileall, os, sys
+if hasattr(os, "nice"):
+    os.nice(19)
+for place in sys.argv[1:]:
+    compileall.compile_dir(place, quiet=2)
+"""
+_SHIM = """\
+#!/bin/sh
+# for the environment that is active, where that has none of its own
+prefix="${{VIRTUAL_ENV:-$CONDA_PREFIX}}"
+if [ -z "$prefix" ]; then
+    echo "{name}: no environment is active" >&2
+    exit 1
+fi
+exec "$prefix/bin/python" {words} "$@"
+"""
+_OFFLINE = ("no-network", "no-installer")
+
+
+def build(
+    host: Host,
+    requirements: Sequence[str],
+    progress: Progress,
+    *,
+    held: Distributions | None = None,
+    at_hand: Iterable[tuple[Distributions, Path]] = (),
+) -> Runtime:
+    """Make a runtime with `requirements` for Pythons of the kind of `host`, whole or not at all.
+
+    What is `held` goes before it and keeps its version; without, it is to be shared. Where the
+    package index cannot be reached, what is needed is copied from one of `at_hand`, which are
+    distributions and the directory with their files. The caller holds the lock of its directory.
+    Raises `EnvmagicError`.
+    """
+    kinds = store.directory(host.kind)
+    place = kinds / os.urandom(6).hex()
+    progress.step(f"Fetching the parts of a kernel for Python {host.version}, once")
+    try:
+        kinds.mkdir(parents=True, exist_ok=True)
+        with scratch.beside(kinds) as new:
+            new.mkdir()
+            _fill(host, requirements, held or {}, new, progress, at_hand)
+            _fill_pip(host, new, progress)
+            _write_shims(new / "bin", place)
+            loaded = tried(host, new, alone=held is None)
+            store.describe(new, python=host.version, shared=held is None, loaded=loaded)
+            new.rename(place)
+    except OSError as error:
+        raise _unusable(kinds, error) from error
+    _compile(host, place)
+    made = store.at(place)
+    assert made is not None
+    return made
+
+
+def _fill(
+    host: Host,
+    requirements: Sequence[str],
+    held: Distributions,
+    new: Path,
+    progress: Progress,
+    at_hand: Iterable[tuple[Distributions, Path]],
+) -> None:
+    constraints = tuple(f"{name}=={version}" for name, (version, _) in held.items() if version)
+    plan = InstallPlan(requirements=tuple(requirements), constraints=constraints)
+    lib, info = new / "lib", new / "info"
+    try:
+        installers.install_aside(host.python, host.directories, plan, lib, progress)
+    except EnvmagicError as error:
+        if error.problem.code not in _OFFLINE:
+            raise
+        shutil.rmtree(lib, ignore_errors=True)
+        for there, files in at_hand:
+            if conflict(requirements, held, there, host.version) is None:
+                names = closure(names_of(requirements), there, host.version)
+                _copy({name: there[name] for name in names}, files, lib)
+                break
+        else:
+            raise
+    _separate(lib, info)
+
+
+def _fill_pip(host: Host, new: Path, progress: Progress) -> None:
+    """pip, which a kernel does without where it cannot be had."""
+    with contextlib.suppress(EnvmagicError):
+        plan = InstallPlan(requirements=("pip",))
+        installers.install_aside(host.python, host.directories, plan, new / "pip", progress)
+        _separate(new / "pip", new / "pip-info")
+
+
+def _copy(there: Distributions, files: Path, lib: Path) -> None:
+    """Copy the distributions `there`, whose files are below `files`, into `lib`."""
+    for _, info in there.values():
+        for path in integrity.recorded(info):
+            source = files / path
+            if path.startswith((f"{info.name}/", "..", "/")) or not source.is_file():
+                continue
+            target = lib / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _link(source, target)
+        shutil.copytree(info, lib / info.name, dirs_exist_ok=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # on another file system
+        shutil.copy2(source, target)
+
+
+def _separate(lib: Path, infos: Path) -> None:
+    """Move the metadata of what is in `lib` into `infos`."""
+    infos.mkdir()
+    for info in [*lib.glob("*.dist-info"), *lib.glob("*.egg-info")]:
+        info.rename(infos / info.name)
+
+
+def _write_shims(scripts: Path, place: Path) -> None:
+    """The commands that are found behind the environment's own, for the runtime at `place`."""
+    runtimes = place.parents[1]
+    us = [str(runtimes / Path(launcher.__file__).name), str(runtimes), "-m", "envmagic"]
+    scripts.mkdir()
+    for name in ("pip", "pip3", "envmagic", "jupyter-env"):
+        words = [str(place / "pip" / "pip")] if name.startswith("pip") else us
+        script = scripts / name
+        script.write_text(_SHIM.format(name=name, words=shlex.join(words)), "utf-8")
+        script.chmod(0o755)
+
+
+def tried(
+    host: Host, place: Path, instead: Sequence[str] = (), *, alone: bool = False
+) -> Mapping[str, int]:
+    """Import what a kernel does, with the runtime in `place` behind `host`, or `alone`, before the
+    standard library only; `instead` as `launcher` has it.
+
+    Returns the files below its `lib` that this took, with their lengths. Raises `EnvmagicError`
+    when it fails.
+    """
+    directories = [] if alone else [str(directory) for directory in host.directories]
+    said = json.dumps([str(Path(launcher.__file__).parent), str(place), list(instead), directories])
+    words: list[str | Path] = [host.python, "-I", "-S", "-c", _TRY, said]
+    try:
+        ran = process.run(words, timeout=300, cwd=place)
+    except process.CommandFailed as error:
+        raise EnvmagicError(
+            "kernel-cannot-start",
+            f"A kernel for {display.user_path(host.prefix)} cannot start: {error.last_line}",
+            subject=str(host.prefix),
+        ) from error
+    loaded: Mapping[str, int] = json.loads(ran.stdout.splitlines()[-1])
+    return loaded
+
+
+def modules_of(info: Path) -> set[str]:
+    """The modules and packages at the top of the distribution with metadata in `info`."""
+    found = set()
+    for path in integrity.recorded(info):
+        first, slash, _ = path.partition("/")
+        if not path.startswith((f"{info.name}/", "..", "/")):
+            name = first if slash else first.partition(".")[0]
+            found |= {name} if name.isidentifier() else set()
+    return found
+
+
+def _compile(host: Host, place: Path) -> None:
+    """Compile the rest in the background; a kernel can start before that is done."""
+    words: list[str | Path] = [
+        host.python,
+        "-I",
+        "-S",
+        "-c",
+        _COMPILE,
+        place / "lib",
+        place / "pip",
+    ]
+    with contextlib.suppress(process.CommandFailed):
+        process.leave_running(words, cwd=place)
+
+
+def _unusable(kinds: Path, error: OSError) -> EnvmagicError:
+    code = "no-space" if error.errno == errno.ENOSPC else "not-writable"
+    return EnvmagicError(
+        code,
+        f"The parts of a kernel cannot be put into {display.user_path(kinds)}:"
+        f" {error.strerror or error}.",
+        "Set ENVMAGIC_HOME to a directory you can write to.",
+        subject=str(kinds),
+    )

@@ -1,0 +1,78 @@
+"""What a runtime stands behind: a Python, and the directories that it imports from."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from envmagic._version import REQUIRES_PYTHON
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import Environment
+from envmagic.environments import inspection
+from envmagic.environments.inspection import Distributions
+from envmagic.jupyter import launcher
+from envmagic.system import cache, process
+
+__all__ = ["Host"]
+
+_ASK = "import sys; sys.path.append(sys.argv[1]); import launcher; print(launcher.kind_of_python())"
+_KINDS = "kinds-of-python.json"
+
+
+@dataclass(frozen=True)
+class Host:
+    """An interpreter whose kernel has its parts behind it."""
+
+    prefix: Path
+    python: Path
+    version: str
+    """`3.12.4`."""
+    kind: str
+    """What it shares extension modules with; see `launcher.kind_of_python`."""
+    directories: tuple[Path, ...]
+    """What it imports from, in its order, as far as distributions lie there."""
+
+    @classmethod
+    def of(cls, environment: Environment) -> Host:
+        """That of `environment`. Raises `EnvmagicError` when its interpreter does not run."""
+        return cls(
+            environment.prefix,
+            environment.python,
+            environment.version,
+            _kind(environment),
+            environment.site_packages,
+        )
+
+    @property
+    def held(self) -> Distributions:
+        """What it has itself, read from the disk."""
+        return inspection.distributions_in(self.directories)
+
+    @property
+    def runs_envmagic(self) -> bool:
+        """Whether its Python is new enough for envmagic."""
+        return tuple(int(part) for part in self.version.split(".")[:2]) >= REQUIRES_PYTHON
+
+
+def _kind(environment: Environment) -> str:
+    """Asked of the interpreter, once for each that lies on the disk."""
+    real = os.path.realpath(environment.python)
+    known = cache.load(_KINDS, "")
+    kinds: dict[str, str] = known if isinstance(known, dict) else {}
+    try:
+        key = f"{real} {os.stat(real).st_mtime_ns}"
+        if key not in kinds:
+            place = Path(launcher.__file__).parent
+            words: list[str | Path] = [environment.python, "-I", "-S", "-c", _ASK, place]
+            kinds = {**kinds, key: process.run(words, timeout=60).stdout.strip()}
+            cache.save(_KINDS, "", kinds)
+        return kinds[key]
+    except (OSError, process.CommandFailed) as error:
+        why = error.last_line if isinstance(error, process.CommandFailed) else str(error.strerror)
+        raise EnvmagicError(
+            "kernel-cannot-start",
+            f"The Python of {display.user_path(environment.prefix)} does not run: {why}",
+            subject=str(environment.prefix),
+        ) from error
