@@ -208,16 +208,15 @@ def modules_of(info: Path) -> set[str]:
 
 
 def _compile(host: Host, place: Path) -> None:
-    """Compile the rest in the background; a kernel can start before that is done."""
-    words: list[str | Path] = [
-        host.python,
-        "-I",
-        "-S",
-        "-c",
-        _COMPILE,
-        place / "lib",
-        place / "pip",
-    ]
+    """Compile the rest in the background; a kernel can start before that is done.
+
+    By the Python that the environment was made from: a process in there would keep it from being
+    removed. Where it is its own, what is imported is compiled then.
+    """
+    python = Path(os.path.realpath(host.python))
+    if python.is_relative_to(os.path.realpath(host.prefix)):
+        return
+    words: list[str | Path] = [python, "-I", "-S", "-c", _COMPILE, place / "lib", place / "pip"]
     with contextlib.suppress(process.CommandFailed):
         process.leave_running(words, cwd=place)
 
