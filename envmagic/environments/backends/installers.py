@@ -73,11 +73,13 @@ def install_aside(
     wanted: InstallPlan,
     target: Path,
     progress: Progress,
+    *,
+    cached: bool = True,
 ) -> None:
     """Install `wanted` for the interpreter `python` into the directory `target`, outside of it.
 
-    `sites` are the directories it imports from: a pip of its own may lie there. Raises
-    `EnvmagicError` as `install`.
+    `sites` are the directories it imports from: a pip of its own may lie there. Not `cached`:
+    whatever the installer has kept. Raises `EnvmagicError` as `install`.
     """
     uv = find_uv()
     target.mkdir()
@@ -85,8 +87,10 @@ def install_aside(
         options = ["--target", target, *_options(wanted, constraints, None)]
         if uv is not None:
             words = uv_command(uv, "pip", "install", "-p", python, *options)
+            words += [] if cached else ["--no-cache"]
         else:
             words = [*_pip(python, sites), "install", "--no-compile", *options]
+            words += [] if cached else ["--no-cache-dir"]
         _run([*words, *wanted.requirements], {}, progress, "what a kernel needs", target)
 
 

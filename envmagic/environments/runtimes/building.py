@@ -82,20 +82,39 @@ def build(
     progress.step(f"Fetching the parts of a kernel for Python {host.version}, once")
     try:
         kinds.mkdir(parents=True, exist_ok=True)
-        with scratch.beside(kinds) as new:
-            new.mkdir()
-            _fill(host, requirements, held or {}, new, progress, at_hand)
-            _fill_pip(host, new, progress)
-            _write_shims(new / "bin", place)
-            loaded = tried(host, new, alone=held is None)
-            store.describe(new, python=host.version, shared=held is None, loaded=loaded)
-            new.rename(place)
+        try:
+            _make(host, requirements, held, place, progress, at_hand)
+        except EnvmagicError as error:
+            if held is not None or error.problem.code != "kernel-cannot-start":
+                raise
+            # what the installer has kept may be damaged: files in its cache are linked elsewhere
+            _make(host, requirements, held, place, progress, at_hand, cached=False)
     except OSError as error:
         raise _unusable(kinds, error) from error
     _compile(host, place)
     made = store.at(place)
     assert made is not None
     return made
+
+
+def _make(
+    host: Host,
+    requirements: Sequence[str],
+    held: Distributions | None,
+    place: Path,
+    progress: Progress,
+    at_hand: Iterable[tuple[Distributions, Path]],
+    *,
+    cached: bool = True,
+) -> None:
+    with scratch.beside(place.parent) as new:
+        new.mkdir()
+        _fill(host, requirements, held or {}, new, progress, at_hand, cached=cached)
+        _fill_pip(host, new, progress)
+        _write_shims(new / "bin", place)
+        loaded = tried(host, new, alone=held is None)
+        store.describe(new, python=host.version, shared=held is None, loaded=loaded)
+        new.rename(place)
 
 
 def _fill(
@@ -105,12 +124,14 @@ def _fill(
     new: Path,
     progress: Progress,
     at_hand: Iterable[tuple[Distributions, Path]],
+    *,
+    cached: bool,
 ) -> None:
     constraints = tuple(f"{name}=={version}" for name, (version, _) in held.items() if version)
     plan = InstallPlan(requirements=tuple(requirements), constraints=constraints)
     lib, info = new / "lib", new / "info"
     try:
-        installers.install_aside(host.python, host.directories, plan, lib, progress)
+        installers.install_aside(host.python, host.directories, plan, lib, progress, cached=cached)
     except EnvmagicError as error:
         if error.problem.code not in _OFFLINE:
             raise

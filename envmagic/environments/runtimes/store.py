@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.environments import inspection
 from envmagic.environments.inspection import Distributions
 from envmagic.jupyter import launcher
-from envmagic.system import directories, files, locks
+from envmagic.system import directories, files, locks, scratch
 
 __all__ = ["Index", "Runtime", "at", "every", "is_used", "remove"]
 
@@ -165,16 +164,15 @@ def remove(runtime: Runtime) -> bool:
         index = Index.load(runtime.kind)
         index.forget(runtime.name)
         index.save()
-        # what describes it goes first: what is left then is none
-        with contextlib.suppress(OSError):
-            (runtime.place / _DESCRIPTION).unlink()
-        shutil.rmtree(runtime.place, ignore_errors=True)
-    if os.path.lexists(runtime.place):
-        raise EnvmagicError(
-            "not-writable",
-            f"{display.user_path(runtime.place)} cannot be removed.",
-            subject=str(runtime.place),
-        )
+        try:
+            with scratch.beside(runtime.place.parent) as aside:
+                runtime.place.rename(aside)  # gone at once: there is never half of one
+        except OSError as error:
+            raise EnvmagicError(
+                "not-writable",
+                f"{display.user_path(runtime.place)} cannot be removed: {error.strerror}.",
+                subject=str(runtime.place),
+            ) from error
     return True
 
 

@@ -1,0 +1,222 @@
+"""Runtimes: made once for a kind of Python, shared, mended, made for what environments hold."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.kernels import RunningKernel
+from support.operate import Heard, Operator, prefix_of
+
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.verbs import AttachRequest, InstallRequest
+from envmagic.environments import backends, inspection, runtimes
+from envmagic.environments.runtimes import Behind, Host, store
+from envmagic.jupyter import kernelspecs
+from envmagic.system import directories
+
+
+@pytest.fixture
+def own_runtimes(isolated: Any) -> Iterator[Path]:
+    """No runtimes yet, and none that another test sees."""
+    place: Path = directories.runtimes()
+    place.unlink()
+    yield place
+
+
+def _cut_off(file: Path) -> None:
+    content = file.read_bytes()
+    file.unlink()  # it may be a link to the one in the installer's cache
+    file.write_bytes(content[:100])
+
+
+def _behind(prefix: Path, heard: Heard | None = None) -> Behind:
+    return runtimes.behind(Host.of(backends.inspect(prefix)), heard or Heard())
+
+
+def test_one_is_made_and_the_next_environment_shares_it(
+    own_runtimes: Path, bare_venv: Callable[..., Path], operate: Operator
+) -> None:
+    for name in ("one", "two"):
+        bare_venv(operate.work / name)
+    heard = Heard()
+    first = _behind(operate.work / "one", heard)
+    assert any("once" in step for step in heard.steps)
+    assert first.runtime.shared and first.runtime.whole and first.envmagic
+    assert {"ipykernel", "ipython", "tornado"} <= set(first.runtime.distributions)
+    heard = Heard()
+    assert _behind(operate.work / "two", heard) == first and not heard.steps
+    assert [runtime.name for runtime in store.every()] == [first.runtime.name]
+
+
+def test_nothing_of_ours_is_in_an_environment(
+    operate: Operator, kernel: Callable[..., RunningKernel]
+) -> None:
+    prefix = prefix_of(operate.create("churn", "six"))
+    assert set(inspection.distributions(backends.inspect(prefix))) == {"six", "pip"}
+    running = kernel("churn")
+    shown = running.run("!pip list --format=freeze").text.splitlines()
+    assert [line.partition("==")[0] for line in shown if "==" in line] == ["pip", "six"]
+    assert "No broken requirements" in running.run("!pip check").text
+    said = running.run(
+        "import importlib.metadata as m\nprint(sorted(d.name for d in m.distributions()))"
+    )
+    assert said.stdout.strip() == "['pip', 'six']"
+    with pytest.raises(AssertionError, match="PackageNotFoundError"):
+        running.run("import importlib.metadata as m; m.version('tornado')")
+    inline = running.run("[e.name for e in m.entry_points(group='matplotlib.backend')]")
+    assert inline.result == "['inline']"
+    assert running.run("import tornado; tornado.__file__").result.startswith(
+        repr(str(directories.runtimes()))[:-1]
+    )
+
+
+@pytest.mark.parametrize(
+    ("harm", "made"),
+    [
+        (lambda lib: (lib / "ipykernel" / "kernelbase.py").unlink(), True),
+        (lambda lib: _cut_off(lib / "traitlets" / "traitlets.py"), True),
+        (lambda lib: (lib / "README").write_text("something of somebody's"), False),
+    ],
+    ids=["a file is missing", "a file is cut off", "somebody put a file there"],
+)
+def test_one_that_was_damaged_is_found_at_start_and_made_again(
+    own_runtimes: Path,
+    operate: Operator,
+    kernel: Callable[..., RunningKernel],
+    harm: Callable[[Path], object],
+    made: bool,
+) -> None:
+    operate.create("churn")
+    (before,) = store.every()
+    os.chmod(before.lib, 0o755)
+    harm(before.lib)
+    running = kernel("churn")
+    assert running.run("1 + 1").result == "2"
+    place = running.run("import envmagic_launcher; envmagic_launcher.runtime").result
+    assert (place != repr(str(before.place))) is made
+
+
+def test_all_of_them_gone_are_made_again_at_start(
+    own_runtimes: Path, operate: Operator, kernel: Callable[..., RunningKernel]
+) -> None:
+    operate.create("churn")
+    for runtime in store.every():
+        assert store.remove(runtime)
+    assert kernel("churn").run("1 + 1").result == "2"
+
+
+def test_one_that_a_kernel_uses_is_not_removed(
+    own_runtimes: Path, operate: Operator, kernel: Callable[..., RunningKernel]
+) -> None:
+    operate.create("churn")
+    (runtime,) = store.every()
+    running = kernel("churn")
+    running.run("1")
+    assert store.is_used(runtime) and not store.remove(runtime)
+    assert runtime.place.is_dir()
+
+
+def test_a_broken_ipykernel_inside_does_not_keep_a_kernel_from_starting(
+    operate: Operator, bare_venv: Callable[..., Path], kernel: Callable[..., RunningKernel]
+) -> None:
+    prefix = operate.work / "theirs"
+    bare_venv(prefix, "ipykernel")
+    name = operate(AttachRequest("./theirs")).data["environment"]["kernel"]
+    own = kernel(name).run("import ipykernel; ipykernel.__file__").result
+    assert str(prefix) in own
+    (site,) = prefix.glob("lib/python*/site-packages")
+    (site / "ipykernel" / "kernelbase.py").unlink()
+    other = kernel(name).run("import ipykernel; ipykernel.__file__").result
+    assert str(directories.runtimes()) in other
+
+
+def test_modules_beside_the_notebook_that_are_called_as_parts_of_a_kernel_do_not_stop_it(
+    operate: Operator, kernel: Callable[..., RunningKernel]
+) -> None:
+    operate.create("churn")
+    (operate.work / "comm.py").write_text("raise RuntimeError('mine')")
+    (operate.work / "tornado").mkdir()
+    (operate.work / "tornado" / "__init__.py").write_text("raise RuntimeError('mine')")
+    assert kernel("churn", cwd=operate.work).run("1 + 1").result == "2"
+
+
+def test_what_the_shell_has_set_for_python_does_not_stop_it(
+    operate: Operator, kernel: Callable[..., RunningKernel], tmp_path: Path
+) -> None:
+    """A PYTHONPATH with an ipykernel that is none, sitecustomize, and a user's own site."""
+    prefix = prefix_of(operate.create("churn"))
+    (site,) = prefix.glob("lib/python*/site-packages")
+    (site / "sitecustomize.py").write_text("import builtins; builtins.CUSTOMIZED = True")
+    (site / "more.pth").write_text(f"{tmp_path / 'more'}\n")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "mine.py").write_text("HERE = 1")
+    running = kernel("churn", env={**os.environ, "PYTHONPATH": str(tmp_path / "path")})
+    assert running.run("CUSTOMIZED, __import__('mine').HERE").result == "(True, 1)"
+
+
+def test_what_no_kernel_agrees_with_is_named_at_start_in_one_line(
+    operate: Operator, bare_venv: Callable[..., Path], make_wheel: Callable[..., Path]
+) -> None:
+    """An environment whose own tool has put something old into it since it was attached."""
+    prefix = operate.work / "theirs"
+    python = bare_venv(prefix)
+    operate(AttachRequest("./theirs"))
+    make_wheel("traitlets", "3.0", files={"traitlets/__init__.py": ""})
+    operate(InstallRequest(("traitlets==3.0",)), prefix)
+    spec = kernelspecs.of_prefix(prefix)
+    assert spec is not None
+    words = [word.replace("{connection_file}", "none.json") for word in spec.argv]
+    said = subprocess.run([python, *words[1:]], capture_output=True, text=True, timeout=300)
+    lines = said.stderr.strip().splitlines()
+    assert said.returncode == 1 and len(lines) == 1, said.stderr
+    assert "traitlets" in lines[0] and "3.0" in lines[0]
+
+
+def test_a_runtime_that_cannot_be_written_is_one_line_and_nothing_is_left(
+    own_runtimes: Path, operate: Operator
+) -> None:
+    own_runtimes.write_text("a file where a directory should be")
+    with pytest.raises(EnvmagicError, match="ENVMAGIC_HOME"):
+        operate.create("churn")
+    assert not (directories.envs() / "churn").exists() and kernelspecs.find("churn") is None
+
+
+def test_without_a_network_it_is_copied_from_what_is_at_hand(
+    own_runtimes: Path,
+    operate: Operator,
+    bare_venv: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The running Python's own environment has all of it."""
+    bare_venv(operate.work / "theirs")
+    settings = operate.work / "uv.toml"
+    settings.write_text('[[index]]\nurl = "http://127.0.0.1:9/simple"\ndefault = true\n')
+    monkeypatch.setenv("UV_CONFIG_FILE", str(settings))
+    monkeypatch.setenv("UV_CACHE_DIR", str(operate.work / "cache"))
+    behind = _behind(operate.work / "theirs")
+    assert behind.runtime.whole and "ipykernel" in behind.runtime.distributions
+
+
+def test_the_index_is_read_by_the_launcher_as_it_is_written(
+    operate: Operator, isolated: Any
+) -> None:
+    """Two processes agree on what stands for an environment: none asks the other at a start."""
+    prefix = prefix_of(operate.create("churn", "tornado"))
+    builder = directories.runtimes() / "builder.json"
+    held = json.loads(builder.read_text())
+    spec = kernelspecs.of_prefix(prefix)
+    assert spec is not None
+    words = [*spec.argv[:3], "-m", "platform"]
+    try:
+        builder.write_text(json.dumps({**held, "python": "/nowhere/python"}))
+        said = subprocess.run(words, capture_output=True, text=True)
+    finally:
+        builder.write_text(json.dumps(held))
+    assert said.returncode == 0 and sys.platform.lower() in said.stdout.lower()
