@@ -14,7 +14,7 @@ from envmagic.core.model import Environment, Frontend, Place
 from envmagic.distributions import Index, index_of
 from envmagic.environments import registry
 from envmagic.environments.registry import environment_of
-from envmagic.jupyter import notebook_file
+from envmagic.jupyter import launcher, notebook_file
 from envmagic.system import prefix_layout
 
 __all__ = ["InstalledIndex", "NotebookEnvironments"]
@@ -39,8 +39,13 @@ class InstalledIndex:
 
     @classmethod
     def here(cls) -> InstalledIndex:
-        """That of this very process, whether or not it runs in an environment."""
+        """That of this very process, whether or not it runs in an environment.
+
+        What its kernel brings along can be imported, too, where the environment has it not.
+        """
         places = [Path(p) for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
+        behind = launcher.of_this_process()
+        places += [behind / "info"] if behind is not None else []
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         return cls(index_of(places, Path(sys.prefix)), version, Path(sys.prefix))
 

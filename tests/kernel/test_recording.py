@@ -20,7 +20,7 @@ from support.terminal import Said
 class Session:
     """A kernel of a notebook, as VS Code names it, with recording on."""
 
-    def __init__(self, isolated: Isolated) -> None:
+    def __init__(self, isolated: Isolated, name: str = "python3") -> None:
         self.notebook = isolated.work / "a.ipynb"
         self.file = isolated.work / "requirements.txt"
         self.file.write_text(
@@ -28,7 +28,7 @@ class Session:
         )
         self.save("x = 1")
         repository = str(Path(__file__).parents[2])
-        self.kernel = RunningKernel("python3", isolated.work, {"PYTHONPATH": repository})
+        self.kernel = RunningKernel(name, isolated.work, {"PYTHONPATH": repository})
         self.run = self.kernel.run
         self.run(f"__vsc_ipynb_file__ = {str(self.notebook)!r}")
 
@@ -72,6 +72,18 @@ def test_cells_count_at_once_until_a_save_tells_otherwise(session: Session) -> N
     run("import nbclient")
     assert recorded() == {"jinja2", "packaging"}
     assert session.file.read_text().startswith("# mine\n")
+
+
+def test_what_only_the_kernel_brings_along_is_recorded_by_its_name(
+    isolated: Isolated, terminal: Callable[..., Said]
+) -> None:
+    terminal("create", "churn", "--with", "six")
+    session = Session(isolated, "churn")
+    try:
+        session.run("import zmq, six")
+        assert session.recorded() == {"pyzmq", "six"}
+    finally:
+        session.kernel.stop()
 
 
 def test_nothing_is_written_when_nothing_changes(session: Session) -> None:

@@ -138,9 +138,10 @@ class _Loaded:
             return
         from envmagic.frontends.notebook import pip_magic
 
-        lacks_pip, uv = pip_magic.here()
-        if lacks_pip:
-            self._put(table, "pip", pip_magic.pip(self._shell, partial(_words, self._shell)))
+        is_environment, uv = pip_magic.here()
+        if is_environment:
+            say = partial(_words, self._shell)
+            self._put(table, "pip", pip_magic.pip(self._shell, say))
             self._append(self._shell.input_transformers_cleanup, pip_magic.as_magic)
         if uv is not None:
             self._put(table, "uv", pip_magic.uv(self._shell, uv))

@@ -1,7 +1,8 @@
 """`%pip`, `!pip` and `%uv` in the kernel of an environment that has no pip or uv of its own.
 
-IPython's `%pip` fails there, and `!pip` finds, along PATH, the pip of another Python, which then
-installs into that one without a word.
+IPython's `%pip` fails there, and `!pip` may find the pip of another Python along PATH, which then
+installs into that one without a word. An environment's own tools may put pip there, or take it
+out, at any moment, so this looks each time.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envmagic.core.errors import WordsError
-from envmagic.frontends.grammar import split
+from envmagic.jupyter import launcher
 from envmagic.system import prefix_layout
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _TAKEN = {"-r": 1, "--requirement": 1, "-U": 0, "--upgrade": 0}
 
 
 def here() -> tuple[bool, Path | None]:
-    """Whether this process is the kernel of an environment without pip, and the uv to use there.
+    """Whether this process is the kernel of an environment, and the uv to use there.
 
     The environment is the one that `VIRTUAL_ENV` or `CONDA_PREFIX` names, which our kernelspecs
     set; in any other kernel nothing is changed.
@@ -41,7 +42,7 @@ def here() -> tuple[bool, Path | None]:
         return False, None
     found = os.environ.get("ENVMAGIC_UV")
     uv = Path(found) if found and not _has("uv") and Path(found).is_file() else None
-    return not _has("pip"), uv
+    return True, uv
 
 
 def pip(
@@ -50,10 +51,20 @@ def pip(
     """The `%pip` for `shell`: `verb` says the words of `%env` that the line means."""
 
     def run_pip(line: str) -> object:
-        """Install with `%env install`: this environment has no pip."""
-        if _has("pip"):  # it came later
-            return shell.system(f"{_quoted(sys.executable)} -m pip {line}")
-        return verb(lambda: words(line))
+        """Run pip on the environment this notebook runs in, also where that has none."""
+        if _has("pip"):
+            from IPython.core.magics.packaging import PackagingMagics
+
+            return PackagingMagics(shell).pip(line)
+        try:
+            meant = words(line)
+        except WordsError:
+            behind = launcher.of_this_process()
+            if behind is not None and (behind / "pip" / "pip").is_dir():
+                command = (sys.executable, str(behind / "pip" / "pip"))
+                return shell.system(f"{' '.join(map(_quoted, command))} {line}")
+            return verb(lambda: words(line))
+        return verb(lambda: meant)
 
     return run_pip
 
@@ -69,14 +80,17 @@ def uv(shell: InteractiveShell, command: Path) -> Callable[[str], object]:
 
 
 def as_magic(lines: list[str]) -> list[str]:
-    """The lines of a cell with `!pip …` as `%pip …`; cells of other magics are left alone."""
-    if lines and lines[0].startswith("%%"):
+    """The lines of a cell with `!pip …` as `%pip …` where the environment has no pip; cells of
+    other magics are left alone."""
+    if not any("pip" in line for line in lines) or lines[0].startswith("%%") or _has("pip"):
         return lines
     return [_SHELL_PIP.sub(r"\1%pip", line, count=1) if "pip" in line else line for line in lines]
 
 
 def words(line: str) -> tuple[str, ...]:
     """The words of `%env` for pip's `line`. Raises `WordsError` for what only pip can do."""
+    from envmagic.frontends.grammar import split
+
     said = list(split(line))
     command = said.pop(0) if said else ""
     if command not in ("install", "uninstall"):
