@@ -141,10 +141,25 @@ class InstallData(TypedDict, total=False):
     notes: list[str]
 
 
+class RuntimeData(TypedDict):
+    """What the kernels of environments consist of, outside of them."""
+
+    python: str
+    """The version of Python that it was made for, `3.12.4`."""
+    shared: bool
+    """It is for every environment of that kind of Python, not for one with parts of its own."""
+    used: float
+    """When a kernel was last started with it, in seconds since the epoch."""
+    size: int
+    """Bytes."""
+    directory: str
+
+
 class ListData(TypedDict):
     environments: list[EnvironmentData]
     kernels: list[KernelData]
     """Kernels that are not of one of the environments."""
+    runtimes: list[RuntimeData]
 
 
 class SleepingData(TypedDict):

@@ -62,7 +62,7 @@ def _is_whole(info: Path, base: Path, present: _Present) -> bool:
         if path.startswith(("..", "/")) or (_DRIVES and os.path.isabs(path)):
             if not os.path.exists(os.path.join(base, path)):
                 return False
-        elif path not in present(str(base)):
+        elif path not in present(str(info.parent if path.startswith(info.name) else base)):
             return False
     return True
 

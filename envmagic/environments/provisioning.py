@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ from envmagic.environments import (
 )
 from envmagic.environments.backends import installers
 from envmagic.environments.backends.base import InstallPlan
+from envmagic.environments.inspection import Distributions
 from envmagic.environments.inventory import Inventory
-from envmagic.environments.runtimes import Behind, Host, linked_pip
+from envmagic.environments.runtimes import Behind, Host, linked_pip, own_copy
+from envmagic.environments.satisfaction import closure, names_of
 from envmagic.jupyter import kernelspecs
 from envmagic.system import locks, process
 
@@ -39,12 +42,14 @@ __all__ = [
     "make_ready",
     "put_back",
     "renewed",
+    "superfluous",
     "take_out",
 ]
 
 OLDEST_OF_IPYKERNEL = (3, 8)
 """The oldest Python that an ipykernel we can talk to runs on."""
 NOTHING = InstallPlan()
+_TOGETHER = 60.0  # seconds that one installation takes at most to write what it has unpacked
 
 
 @dataclass(frozen=True)
@@ -232,6 +237,31 @@ def take_out(there: Inventory, names: Sequence[str], progress: Progress) -> list
         with contextlib.suppress(EnvmagicError):
             backend.install(environment, again(there, cut_off), progress)
     return backend.uninstall(environment, names, progress)
+
+
+def superfluous(there: Inventory) -> list[str]:
+    """The distributions that an earlier version of us has put into an environment of ours for its
+    kernel, and nothing else in there needs; normalised names."""
+    info = there.distributions.get("envmagic", ("", None))[1]
+    if not there.environment.owned or info is None or not own_copy.is_ours(info):
+        return []
+    found, version = there.distributions, there.environment.version
+    brought = {*names_of(own_copy.REQUIRES), "envmagic"}
+    kernel = closure(brought, found, version)
+    later = {name for name in kernel - brought if not _came_with(found[name][1], found)}
+    kept = closure({*(set(found) - kernel), *later, "pip"}, found, version)
+    return sorted(kernel - kept)
+
+
+def _came_with(info: Path, found: Distributions) -> bool:
+    """Whether the distribution with metadata in `info` was installed along with ipykernel; what a
+    person has installed since stays. Installers do not note it for sure what they were asked for.
+    """
+    try:
+        times = [os.stat(i / "INSTALLER").st_mtime for i in (info, found["ipykernel"][1])]
+    except (OSError, KeyError):
+        return False
+    return abs(times[0] - times[1]) < _TOGETHER
 
 
 def _broken_since(there: Inventory, before: Mapping[str, str]) -> list[str]:

@@ -117,6 +117,8 @@ def _put(runtimes: str, verdict: "dict[str, Any]") -> None:
     if "reason" in verdict:
         sys.exit(verdict["reason"])
     code = os.path.join(runtimes, verdict["code"]) if verdict.get("code") else ""
+    if code:
+        _hold(code)
     put_behind(runtime, code, verdict.get("instead") or [])
 
 
@@ -280,26 +282,26 @@ def _read(file: str) -> "dict[str, Any]":
 
 
 def _hold(place: str) -> bool:
-    """Keep the runtime at `place` as long as this process lives, and say that it was used.
+    """Keep what is in `place` as long as this process lives, and say that it was used.
 
     False where somebody removes it.
     """
-    global _held
     file = os.path.join(place, "used")
     try:
         import fcntl
 
-        _held = open(file, "rb")  # noqa: SIM115 - until this process ends
-        fcntl.flock(_held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        held = open(file, "rb")  # noqa: SIM115 - until this process ends
+        _held.append(held)
+        fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
         os.utime(file)
     except (BlockingIOError, FileNotFoundError):
         return False
     except (ImportError, OSError):
         pass  # not ours to write, or there are no such locks
-    return os.path.exists(os.path.join(place, "runtime.json"))
+    return os.path.exists(file)
 
 
-_held = None  # type: Any
+_held = []  # type: list[Any]
 
 
 def _put_on_path(place: str) -> None:

@@ -9,9 +9,17 @@ from pathlib import Path
 from envmagic.core import names
 from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
 from envmagic.core.model import Frontend, Kernel, Place, Progress, Report
-from envmagic.core.schema import EnvironmentData, KernelData, ListData, SleepingData, StatusData
+from envmagic.core.schema import (
+    EnvironmentData,
+    KernelData,
+    ListData,
+    RuntimeData,
+    SleepingData,
+    StatusData,
+)
 from envmagic.core.verbs import ListRequest, StatusRequest
 from envmagic.environments import inspection, registry, sizes
+from envmagic.environments.runtimes import store
 from envmagic.jupyter import kernelspecs
 from envmagic.operations.handover import recorded_state
 from envmagic.system import prefix_layout
@@ -41,7 +49,17 @@ def list_all(request: ListRequest, place: Place, progress: Progress) -> Report[L
         for kernel in every
         if kernel.name not in shown and not _is_own_spec(kernel, environments)
     ]
-    return Report("list", ListData(environments=environments, kernels=others))
+    runtimes = [
+        RuntimeData(
+            python=runtime.python,
+            shared=runtime.shared,
+            used=runtime.used,
+            size=sizes.of(runtime.place),
+            directory=str(runtime.place),
+        )
+        for runtime in store.every()
+    ]
+    return Report("list", ListData(environments=environments, kernels=others, runtimes=runtimes))
 
 
 def _is_own_spec(kernel: Kernel, environments: list[EnvironmentData]) -> bool:

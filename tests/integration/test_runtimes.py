@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,9 +16,9 @@ from support.kernels import RunningKernel
 from support.operate import Heard, Operator, prefix_of
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.core.verbs import AttachRequest, InstallRequest
-from envmagic.environments import backends, inspection, runtimes
-from envmagic.environments.runtimes import Behind, Host, store
+from envmagic.core.verbs import AttachRequest, DoctorRequest, InstallRequest, ListRequest
+from envmagic.environments import backends, inspection, ownership, runtimes
+from envmagic.environments.runtimes import Behind, Host, own_copy, store
 from envmagic.jupyter import kernelspecs
 from envmagic.system import directories
 
@@ -220,3 +221,99 @@ def test_the_index_is_read_by_the_launcher_as_it_is_written(
     finally:
         builder.write_text(json.dumps(held))
     assert said.returncode == 0 and sys.platform.lower() in said.stdout.lower()
+
+
+def _of_earlier_version(prefix: Path, kernels: Path) -> None:
+    """Make the venv at `prefix` one that an envmagic made which put itself into environments."""
+    (site,) = prefix.glob("lib/python*/site-packages")
+    shutil.copytree(directories.package(), site / "envmagic", ignore=lambda *_: ["__pycache__"])
+    info = site / "envmagic-0.0.1.dist-info"
+    info.mkdir()
+    lines = [f"Requires-Dist: {requirement}" for requirement in own_copy.REQUIRES]
+    head = ["Metadata-Version: 2.1", "Name: envmagic", "Version: 0.0.1"]
+    (info / "METADATA").write_text("\n".join([*head, *lines]) + "\n")
+    (info / "INSTALLER").write_text("envmagic\n")
+    files = [p.relative_to(site) for p in (site / "envmagic").rglob("*") if p.is_file()]
+    names = [*files, *(Path(info.name, n) for n in ("METADATA", "INSTALLER", "RECORD"))]
+    (info / "RECORD").write_text("".join(f"{name.as_posix()},,\n" for name in names))
+    ownership.mark(prefix, token="0" * 32, name="old", backend="uv", version="0.0.1")
+    entry = {"schema": 1, "name": "old", "prefix": str(prefix), "owned": True, "backend": "uv"}
+    spec = {
+        "argv": [
+            str(prefix / "bin" / "python"),
+            *("-m", "ipykernel_launcher", "-f", "{connection_file}", "--ext", "envmagic"),
+        ],
+        "display_name": "old (Python 3)",
+        "language": "python",
+        "env": {"VIRTUAL_ENV": str(prefix)},
+        "metadata": {"envmagic": entry},
+    }
+    (kernels / "old").mkdir(parents=True)
+    (kernels / "old" / "kernel.json").write_text(json.dumps(spec))
+
+
+def test_an_environment_of_an_earlier_version_goes_on_and_is_slimmed_by_doctor(
+    operate: Operator,
+    isolated: Any,
+    bare_venv: Callable[..., Path],
+    kernel: Callable[..., RunningKernel],
+) -> None:
+    prefix = directories.envs() / "old"
+    prefix.parent.mkdir()
+    needs = [line.partition(";")[0] for line in own_copy.REQUIRES]
+    bare_venv(prefix, "pip", "six", "jinja2", *needs)
+    _of_earlier_version(prefix, isolated.kernels)
+    running = kernel("old")
+    assert running.run("import envmagic; envmagic.__file__").result.startswith(f"'{prefix}")
+    assert "old" in running.run("%env status").text
+    said = operate(DoctorRequest(fix=True))
+    assert "holds-kernel" in {p.code for p in said.problems} or said.data["fixed"]
+    assert "ipykernel" in inspection.distributions(backends.inspect(prefix)), "it is in use"
+    running.stop()
+
+    said = operate(DoctorRequest())
+    assert [p.code for p in said.problems] == ["holds-kernel"]
+    assert operate(DoctorRequest(fix=True)).ok
+    found = set(inspection.distributions(backends.inspect(prefix)))
+    assert found == {"pip", "six", "jinja2", "markupsafe"}
+    assert operate(DoctorRequest()).problems == ()
+    running = kernel("old")
+    assert str(directories.runtimes()) in running.run("import envmagic; envmagic.__file__").result
+    assert "old" in running.run("%env status").text
+
+
+def test_doctor_finds_damaged_and_unused_runtimes_and_removes_them(
+    own_runtimes: Path, operate: Operator, kernel: Callable[..., RunningKernel]
+) -> None:
+    operate.create("churn")
+    (runtime,) = store.every()
+    assert operate(DoctorRequest()).problems == ()
+    listed = operate(ListRequest()).data["runtimes"]
+    assert [r["directory"] for r in listed] == [str(runtime.place)] and listed[0]["size"] > 1e6
+    running = kernel("churn")
+    running.run("1")
+    (runtime.lib / "jedi" / "__init__.py").unlink()
+    assert [p.code for p in operate(DoctorRequest()).problems] == ["damaged-runtime"]
+    operate(DoctorRequest(fix=True))
+    assert runtime.place.is_dir(), "a kernel runs with it"
+    other = kernel("churn").run("import envmagic_launcher; envmagic_launcher.runtime").result
+    assert other != repr(str(runtime.place))
+    running.stop()
+    assert [p.code for p in operate(DoctorRequest()).problems] == ["damaged-runtime"]
+    assert operate(DoctorRequest(fix=True)).ok and not runtime.place.exists()
+    (newer,) = store.every()
+    assert operate(DoctorRequest()).problems == (), "the other one is in use"
+    long_ago = newer.used - 100 * 24 * 3600
+    os.utime(newer.place / "used", (long_ago, long_ago))
+    assert operate(DoctorRequest()).problems == (), "that long ago it was started"
+
+
+def test_a_runtime_that_nobody_has_used_for_long_goes(
+    own_runtimes: Path, operate: Operator
+) -> None:
+    operate.create("churn")
+    (runtime,) = store.every()
+    long_ago = runtime.made - 100 * 24 * 3600
+    os.utime(runtime.place / "used", (long_ago, long_ago))
+    assert [p.code for p in operate(DoctorRequest()).problems] == ["unused-runtime"]
+    assert operate(DoctorRequest(fix=True)).ok and store.every() == []

@@ -95,7 +95,8 @@ def _found(host: Host, index: Index, code: str, progress: Progress) -> Behind:
     """The shared runtime where it agrees with what `host` holds, else one of its own."""
     shared = _shared(host, index, progress)
     held = host.held
-    old = ("envmagic",) if _is_ours_of_old(held) else ()
+    of_old = "envmagic" in held and own_copy.is_ours(held["envmagic"][1])
+    old = ("envmagic",) if of_old else ()
     wrong: object = None
     for roots in (own_copy.BEHIND, _KERNEL) if host.runs_envmagic else (_KERNEL,):
         with_us = roots is own_copy.BEHIND
@@ -117,16 +118,6 @@ def _found(host: Host, index: Index, code: str, progress: Progress) -> Behind:
         "Install another version of it there.",
         subject=str(host.prefix),
     )
-
-
-def _is_ours_of_old(held: Distributions) -> bool:
-    """Whether an earlier version of us has put itself into the environment."""
-    if "envmagic" not in held:
-        return False
-    try:
-        return (held["envmagic"][1] / "INSTALLER").read_bytes().strip() == b"envmagic"
-    except OSError:
-        return False
 
 
 def _broken(host: Host, runtime: Runtime, held: Distributions) -> tuple[str, ...]:

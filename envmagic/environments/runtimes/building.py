@@ -43,12 +43,14 @@ print(json.dumps({os.path.relpath(f, lib): os.stat(f).st_size for f in below}))
 """
 """Imports what a kernel does, and says which files of `lib` that took, with their lengths."""
 _COMPILE = """\
-import compileall, os, sys
+import compileall, os
 if hasattr(os, "nice"):
     os.nice(19)
-for place in sys.argv[1:]:
-    compileall.compile_dir(place, quiet=2)
+place = os.getcwd()
+for name in ("lib", "pip"):
+    compileall.compile_dir(name, ddir=os.path.join(place, name), quiet=2)
 """
+"""By names that lead nowhere any more when the working directory is renamed and removed."""
 _SHIM = """\
 #!/bin/sh
 # for the environment that is active, where that has none of its own
@@ -237,7 +239,7 @@ def _compile(host: Host, place: Path) -> None:
     python = Path(os.path.realpath(host.python))
     if python.is_relative_to(os.path.realpath(host.prefix)):
         return
-    words: list[str | Path] = [python, "-I", "-S", "-c", _COMPILE, place / "lib", place / "pip"]
+    words: list[str | Path] = [python, "-I", "-S", "-c", _COMPILE]
     with contextlib.suppress(process.CommandFailed):
         process.leave_running(words, cwd=place)
 

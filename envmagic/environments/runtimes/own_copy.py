@@ -22,7 +22,7 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.jupyter import launcher
 from envmagic.system import cache, directories, files, locks, prefix_layout, scratch
 
-__all__ = ["BEHIND", "REQUIRES", "ensure"]
+__all__ = ["BEHIND", "REQUIRES", "ensure", "is_ours", "old"]
 
 REQUIRES = (
     "ipykernel>=6.29",
@@ -75,6 +75,30 @@ def ensure() -> str:
             subject=str(place),
         ) from error
     return name
+
+
+def old() -> list[Path]:
+    """The copies that no kernel is started with any more and none uses now."""
+    known = _known(directories.runtimes())
+    found = sorted(directories.runtimes().glob("envmagic-*/used"))
+    return [f.parent for f in found if known and f.parent.name != known["code"] and _is_free(f)]
+
+
+def _is_free(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return locks.try_lock(opened)
+    except OSError:
+        return False
+
+
+def is_ours(info: Path) -> bool:
+    """Whether the envmagic with metadata in `info` was put there by a version of us, not by an
+    installer."""
+    try:
+        return (info / "INSTALLER").read_bytes().strip() == b"envmagic"
+    except OSError:
+        return False
 
 
 def _builder(name: str) -> dict[str, object]:
@@ -154,3 +178,4 @@ def _copy(new: Path) -> None:
     lines += [f"Requires-Dist: {requirement}" for requirement in REQUIRES]
     (info / "METADATA").write_text("\n".join(lines) + "\n", "utf-8")
     (info / "INSTALLER").write_text("envmagic\n", "utf-8")
+    (new / "used").touch()  # kernels lock it

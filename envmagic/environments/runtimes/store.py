@@ -21,7 +21,17 @@ from envmagic.environments.inspection import Distributions
 from envmagic.jupyter import launcher
 from envmagic.system import directories, files, locks, scratch
 
-__all__ = ["Index", "Runtime", "at", "every", "is_used", "remove"]
+__all__ = [
+    "Index",
+    "Runtime",
+    "at",
+    "describe",
+    "directory",
+    "every",
+    "forget",
+    "is_used",
+    "remove",
+]
 
 _SCHEMA = 1
 _INDEX = "index.json"
@@ -100,6 +110,10 @@ class Index:
                 return cls(kind, set(held["names"]), verdicts, str(held["shared"]))
         return cls(kind, set(), {})
 
+    def knows(self, name: str) -> bool:
+        """Whether a kernel may still be started with the runtime called `name`."""
+        return name == self.shared or any(v.get("runtime") == name for v in self.verdicts.values())
+
     def forget(self, name: str) -> None:
         """Let no environment have the runtime called `name` any more."""
         self.verdicts = {k: v for k, v in self.verdicts.items() if v.get("runtime") != name}
@@ -174,6 +188,17 @@ def remove(runtime: Runtime) -> bool:
                 subject=str(runtime.place),
             ) from error
     return True
+
+
+def forget(runtime: Runtime) -> str:
+    """Let no further kernel have `runtime`, which one uses now, and say so.
+
+    The caller holds the lock.
+    """
+    index = Index.load(runtime.kind)
+    index.forget(runtime.name)
+    index.save()
+    return f"{display.user_path(runtime.place)} is in use; it can go when its kernels have ended."
 
 
 @contextlib.contextmanager

@@ -6,7 +6,14 @@ from pathlib import PurePath
 
 from envmagic.core.errors import Severity
 from envmagic.core.model import Frontend, Report
-from envmagic.core.schema import DoctorData, EnvironmentData, ListData, SleepingData, StatusData
+from envmagic.core.schema import (
+    DoctorData,
+    EnvironmentData,
+    ListData,
+    RuntimeData,
+    SleepingData,
+    StatusData,
+)
 from envmagic.frontends.render.parts import Fact, Facts, Line, Part, Row, Table, Tone
 from envmagic.frontends.render.phrases import count, file_size, joined, made_of, path
 from envmagic.frontends.render.record import record_fact
@@ -36,7 +43,18 @@ def list_all(report: Report[ListData], frontend: Frontend | None) -> tuple[Part,
         )
         head = ("Name", "Shown as", "Language", "Where")
         said.append(Table(head, rows, "Other kernels", code=(3,)))
+    if data["runtimes"]:
+        rows = tuple(
+            Row((r["python"], _for(r), file_size(r["size"]), path(r["directory"])))
+            for r in data["runtimes"]
+        )
+        head = ("Python", "For", "Size", "Where")
+        said.append(Table(head, rows, "What kernels consist of", (3,), (2,)))
     return tuple(said)
+
+
+def _for(runtime: RuntimeData) -> str:
+    return "all environments" if runtime["shared"] else "those with other versions"
 
 
 def _environments(environments: list[EnvironmentData]) -> Table:

@@ -13,6 +13,7 @@ from envmagic.operations.doctor.environments import of_environment
 from envmagic.operations.doctor.finding import Finding
 from envmagic.operations.doctor.kernels import of_kernel
 from envmagic.operations.doctor.leftovers import of_leftovers
+from envmagic.operations.doctor.runtimes import of_runtimes
 from envmagic.system import prefix_layout
 
 __all__ = ["doctor"]
@@ -37,6 +38,7 @@ def doctor(request: DoctorRequest, place: Place, progress: Progress) -> Report[D
         findings += of_kernel(kernel)
     for prefix in prefixes:
         findings += of_environment(prefix, progress)
+    findings += of_runtimes()
     findings += of_leftovers(progress)
     fixed, kept = _mend(findings, progress) if request.fix else ([], [])
     data = DoctorData(

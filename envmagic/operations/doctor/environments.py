@@ -16,6 +16,7 @@ from envmagic.environments import (
     registry,
 )
 from envmagic.environments.backends.base import Fault
+from envmagic.environments.running import pids_in
 from envmagic.jupyter import kernelspecs
 from envmagic.operations.doctor import conda
 from envmagic.operations.doctor.finding import Finding, problem
@@ -100,12 +101,39 @@ def _contents(
             reinstall if environment.owned else None,
         )
 
+    def make_ready() -> None:
+        now = registry.environment_at(prefix)
+        if now.owned:
+            provisioning.make_ready(backends.look(now), name, provisioning.NOTHING, progress)
+
     def ready() -> None:
         with provisioning.locked(prefix):
-            now = registry.environment_at(prefix)
-            if now.owned:
-                provisioning.make_ready(backends.look(now), name, provisioning.NOTHING, progress)
+            make_ready()
 
+    superfluous = provisioning.superfluous(there)
+
+    def slim() -> str:
+        with provisioning.locked(prefix):
+            if pids_in(prefix, kernels_only=True):
+                return f"A kernel runs in {display.user_path(prefix)}; nothing was taken out."
+            now = backends.look(registry.environment_at(prefix))
+            make_ready()
+            provisioning.take_out(now, provisioning.superfluous(now), progress)
+            return ""
+
+    if superfluous:
+        yield Finding(
+            problem(
+                "holds-kernel",
+                f"{display.user_path(prefix)} holds {len(superfluous)} packages of its kernel's,"
+                " which needs them there no longer.",
+                "",
+                str(prefix),
+                Severity.WARNING,
+                command=("doctor", "--fix"),
+            ),
+            slim,
+        )
     old = kernel is not None and not kernelspecs.is_current(kernel)
     if old and "ipykernel" not in there.distributions:
         yield Finding(

@@ -1,0 +1,78 @@
+"""Runtimes: damaged ones, old ones, and those that nobody has used for long."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from envmagic.core import display
+from envmagic.core.errors import Severity
+from envmagic.environments import integrity
+from envmagic.environments.runtimes import own_copy, store
+from envmagic.environments.runtimes.store import Index, Runtime
+from envmagic.operations.doctor.finding import Finding, problem
+from envmagic.system import locks, scratch
+
+__all__ = ["of_runtimes"]
+
+_UNUSED = 90 * 24 * 3600.0  # seconds after which nobody seems to need it
+_OLD = 180 * 24 * 3600.0  # seconds after which newer versions of its parts will be there
+
+
+def of_runtimes() -> Iterator[Finding]:
+    """What is wrong with each runtime; one that is in use stays until its kernels have ended."""
+    for runtime in store.every():
+        said = _wrong(runtime)
+        if said is not None:
+            code, message = said
+
+            def drop(runtime: Runtime = runtime) -> str:
+                with locks.lock(store.directory(runtime.kind)):
+                    return "" if store.remove(runtime) else store.forget(runtime)
+
+            yield Finding(
+                problem(
+                    code,
+                    f"The runtime for {runtime.kind} in {display.user_path(runtime.place)}"
+                    f" {message}",
+                    "",
+                    str(runtime.place),
+                    Severity.WARNING,
+                    command=("doctor", "--fix"),
+                ),
+                drop,
+            )
+
+    for copy in own_copy.old():
+
+        def delete(copy: Path = copy) -> None:
+            with scratch.beside(copy.parent) as aside:
+                copy.rename(aside)
+
+        yield Finding(
+            problem(
+                "unused-runtime",
+                f"The envmagic in {display.user_path(copy)} is not needed any more.",
+                "",
+                str(copy),
+                Severity.WARNING,
+                command=("doctor", "--fix"),
+            ),
+            delete,
+        )
+
+
+def _wrong(runtime: Runtime) -> tuple[str, str] | None:
+    """The problem's code and the rest of its sentence."""
+    now = time.time()
+    index = Index.load(runtime.kind)
+    if not runtime.whole or integrity.broken_distributions(runtime.distributions, base=runtime.lib):
+        return "damaged-runtime", "lacks files; the next kernel gets a new one."
+    if now - runtime.used > _UNUSED or not index.knows(runtime.name):
+        if not store.is_used(runtime):
+            return "unused-runtime", "is not needed any more."
+        return None
+    if runtime.shared and now - runtime.made > _OLD:
+        return "old-runtime", "is old; the next kernel gets a new one."
+    return None
