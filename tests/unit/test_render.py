@@ -130,6 +130,15 @@ REPORTS: dict[str, Report[Any]] = {
                 ENVIRONMENT,
                 {**ENVIRONMENT, "name": "old", "owned": False, "current": False, "kernel": None},
             ],
+            "runtimes": [
+                {
+                    "python": "3.12.4",
+                    "shared": True,
+                    "used": 1.8e9,
+                    "size": 95_000_000,
+                    "directory": str(Path.home() / "runtimes" / "a1b2"),
+                }
+            ],
             "kernels": [
                 {
                     "name": "ir",
@@ -212,7 +221,7 @@ def test_json_is_the_promised_envelope(verb: str) -> None:
 def test_paths_under_home_are_shown_with_a_tilde() -> None:
     home = str(Path.home())
     data = {**ENVIRONMENT, "prefix": f"{home}/envs/churn"}
-    shown = render.bundle(Report("list", {"environments": [data], "kernels": []}))
+    shown = render.bundle(Report("list", {"environments": [data], "kernels": [], "runtimes": []}))
     for text in shown.values():
         assert home not in text
         assert "~/envs/churn" in text
@@ -221,7 +230,9 @@ def test_paths_under_home_are_shown_with_a_tilde() -> None:
 def test_what_users_wrote_is_escaped() -> None:
     data = {**ENVIRONMENT, "name": "<b>x</b>", "problem": "<script>alert(1)</script>"}
     problem = Problem("p", "<i>message</i>", "<i>hint</i>")
-    shown = Report("list", {"environments": [data], "kernels": []}, problems=(problem,))
+    shown = Report(
+        "list", {"environments": [data], "kernels": [], "runtimes": []}, problems=(problem,)
+    )
     html = render.html(shown)
     assert "<b>" not in html
     assert "<i>" not in html
@@ -262,7 +273,7 @@ def test_what_helps_is_written_as_it_is_typed_there(
     problem = Problem("p", "Wrong.", hint, command=command)
     assert render.line(problem) == f"Wrong. {notebook}"
     assert render.line(problem, Frontend.TERMINAL) == f"Wrong. {terminal}"
-    nothing: dict[str, list[object]] = {"environments": [], "kernels": []}
+    nothing: dict[str, list[object]] = {"environments": [], "kernels": [], "runtimes": []}
     report = Report("list", nothing, problems=(problem,))
     assert notebook in render.text(report) and terminal in render.text(report, Frontend.TERMINAL)
     assert notebook in unescape(re.sub("<.*?>", "", render.html(report)))
