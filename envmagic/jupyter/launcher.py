@@ -233,14 +233,7 @@ def _known(runtimes: str) -> "dict[str, Any] | None":
 
 
 def _asked(runtimes: str, doubted: bool = False) -> "dict[str, Any]":
-    """The verdict of the Python that makes runtimes."""
-    import subprocess
-
-    try:
-        builder = _read(os.path.join(runtimes, "builder.json"))
-        command = [builder["python"], "-I", "-c", _ASK, json.dumps(builder["path"])]
-    except (OSError, ValueError, KeyError, TypeError):
-        return {"reason": _nothing_behind(runtimes)}
+    """The verdict of the Python that makes runtimes; of this one, where that cannot any more."""
     request = {
         "python": sys.executable,
         "version": "{}.{}.{}".format(*sys.version_info[:3]),
@@ -250,27 +243,44 @@ def _asked(runtimes: str, doubted: bool = False) -> "dict[str, Any]":
         "runtimes": runtimes,
         "doubted": doubted,
     }
+    from glob import glob
+
+    try:
+        builder = _read(os.path.join(runtimes, "builder.json"))
+        askers = [(builder["python"], builder["path"])]
+        libs = glob(os.path.join(runtimes, kind_of_python(), "*", "lib"))
+        askers.append((sys.executable, [os.path.join(runtimes, builder["code"]), *libs]))
+    except (OSError, ValueError, KeyError, TypeError):
+        askers = []
+    for python, path in askers:
+        verdict = _answer([python, "-I", "-c", _ASK, json.dumps(path)], json.dumps(request))
+        if verdict is not None:
+            return verdict
+    return {
+        "reason": f"What a kernel consists of is missing in {runtimes} and cannot be made."
+        " Run: envmagic doctor --fix"
+    }
+
+
+def _answer(command: "list[str]", request: str) -> "dict[str, Any] | None":
+    """The last line of what `command` says, as JSON; None where it is no answer."""
+    import subprocess
+
     variables = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     try:
         asked = subprocess.run(
             command,
-            input=json.dumps(request),
+            input=request,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             env=variables,
             timeout=_SECONDS,
             text=True,
         )
         verdict = json.loads(asked.stdout.splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return {"reason": _nothing_behind(runtimes)}
-    return verdict if isinstance(verdict, dict) else {"reason": _nothing_behind(runtimes)}
-
-
-def _nothing_behind(runtimes: str) -> str:
-    return (
-        f"The kernel's own parts are missing in {runtimes} and cannot be made."
-        " Run: envmagic doctor --fix"
-    )
+        return None
+    return verdict if isinstance(verdict, dict) else None
 
 
 def _read(file: str) -> "dict[str, Any]":

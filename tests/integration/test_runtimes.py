@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from support.kernels import RunningKernel
 from support.operate import Heard, Operator, prefix_of
+from support.terminal import Said
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.verbs import AttachRequest, DoctorRequest, InstallRequest, ListRequest
@@ -110,6 +111,36 @@ def test_all_of_them_gone_are_made_again_at_start(
     operate.create("churn")
     for runtime in store.every():
         assert store.remove(runtime)
+    assert kernel("churn").run("1 + 1").result == "2"
+
+
+def test_with_the_home_wiped_one_line_says_what_helps_and_that_helps(
+    own_runtimes: Path,
+    operate: Operator,
+    terminal: Callable[..., Said],
+    kernel: Callable[..., RunningKernel],
+) -> None:
+    prefix = operate.work / ".venv"
+    operate.create(None)
+    shutil.rmtree(own_runtimes)
+    spec = kernelspecs.of_prefix(prefix)
+    assert spec is not None
+    said = subprocess.run(spec.argv, capture_output=True, text=True)
+    assert said.returncode == 1 and len(said.stderr.splitlines()) == 1
+    words = said.stderr.rpartition("Run: envmagic ")[2].split()
+    assert "no-runtime" in {p.code for p in operate(DoctorRequest()).problems}
+    assert "Mended" in terminal(*words).out
+    assert kernel(spec.name).run("1 + 1").result == "2"
+
+
+def test_where_the_python_that_made_them_is_gone_the_environment_s_own_does_it(
+    own_runtimes: Path, operate: Operator, kernel: Callable[..., RunningKernel]
+) -> None:
+    operate.create("churn")
+    builder = own_runtimes / "builder.json"
+    builder.write_text(json.dumps({**json.loads(builder.read_text()), "python": "/no/python"}))
+    index = own_runtimes / store.every()[0].kind / "index.json"
+    index.unlink()
     assert kernel("churn").run("1 + 1").result == "2"
 
 

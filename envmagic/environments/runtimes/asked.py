@@ -28,7 +28,7 @@ def main() -> None:
     )
     try:
         found = runtimes.behind(host, Silent(), doubted=asked["doubted"])
-        answer = {**found.verdict, "code": found.code}
+        answer = {**found.verdict, "code": found.code if found.envmagic else ""}
     except EnvmagicError as error:
         problem = error.problem
         answer = {"reason": f"{problem.message} {problem.hint}".strip()}

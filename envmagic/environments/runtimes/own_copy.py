@@ -22,7 +22,7 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.jupyter import launcher
 from envmagic.system import cache, directories, files, locks, prefix_layout, scratch
 
-__all__ = ["BEHIND", "REQUIRES", "ensure", "is_ours", "old"]
+__all__ = ["BEHIND", "REQUIRES", "ensure", "is_ours", "is_there", "old"]
 
 REQUIRES = (
     "ipykernel>=6.29",
@@ -75,6 +75,11 @@ def ensure() -> str:
             subject=str(place),
         ) from error
     return name
+
+
+def is_there() -> bool:
+    """Whether there is a copy that kernels can import, and a Python that makes runtimes."""
+    return _known(directories.runtimes()) is not None
 
 
 def old() -> list[Path]:

@@ -38,7 +38,7 @@ def doctor(request: DoctorRequest, place: Place, progress: Progress) -> Report[D
         findings += of_kernel(kernel)
     for prefix in prefixes:
         findings += of_environment(prefix, progress)
-    findings += of_runtimes()
+    findings += of_runtimes(every)
     findings += of_leftovers(progress)
     fixed, kept = _mend(findings, progress) if request.fix else ([], [])
     data = DoctorData(

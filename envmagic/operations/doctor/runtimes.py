@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from envmagic.core import display
 from envmagic.core.errors import Severity
+from envmagic.core.model import Kernel
 from envmagic.environments import integrity
 from envmagic.environments.runtimes import own_copy, store
 from envmagic.environments.runtimes.store import Index, Runtime
+from envmagic.jupyter import kernelspecs
 from envmagic.operations.doctor.finding import Finding, problem
-from envmagic.system import locks, scratch
+from envmagic.system import directories, locks, scratch
 
 __all__ = ["of_runtimes"]
 
@@ -20,8 +22,20 @@ _UNUSED = 90 * 24 * 3600.0  # seconds after which nobody seems to need it
 _OLD = 180 * 24 * 3600.0  # seconds after which newer versions of its parts will be there
 
 
-def of_runtimes() -> Iterator[Finding]:
+def of_runtimes(kernels: Iterable[Kernel]) -> Iterator[Finding]:
     """What is wrong with each runtime; one that is in use stays until its kernels have ended."""
+    if any(kernelspecs.is_current(kernel) for kernel in kernels) and not own_copy.is_there():
+        place = str(directories.runtimes())
+        yield Finding(
+            problem(
+                "no-runtime",
+                f"What kernels consist of is missing in {display.user_path(place)}.",
+                "",
+                place,
+                command=("doctor", "--fix"),
+            ),
+            own_copy.ensure,
+        )
     for runtime in store.every():
         said = _wrong(runtime)
         if said is not None:
