@@ -63,7 +63,10 @@ def test_a_digest_stands_for_names_and_versions_in_any_order() -> None:
 
 
 def test_the_kind_of_a_python_is_the_same_however_it_is_asked() -> None:
-    ask = "import sys; sys.path.append(sys.argv[1]); import launcher; print(launcher.kind_of_python())"
+    ask = (
+        "import sys; sys.path.append(sys.argv[1])\n"
+        "import launcher; print(launcher.kind_of_python())"
+    )
     words = [sys.executable, "-I", "-S", "-c", ask, str(SOURCE.parent)]
     said = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
     assert said == launcher.kind_of_python() and said.startswith("cpython-3")
