@@ -11,7 +11,6 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Kernel
 
 if TYPE_CHECKING:
-    from envmagic.core.model import Kernel
     from envmagic.switching.relay.wire import Frames
 
 __all__ = ["ARRIVE", "Move", "RelayedKernel", "kernel_from"]
