@@ -69,7 +69,7 @@ def _is_whole(info: Path, base: Path, present: _Present) -> bool:
 
 def recorded(info: Path) -> list[str]:
     """The files that the distribution with metadata in `info` says it has, from where it lies;
-    compiled ones left out. None where it does not say."""
+    compiled ones left out. Empty where it does not say."""
     try:
         return list(_recorded((info / "RECORD").read_text("utf-8")))
     except OSError:

@@ -8,6 +8,10 @@ from pathlib import Path
 __all__ = ["pids_in"]
 
 
+_KERNELS = ("ipykernel", "envmagic", "launcher.py")
+"""What is in the words that start one."""
+
+
 def pids_in(prefix: Path, *, kernels_only: bool = False) -> list[int]:
     """The ids of processes that the environment at `prefix` started, this one not among them."""
     import psutil  # comes with ipykernel
@@ -16,7 +20,7 @@ def pids_in(prefix: Path, *, kernels_only: bool = False) -> list[int]:
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info.get("cmdline") or [""]
-        is_kernel = any("ipykernel" in word or "envmagic" in word for word in words[1:4])
+        is_kernel = any(mark in word for word in words[1:6] for mark in _KERNELS)
         counts = process.pid != os.getpid() and (is_kernel or not kernels_only)
         if counts and words[0].startswith(inside):
             found.append(process.pid)

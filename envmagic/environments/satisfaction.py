@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import InvalidVersion, Version
 
 from envmagic.core.names import normalized
 from envmagic.environments.inspection import Distributions
 
-__all__ = ["applying", "closure", "missing", "names_of", "requirements_of"]
+__all__ = ["applying", "closure", "is_version", "missing", "names_of", "requirements_of"]
 
 
 def missing(
@@ -44,6 +45,15 @@ def applying(texts: Iterable[str], python: str) -> list[Requirement]:
     """Those requirements among `texts` whose markers hold on Python `python`."""
     environment = {**_markers(python), "extra": ""}
     return [r for r in map(Requirement, texts) if _applies(r, environment)]
+
+
+def is_version(text: str) -> bool:
+    """Whether `text` is a version that requirements can name; those of some packagers are not."""
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True
 
 
 def names_of(texts: Iterable[str]) -> list[str]:

@@ -3,7 +3,7 @@
 A copy of this file lies beside each kernelspec of a conda environment and is run by that
 environment's Python, so it imports the standard library only and needs nothing of us there:
 
-    PREFIX/bin/python -I -S activation.py -m ipykernel_launcher -f CONNECTION_FILE
+    PREFIX/bin/python -I -S activation.py launcher.py RUNTIMES -f CONNECTION_FILE
 
 Order, as conda documents it: PATH, CONDA_PREFIX and CONDA_DEFAULT_ENV, `etc/conda/env_vars.d`,
 `conda-meta/state`, then `etc/conda/activate.d`. What was active before is deactivated first.

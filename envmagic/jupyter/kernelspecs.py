@@ -146,7 +146,8 @@ def free_name(wanted: str, prefix: Path) -> str:
 
 def launcher_in(words: Sequence[str]) -> int:
     """Where in the words that start a kernel the launcher is, which RUNTIMES follow, or 0."""
-    return next((n for n, word in enumerate(words) if Path(word).name == _LAUNCHER.name), 0)
+    named = (n for n, word in enumerate(words[:-1]) if Path(word).name == _LAUNCHER.name)
+    return next((n for n in named if Path(words[n + 1]).name == directories.runtimes().name), 0)
 
 
 def is_current(kernel: Kernel) -> bool:

@@ -111,9 +111,9 @@ def _put(runtimes: str, verdict: "dict[str, Any]") -> None:
     """Put behind this process what `verdict` names."""
     global runtime, code
     runtime = _place(runtimes, verdict)
-    if runtime and not _hold(runtime):  # it was removed in this moment
+    while runtime and not _hold(runtime):  # it was removed in this moment
         verdict.update(_asked(runtimes))
-        runtime = _place(runtimes, verdict)
+        runtime = "" if "reason" in verdict else _place(runtimes, verdict)
     if "reason" in verdict:
         sys.exit(verdict["reason"])
     code = os.path.join(runtimes, verdict["code"]) if verdict.get("code") else ""
@@ -148,7 +148,8 @@ def of_this_process() -> "Path | None":
 def kind_of_python() -> str:
     """What this Python shares extension modules with: `cpython-312-x86_64-linux-gnu`."""
     implementation = sys.implementation
-    threads = "t" if "t" in getattr(sys, "abiflags", "") else ""
+    free = "t" in getattr(sys, "abiflags", "") or "free-threading" in sys.version
+    threads = "t" if free else ""
     machine = getattr(implementation, "_multiarch", "") or sys.platform
     if sys.platform == "darwin":
         machine = "darwin-" + os.uname().machine
@@ -243,12 +244,12 @@ def _asked(runtimes: str, doubted: bool = False) -> "dict[str, Any]":
         "runtimes": runtimes,
         "doubted": doubted,
     }
-    from glob import glob
+    from glob import escape, glob
 
     try:
         builder = _read(os.path.join(runtimes, "builder.json"))
         askers = [(builder["python"], builder["path"])]
-        libs = glob(os.path.join(runtimes, kind_of_python(), "*", "lib"))
+        libs = glob(os.path.join(escape(runtimes), kind_of_python(), "*", "lib"))
         askers.append((sys.executable, [os.path.join(runtimes, builder["code"]), *libs]))
     except (OSError, ValueError, KeyError, TypeError):
         askers = []
@@ -294,7 +295,7 @@ def _read(file: str) -> "dict[str, Any]":
 def _hold(place: str) -> bool:
     """Keep what is in `place` as long as this process lives, and say that it was used.
 
-    False where somebody removes it.
+    Waits for who looks at it now; False where it was removed.
     """
     file = os.path.join(place, "used")
     try:
@@ -302,9 +303,9 @@ def _hold(place: str) -> bool:
 
         held = open(file, "rb")  # noqa: SIM115 - until this process ends
         _held.append(held)
-        fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(held, fcntl.LOCK_SH)
         os.utime(file)
-    except (BlockingIOError, FileNotFoundError):
+    except FileNotFoundError:
         return False
     except (ImportError, OSError):
         pass  # not ours to write, or there are no such locks

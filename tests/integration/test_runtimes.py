@@ -122,7 +122,7 @@ def test_with_the_home_wiped_one_line_says_what_helps_and_that_helps(
 ) -> None:
     prefix = operate.work / ".venv"
     operate.create(None)
-    shutil.rmtree(own_runtimes)
+    own_runtimes.rename(operate.work / "wiped")
     spec = kernelspecs.of_prefix(prefix)
     assert spec is not None
     said = subprocess.run(spec.argv, capture_output=True, text=True)

@@ -68,10 +68,12 @@ def behind(host: Host, progress: Progress, *, doubted: bool = False) -> Behind:
         known = None if doubted else _known(host, index, code)
         if known is not None:
             return known
-        found = _found(host, index, code, progress)
-        if not doubted:  # what is broken there need not be so elsewhere
-            index.verdicts[_digest(host, index)] = found.verdict
-        index.save()
+        try:
+            found = _found(host, index, code, progress)
+            if set(found.instead) <= {"envmagic"}:  # what is broken there need not be so elsewhere
+                index.verdicts[_digest(host, index)] = found.verdict
+        finally:
+            index.save()
         return found
 
 
@@ -165,6 +167,10 @@ def _own(
         there = held.get(requirement.name)
         if there and not requirement.specifier.contains(there[0], prereleases=True):
             return None
+    every = [r for r in store.every() if r.kind == host.kind and r.whole and index.knows(r.name)]
+    for known in every:
+        if conflict(roots, held, known.distributions, host.version) is None:
+            return known
     try:
         made = building.build(host, roots, progress, held=held)
     except EnvmagicError as error:

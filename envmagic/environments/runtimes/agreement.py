@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 
 from envmagic.core.names import normalized
 from envmagic.environments.inspection import Distributions
-from envmagic.environments.satisfaction import applying, requirements_of
+from envmagic.environments.satisfaction import applying, is_version, requirements_of
 
 __all__ = ["Conflict", "conflict"]
 
@@ -43,7 +43,8 @@ def conflict(
     for asker, requirement in asked:
         name = normalized(requirement.name)
         version, info = there.get(name, ("", None))
-        if info is None or not requirement.specifier.contains(version, prereleases=True):
+        fits = is_version(version) and requirement.specifier.contains(version, prereleases=True)
+        if info is None or not fits:
             return Conflict(asker, requirement, version)
         if name not in seen:
             seen.add(name)

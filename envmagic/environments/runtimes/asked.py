@@ -32,4 +32,6 @@ def main() -> None:
     except EnvmagicError as error:
         problem = error.problem
         answer = {"reason": f"{problem.message} {problem.hint}".strip()}
+    except Exception as error:  # a kernel that cannot start says why
+        answer = {"reason": f"What a kernel consists of cannot be made: {error}"}
     print(json.dumps(answer))

@@ -22,7 +22,7 @@ from envmagic.environments.runtimes import store
 from envmagic.environments.runtimes.agreement import conflict
 from envmagic.environments.runtimes.host import Host
 from envmagic.environments.runtimes.store import Runtime
-from envmagic.environments.satisfaction import closure, names_of
+from envmagic.environments.satisfaction import closure, is_version, names_of
 from envmagic.jupyter import launcher
 from envmagic.system import process, scratch
 
@@ -129,7 +129,9 @@ def _fill(
     *,
     cached: bool,
 ) -> None:
-    constraints = tuple(f"{name}=={version}" for name, (version, _) in held.items() if version)
+    constraints = tuple(
+        f"{name}=={version}" for name, (version, _) in held.items() if is_version(version)
+    )
     plan = InstallPlan(requirements=tuple(requirements), constraints=constraints)
     lib, info = new / "lib", new / "info"
     try:
@@ -180,6 +182,12 @@ def _separate(lib: Path, infos: Path) -> None:
     """Move the metadata of what is in `lib` into `infos`."""
     infos.mkdir()
     for info in [*lib.glob("*.dist-info"), *lib.glob("*.egg-info")]:
+        record = info / "RECORD"
+        if record.is_file():  # pip says where commands would be in an environment
+            rows = record.read_text("utf-8").splitlines(keepends=True)
+            kept = "".join(row for row in rows if not row.startswith(("../", "/")))
+            record.unlink()  # it may be a link to the one in the installer's cache
+            record.write_text(kept, "utf-8")
         info.rename(infos / info.name)
 
 

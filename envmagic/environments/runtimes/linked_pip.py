@@ -83,7 +83,8 @@ def _record(info: Path, scripts: dict[Path, bytes], site: Path) -> str:
 
 def _link_tree(source: Path, target: Path, record: str | None = None) -> None:
     """Link everything below `source` to `target`, with another `record` for its RECORD."""
-    for directory, _, names in os.walk(source):
+    for directory, below, names in os.walk(source):
+        below[:] = [name for name in below if name != "__pycache__"]
         place = target / Path(directory).relative_to(source)
         place.mkdir(parents=True)
         if record is not None and "RECORD" in names:

@@ -22,7 +22,7 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.jupyter import launcher
 from envmagic.system import cache, directories, files, locks, prefix_layout, scratch
 
-__all__ = ["BEHIND", "REQUIRES", "ensure", "is_ours", "is_there", "old"]
+__all__ = ["BEHIND", "REQUIRES", "ensure", "is_ours", "is_there", "old", "remove"]
 
 REQUIRES = (
     "ipykernel>=6.29",
@@ -85,13 +85,20 @@ def is_there() -> bool:
 def old() -> list[Path]:
     """The copies that no kernel is started with any more and none uses now."""
     known = _known(directories.runtimes())
-    found = sorted(directories.runtimes().glob("envmagic-*/used"))
-    return [f.parent for f in found if known and f.parent.name != known["code"] and _is_free(f)]
+    found = sorted(file.parent for file in directories.runtimes().glob("envmagic-*/used"))
+    return [copy for copy in found if known and copy.name != known["code"] and _is_free(copy)]
 
 
-def _is_free(file: Path) -> bool:
+def remove(copy: Path) -> None:
+    """Remove a copy if it is an old one still; the caller holds the lock of the runtimes."""
+    if copy in old():
+        with scratch.beside(copy.parent) as aside:
+            copy.rename(aside)
+
+
+def _is_free(copy: Path) -> bool:
     try:
-        with file.open("rb") as opened:
+        with (copy / "used").open("r+b") as opened:
             return locks.try_lock(opened)
     except OSError:
         return False
@@ -122,10 +129,14 @@ def _known(place: Path) -> dict[str, str] | None:
     """What `builder.json` says, where the Python and the copy that it names are there."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         held: dict[str, str] = json.loads((place / _BUILDER).read_bytes())
-        whole = (place / held["code"] / "envmagic" / "__init__.py").is_file()
+        whole = _is_whole(place / held["code"])
         if whole and os.access(held["python"], os.X_OK) and held["version"]:
             return held
     return None
+
+
+def _is_whole(copy: Path) -> bool:
+    return all((copy / file).is_file() for file in ("envmagic/__init__.py", "used"))
 
 
 def _runs_from_copy() -> bool:

@@ -155,7 +155,8 @@ def at(place: Path) -> Runtime | None:
 
 def every() -> list[Runtime]:
     """All there are, sorted by kind and age."""
-    found = [at(file.parent) for file in directories.runtimes().glob(f"*/*/{_DESCRIPTION}")]
+    files = directories.runtimes().glob(f"*/[!.]*/{_DESCRIPTION}")
+    found = [at(file.parent) for file in files]
     return sorted(
         (runtime for runtime in found if runtime is not None), key=lambda r: (r.kind, r.made)
     )
@@ -204,10 +205,10 @@ def forget(runtime: Runtime) -> str:
 @contextlib.contextmanager
 def _taken(runtime: Runtime) -> Iterator[bool]:
     """Whether no kernel uses it; none starts with it within the `with` block then."""
-    try:
-        file = (runtime.place / "used").open("rb")
-    except OSError:
-        yield True
-        return
-    with file:
-        yield locks.try_lock(file)
+    with contextlib.ExitStack() as opened:
+        try:
+            file = opened.enter_context((runtime.place / "used").open("r+b"))
+            free = locks.try_lock(file)
+        except OSError as error:  # where nothing can be locked, nobody knows
+            free = isinstance(error, FileNotFoundError)
+        yield free

@@ -134,7 +134,7 @@ def _contents(
             ),
             slim,
         )
-    old = kernel is not None and not kernelspecs.is_current(kernel)
+    old = kernel is not None and not kernelspecs.launcher_in(kernel.argv)
     if old and "ipykernel" not in there.distributions:
         yield Finding(
             problem(

@@ -14,11 +14,12 @@ from envmagic.environments.runtimes import own_copy, store
 from envmagic.environments.runtimes.store import Index, Runtime
 from envmagic.jupyter import kernelspecs
 from envmagic.operations.doctor.finding import Finding, problem
-from envmagic.system import directories, locks, scratch
+from envmagic.system import directories, locks
 
 __all__ = ["of_runtimes"]
 
 _UNUSED = 90 * 24 * 3600.0  # seconds after which nobody seems to need it
+_NEW = 3600.0  # seconds that making one takes at most
 _OLD = 180 * 24 * 3600.0  # seconds after which newer versions of its parts will be there
 
 
@@ -43,7 +44,10 @@ def of_runtimes(kernels: Iterable[Kernel]) -> Iterator[Finding]:
 
             def drop(runtime: Runtime = runtime) -> str:
                 with locks.lock(store.directory(runtime.kind)):
-                    return "" if store.remove(runtime) else store.forget(runtime)
+                    now = store.at(runtime.place)
+                    if now is None or _wrong(now) is None:
+                        return ""  # somebody has it by now, or it is gone
+                    return "" if store.remove(now) else store.forget(now)
 
             yield Finding(
                 problem(
@@ -61,8 +65,8 @@ def of_runtimes(kernels: Iterable[Kernel]) -> Iterator[Finding]:
     for copy in own_copy.old():
 
         def delete(copy: Path = copy) -> None:
-            with scratch.beside(copy.parent) as aside:
-                copy.rename(aside)
+            with locks.lock(copy.parent):
+                own_copy.remove(copy)
 
         yield Finding(
             problem(
@@ -83,10 +87,10 @@ def _wrong(runtime: Runtime) -> tuple[str, str] | None:
     index = Index.load(runtime.kind)
     if not runtime.whole or integrity.broken_distributions(runtime.distributions, base=runtime.lib):
         return "damaged-runtime", "lacks files; the next kernel gets a new one."
-    if now - runtime.used > _UNUSED or not index.knows(runtime.name):
-        if not store.is_used(runtime):
-            return "unused-runtime", "is not needed any more."
-        return None
+    # one that was made just now may not be noted yet
+    forgotten = now - runtime.made > _NEW and not index.knows(runtime.name)
+    if (forgotten or now - runtime.used > _UNUSED) and not store.is_used(runtime):
+        return "unused-runtime", "is not needed any more."
     if runtime.shared and now - runtime.made > _OLD:
         return "old-runtime", "is old; the next kernel gets a new one."
     return None
