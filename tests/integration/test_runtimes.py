@@ -302,8 +302,17 @@ def test_an_environment_of_an_earlier_version_goes_on_and_is_slimmed_by_doctor(
     assert "ipykernel" in inspection.distributions(backends.inspect(prefix)), "it is in use"
     running.stop()
 
+    theirs = isolated.kernels / "theirs"  # starts the same ipykernel, and is somebody else's
+    theirs.mkdir()
+    argv = [str(prefix / "bin" / "python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (theirs / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "Theirs"}))
+    assert "holds-kernel" not in {p.code for p in operate(DoctorRequest(fix=True)).problems}
+    assert "ipykernel" in inspection.distributions(backends.inspect(prefix))
+    shutil.rmtree(theirs)
+
     said = operate(DoctorRequest())
     assert [p.code for p in said.problems] == ["holds-kernel"]
+    assert "tornado" in said.problems[0].message and "markupsafe" not in said.problems[0].message
     assert operate(DoctorRequest(fix=True)).ok
     found = set(inspection.distributions(backends.inspect(prefix)))
     assert found == {"pip", "six", "jinja2", "markupsafe"}

@@ -142,7 +142,7 @@ class _Loaded:
         if is_environment:
             say = partial(_words, self._shell)
             self._put(table, "pip", pip_magic.pip(self._shell, say))
-            self._append(self._shell.input_transformers_cleanup, pip_magic.as_magic)
+            self._append(self._shell.input_transformers_cleanup, pip_magic.transform)
         if uv is not None:
             self._put(table, "uv", pip_magic.uv(self._shell, uv))
 

@@ -21,7 +21,7 @@ from envmagic.system import prefix_layout
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["as_magic", "here", "pip", "uv", "words"]
+__all__ = ["as_magic", "here", "pip", "transform", "uv", "words"]
 
 _SHELL_PIP = re.compile(r"^(\s*)!{1,2}\s*(?:python3?\s+-m\s+)?pip3?(?=\s|$)")
 _IGNORED = {
@@ -79,10 +79,16 @@ def uv(shell: InteractiveShell, command: Path) -> Callable[[str], object]:
     return run_uv
 
 
+def transform(lines: list[str]) -> list[str]:
+    """The lines of a cell, by `as_magic` where the environment has no pip."""
+    if not any("pip" in line for line in lines) or _has("pip"):
+        return lines
+    return as_magic(lines)
+
+
 def as_magic(lines: list[str]) -> list[str]:
-    """The lines of a cell with `!pip …` as `%pip …` where the environment has no pip; cells of
-    other magics are left alone."""
-    if not any("pip" in line for line in lines) or lines[0].startswith("%%") or _has("pip"):
+    """The lines of a cell with `!pip …` as `%pip …`; cells of other magics are left alone."""
+    if lines and lines[0].startswith("%%"):
         return lines
     return [_SHELL_PIP.sub(r"\1%pip", line, count=1) if "pip" in line else line for line in lines]
 

@@ -110,7 +110,8 @@ def _contents(
         with provisioning.locked(prefix):
             make_ready()
 
-    superfluous = provisioning.superfluous(there)
+    # somebody else's kernel may need what ours needs no longer
+    superfluous = [] if _starts_others(prefix) else provisioning.superfluous(there)
 
     def slim() -> str:
         with provisioning.locked(prefix):
@@ -118,15 +119,16 @@ def _contents(
                 return f"A kernel runs in {display.user_path(prefix)}; nothing was taken out."
             now = backends.look(registry.environment_at(prefix))
             make_ready()
-            provisioning.take_out(now, provisioning.superfluous(now), progress)
+            if not _starts_others(prefix):
+                provisioning.take_out(now, provisioning.superfluous(now), progress)
             return ""
 
     if superfluous:
         yield Finding(
             problem(
                 "holds-kernel",
-                f"{display.user_path(prefix)} holds {len(superfluous)} packages of its kernel's,"
-                " which needs them there no longer.",
+                f"{display.user_path(prefix)} holds packages that its kernel needs there no"
+                f" longer: {', '.join(superfluous)}.",
                 "",
                 str(prefix),
                 Severity.WARNING,
@@ -159,6 +161,17 @@ def _contents(
             ),
             ready,
         )
+
+
+def _starts_others(prefix: Path) -> bool:
+    """Whether a kernelspec that is not ours starts the ipykernel of the environment."""
+    return any(
+        not kernel.ours
+        and "ipykernel_launcher" in kernel.argv
+        and not kernel.directory.is_relative_to(prefix)
+        and Path(kernel.argv[0]).is_relative_to(prefix)
+        for kernel in kernelspecs.every()
+    )
 
 
 def _moved_from(environment: Environment) -> str:
