@@ -176,6 +176,15 @@ class Switch(ABC):
     def check(self) -> None:  # noqa: B027 - most ways never refuse
         """Raise `EnvmagicError` if this notebook cannot be moved now (before anything is made)."""
 
+    def begin(self, kernel: Kernel) -> None:  # noqa: B027 - most ways start none themselves
+        """Start `kernel` in the background while its environment is filled; `to` takes it then.
+
+        Only one is started so. Raises nothing: where it does not start, `to` starts it anew.
+        """
+
+    def give_up(self) -> None:  # noqa: B027
+        """End what was begun and not taken, if anything."""
+
     def is_current(self, kernel: Kernel) -> bool:
         """Whether `kernel`, of the environment the notebook runs in, is the one it runs on; not
         when the environment was made anew since."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from envmagic._version import __version__
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
-from envmagic.core.model import Environment, EnvSpec, Kernel, Progress
+from envmagic.core.model import Environment, EnvSpec, Kernel, Progress, Switch
 from envmagic.core.names import normalized
 from envmagic.core.schema import Change
 from envmagic.environments import (
@@ -24,6 +24,7 @@ from envmagic.environments import (
 )
 from envmagic.environments.backends import installers
 from envmagic.environments.backends.base import InstallPlan
+from envmagic.environments.early_start import EarlyStart
 from envmagic.environments.inspection import Distributions
 from envmagic.environments.inventory import Inventory
 from envmagic.environments.runtimes import Behind, Host, linked_pip, own_copy
@@ -63,17 +64,21 @@ class Ready:
     """What happened besides, for the person, one sentence each."""
 
 
-def make(spec: EnvSpec, wanted: InstallPlan, progress: Progress) -> Ready:
+def make(
+    spec: EnvSpec, wanted: InstallPlan, progress: Progress, *, switch: Switch | None = None
+) -> Ready:
     """Make the environment `spec` with `wanted` in it and register it, whole or not at all.
 
     `spec.prefix` must not exist or be empty, and `spec.name` be free for its kernel. The caller
     holds its lock. Whatever goes wrong, an interrupt included, the directory and the kernelspec
-    are as they were before.
+    are as they were before. With `switch`, which moves there afterwards, the kernel is begun as
+    soon as there is a Python.
     """
     backend = backends.choose(spec.backend)
     python = backend.python(spec)
     entry = journal.begin(spec.prefix)
     before = kernelspecs.snapshot(spec.name)
+    early = None
     try:
         version = f" {python.version}" if python.version else ""
         progress.step(f"Creating {spec.name} with Python{version} ({backend.name.value})")
@@ -81,6 +86,7 @@ def make(spec: EnvSpec, wanted: InstallPlan, progress: Progress) -> Ready:
         environment = backends.inspect(spec.prefix, owned=True)
         _refuse_old(environment.version, display.user_path(spec.prefix))
         behind = runtimes.behind(Host.of(environment), progress)
+        early = _begun(switch, environment, spec.name, behind)
         notes: list[str] = []
         if wanted:
             progress.step(f"Installing {_named(wanted)}")
@@ -89,6 +95,8 @@ def make(spec: EnvSpec, wanted: InstallPlan, progress: Progress) -> Ready:
         there = _mended(_now(environment), {}, progress)
         if wanted:  # it may not agree with the kernel's parts
             behind = runtimes.behind(Host.of(environment), progress)
+            if early is not None:
+                early.settle(there, behind)
         # from here on it is ready, whatever comes
         ownership.mark(
             spec.prefix,
@@ -99,6 +107,8 @@ def make(spec: EnvSpec, wanted: InstallPlan, progress: Progress) -> Ready:
         )
         kernel = _register(environment, spec.name, behind)
     except BaseException as error:
+        if early is not None:
+            early.give_up()
         with contextlib.suppress(EnvmagicError, OSError):  # the first error is the one to tell
             kernelspecs.restore(spec.name, before)
         kept = clearing.clear(entry)
@@ -110,30 +120,47 @@ def make(spec: EnvSpec, wanted: InstallPlan, progress: Progress) -> Ready:
     return Ready(there, kernel, tuple(notes))
 
 
-def make_ready(there: Inventory, name: str, wanted: InstallPlan, progress: Progress) -> Ready:
+def make_ready(
+    there: Inventory,
+    name: str,
+    wanted: InstallPlan,
+    progress: Progress,
+    *,
+    switch: Switch | None = None,
+) -> Ready:
     """See that an existing environment holds `wanted`, has a kernel, and is registered.
 
-    `there` is what it holds. An environment that is not ours gets nothing but `wanted`. Raises
-    `EnvmagicError`; what was newly installed is taken out again then.
+    `there` is what it holds. An environment that is not ours gets nothing but `wanted`. With
+    `switch`, which moves there afterwards, the kernel is begun at once. Raises `EnvmagicError`;
+    what was newly installed is taken out again then.
     """
     before, environment = there, there.environment
     _refuse_old(environment.version, display.user_path(environment.prefix))
     notes: list[str] = []
+    early = None
     try:
+        own = kernelspecs.of_prefix(environment.prefix)
+        name = own.name if own else kernelspecs.free_name(name, environment.prefix)
+        if switch is not None:
+            behind = runtimes.behind(Host.of(environment), progress)
+            early = _begun(switch, environment, name, behind)
         if wanted:
             there = _installed(there, wanted, progress, notes)
             environment = there.environment
-        behind = runtimes.behind(Host.of(environment), progress)
+        if wanted or early is None:
+            behind = runtimes.behind(Host.of(environment), progress)
         if environment.owned and "pip" not in there.distributions:
             linked_pip.put(environment, behind.runtime)
             there = _now(environment)
         if not behind.envmagic:
             notes.append(_without_us(environment))
-        own = kernelspecs.of_prefix(environment.prefix)
-        name = own.name if own else kernelspecs.free_name(name, environment.prefix)
+        if early is not None:
+            early.settle(there, behind)
         kernel = _register(environment, name, behind)
         return Ready(there, kernel, tuple(notes))
     except BaseException:
+        if early is not None:
+            early.give_up()
         put_back(before, progress)
         raise
 
@@ -326,6 +353,16 @@ def _without_us(environment: Environment) -> str:
     if not Host.of(environment).runs_envmagic:
         return f"Its Python {short} is too old for envmagic, so %env is not there in its kernel."
     return "What it holds is too old for envmagic, so %env is not there in its kernel."
+
+
+def _begun(
+    switch: Switch | None, environment: Environment, name: str, behind: Behind
+) -> EarlyStart | None:
+    if switch is None:
+        return None
+    launch = backends.of(environment).launch(environment)
+    kernel = kernelspecs.planned(environment, name, launch, uv=installers.find_uv())
+    return EarlyStart(switch, kernel, environment, behind)
 
 
 def _register(environment: Environment, name: str, behind: Behind) -> Kernel:

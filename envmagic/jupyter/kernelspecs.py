@@ -27,6 +27,7 @@ __all__ = [
     "is_current",
     "launcher_in",
     "of_prefix",
+    "planned",
     "read",
     "register",
     "restore",
@@ -118,11 +119,14 @@ def read(place: Path) -> Kernel | None:
     """The kernelspec in the directory `place`; None when it has none that can be read."""
     try:
         spec = json.loads((place / _SPEC).read_text("utf-8"))
-        argv = tuple(str(word) for word in spec["argv"])
+        return _kernel(place, spec)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    metadata = spec.get("metadata")
-    env = spec.get("env")
+
+
+def _kernel(place: Path, spec: Mapping[str, Any]) -> Kernel:
+    argv = tuple(str(word) for word in spec["argv"])
+    metadata, env = spec.get("metadata"), spec.get("env")
     return Kernel(
         name=place.name.lower(),
         directory=place,
@@ -161,6 +165,12 @@ def is_current(kernel: Kernel) -> bool:
     return copy == _LAUNCHER.read_bytes() and runtimes == (str(directories.runtimes()),)
 
 
+def planned(environment: Environment, name: str, launch: Launch, *, uv: Path | None) -> Kernel:
+    """The kernel that `register` will write, so that it starts before it is written."""
+    launchers = _LAUNCHER, _CONDA_LAUNCHER
+    return _kernel(directory() / name, _spec(environment, name, launch, launchers, uv=uv))
+
+
 def register(
     environment: Environment,
     name: str,
@@ -183,7 +193,8 @@ def register(
             "Choose another name.",
             subject=name,
         )
-    spec = _spec(environment, name, launch, uv=uv)
+    launchers = place / _LAUNCHER.name, place / _CONDA_LAUNCHER_NAME
+    spec = _spec(environment, name, launch, launchers, uv=uv)
     ours = [n for n in _written(present) if n != _SPEC] if present is not None else []
     found = _logos(environment.prefix) or (_logos(logos) if logos is not None else {})
     contents = {n: held for n, held in found.items() if n in ours or not (place / n).exists()}
@@ -309,12 +320,18 @@ def _digest_of(file: Path) -> str:
 
 
 def _spec(
-    environment: Environment, name: str, launch: Launch, *, uv: Path | None
+    environment: Environment,
+    name: str,
+    launch: Launch,
+    launchers: tuple[Path, Path],
+    *,
+    uv: Path | None,
 ) -> dict[str, Any]:
-    prefix, place = str(environment.prefix), directory() / name
-    argv = [str(place / _LAUNCHER.name), str(directories.runtimes()), "-f", "{connection_file}"]
+    """`launchers`: where ours and conda's lie."""
+    prefix = str(environment.prefix)
+    argv = [str(launchers[0]), str(directories.runtimes()), "-f", "{connection_file}"]
     if launch.activated:
-        argv = ["-I", "-S", str(place / _CONDA_LAUNCHER_NAME), *argv]
+        argv = ["-I", "-S", str(launchers[1]), *argv]
     env = dict(launch.env)
     if uv is not None:
         env["ENVMAGIC_UV"] = str(uv).replace("$", "$$")

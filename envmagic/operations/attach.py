@@ -8,29 +8,32 @@ from envmagic.core.model import Place, Progress, Report
 from envmagic.core.schema import CreateData
 from envmagic.core.verbs import AttachRequest
 from envmagic.environments import backends, provisioning, registry
-from envmagic.operations.handover import move, start_recording
+from envmagic.operations.handover import meanwhile, move, start_recording
 
 __all__ = ["attach"]
 
 
 def attach(request: AttachRequest, place: Place, progress: Progress) -> Report[CreateData]:
-    """Verify an existing environment, add ipykernel and envmagic where missing, register it."""
+    """Verify an existing environment, see that a kernel can start behind it, register it."""
     started = time.monotonic()
     if request.use and place.switch is not None:
         place.switch.check()
     at = registry.existing(request.target, place)
-    with provisioning.locked(at.prefix):
-        before = backends.look(registry.environment_at(at.prefix))
-        ready = provisioning.make_ready(before, at.name, provisioning.NOTHING, progress)
-    environment, kernel = ready.there.environment, ready.kernel
-    data = CreateData(
-        environment=registry.describe(environment, kernel, place),
-        action="attached",
-        changes=provisioning.changes(before.versions, ready.there.versions),
-        notes=list(ready.notes),
-    )
-    recorded = start_recording(place, environment)
-    data["record"] = recorded.data
-    data["switch"] = move(request.use, kernel, environment.prefix, place, progress)
+    with meanwhile(request.use, at.prefix, place) as switch:
+        with provisioning.locked(at.prefix):
+            before = backends.look(registry.environment_at(at.prefix))
+            ready = provisioning.make_ready(
+                before, at.name, provisioning.NOTHING, progress, switch=switch
+            )
+        environment, kernel = ready.there.environment, ready.kernel
+        data = CreateData(
+            environment=registry.describe(environment, kernel, place),
+            action="attached",
+            changes=provisioning.changes(before.versions, ready.there.versions),
+            notes=list(ready.notes),
+        )
+        recorded = start_recording(place, environment)
+        data["record"] = recorded.data
+        data["switch"] = move(request.use, kernel, environment.prefix, place, progress)
     data["seconds"] = round(time.monotonic() - started, 3)
     return Report("attach", data, changed=True, problems=recorded.problems)

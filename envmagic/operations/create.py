@@ -15,6 +15,7 @@ from envmagic.core.model import (
     Place,
     Progress,
     Report,
+    Switch,
 )
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import CreateData
@@ -27,7 +28,7 @@ from envmagic.environments.provisioning import Ready
 from envmagic.environments.registry import Target
 from envmagic.jupyter import kernelspecs
 from envmagic.operations import input_files, validation
-from envmagic.operations.handover import Recorded, move, start_recording
+from envmagic.operations.handover import Recorded, meanwhile, move, start_recording
 from envmagic.operations.pins import constrained
 from envmagic.system import directories, prefix_layout
 
@@ -78,34 +79,40 @@ def _provide(
         place.switch.check()
     wanted, dropped = constrained(wanted, place)
     wanted, more = _backend(request, at).held_beside(place.directory, wanted)
-    with provisioning.locked(at.prefix) as kept:
-        notes += [kept.message] if kept else []
-        if _is_vacant(at.prefix):
-            before: Mapping[str, str] = {}
-            action = "created"
-            name = kernelspecs.free_name(at.name, at.prefix)
-            spec = EnvSpec(at.prefix, name, request.python, request.backend, request.channels)
-            ready = provisioning.make(spec, wanted, progress)
-            notes += [*ready.notes, *_tip()]
-        else:
-            there = backends.look(_present(at.prefix, request))
-            action = "reused" if there.environment.owned else "attached"
-            before = there.versions
-            ready = _renew(there, at.name, wanted, progress, notes)
-    environment, kernel = ready.there.environment, ready.kernel
-    data = CreateData(
-        environment=registry.describe(environment, kernel, place),
-        action=action,
-        changes=provisioning.changes(before, ready.there.versions, wanted.requirements),
-        notes=notes,
-    )
-    goes = request.use or prefix_layout.same(environment.prefix, place.prefix)
-    # the record of a notebook that stays where it is has nothing to do with this environment
-    recorded = start_recording(place, environment, wanted.requirements) if goes else Recorded()
-    data["record"] = recorded.data
-    data["switch"] = move(
-        request.use, kernel, environment.prefix, place, progress, keep_saved_name=verb == "%%env"
-    )
+    with meanwhile(request.use, at.prefix, place) as switch:
+        with provisioning.locked(at.prefix) as kept:
+            notes += [kept.message] if kept else []
+            if _is_vacant(at.prefix):
+                before: Mapping[str, str] = {}
+                action = "created"
+                name = kernelspecs.free_name(at.name, at.prefix)
+                spec = EnvSpec(at.prefix, name, request.python, request.backend, request.channels)
+                ready = provisioning.make(spec, wanted, progress, switch=switch)
+                notes += [*ready.notes, *_tip()]
+            else:
+                there = backends.look(_present(at.prefix, request))
+                action = "reused" if there.environment.owned else "attached"
+                before = there.versions
+                ready = _renew(there, at.name, wanted, progress, notes, switch)
+        environment, kernel = ready.there.environment, ready.kernel
+        data = CreateData(
+            environment=registry.describe(environment, kernel, place),
+            action=action,
+            changes=provisioning.changes(before, ready.there.versions, wanted.requirements),
+            notes=notes,
+        )
+        goes = request.use or prefix_layout.same(environment.prefix, place.prefix)
+        # the record of a notebook that stays where it is has nothing to do with this environment
+        recorded = start_recording(place, environment, wanted.requirements) if goes else Recorded()
+        data["record"] = recorded.data
+        data["switch"] = move(
+            request.use,
+            kernel,
+            environment.prefix,
+            place,
+            progress,
+            keep_saved_name=verb == "%%env",
+        )
     data["seconds"] = round(time.monotonic() - started, 3)
     changed = action == "created" or bool(data["changes"]) or recorded.changed
     return Report(verb, data, changed=changed, problems=(*dropped, *more, *recorded.problems))
@@ -195,7 +202,12 @@ def _present(prefix: Path, request: CreateRequest) -> Environment:
 
 
 def _renew(
-    there: Inventory, name: str, wanted: InstallPlan, progress: Progress, notes: list[str]
+    there: Inventory,
+    name: str,
+    wanted: InstallPlan,
+    progress: Progress,
+    notes: list[str],
+    switch: Switch | None,
 ) -> Ready:
     """Install what is missing and see that the kernel is registered."""
     environment = there.environment
@@ -203,6 +215,6 @@ def _renew(
         notes.append(f"{display.user_path(environment.prefix)} was there already and was attached.")
     if not wanted.upgrade:  # what is satisfied is left out; files are left to the installer
         wanted = backends.of(environment).lacking(there, wanted)
-    ready = provisioning.make_ready(there, name, wanted, progress)
+    ready = provisioning.make_ready(there, name, wanted, progress, switch=switch)
     notes += ready.notes
     return ready

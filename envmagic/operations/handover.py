@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from envmagic.core.errors import Problem
-from envmagic.core.model import Environment, Frontend, How, Kernel, Place, Progress
+from envmagic.core.model import Environment, Frontend, How, Kernel, Place, Progress, Switch
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import RecordData, SwitchData
 from envmagic.environments import backends
 from envmagic.system import prefix_layout
 
-__all__ = ["Recorded", "move", "recorded_state", "start_recording"]
+__all__ = ["Recorded", "meanwhile", "move", "recorded_state", "start_recording"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,21 @@ class Recorded:
     data: RecordData | None = None
     problems: tuple[Problem, ...] = ()
     changed: bool = False
+
+
+@contextlib.contextmanager
+def meanwhile(wanted: bool, prefix: Path, place: Place) -> Iterator[Switch | None]:
+    """What the kernel for `prefix` can be begun with, where the notebook will move there; nothing
+    of that is left when what is inside the `with` block fails."""
+    switch = place.switch
+    if not wanted or switch is None or prefix_layout.same(prefix, place.prefix):
+        yield None
+        return
+    try:
+        yield switch
+    except BaseException:
+        switch.give_up()
+        raise
 
 
 def move(

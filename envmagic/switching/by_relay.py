@@ -92,6 +92,21 @@ class FromHome(Switch):
         told = restart_target.restart_in(kernel, keep_name=keep_saved_name, first=here)
         return _moved(self.shell, departure, kernel, here, 0 if drop else len(names), told)
 
+    def begin(self, kernel: Kernel) -> None:
+        """See `model.Switch.begin`."""
+        from envmagic.switching.relay.relay import Relay
+
+        relay = Relay.of(self.gate.kernel)
+        assert relay is not None
+        relay.begin(kernel)
+
+    def give_up(self) -> None:
+        """See `model.Switch.give_up`."""
+        from envmagic.switching.relay.relay import Relay
+
+        if Relay._only is not None:
+            Relay._only.give_up()
+
     def asleep(self) -> list[Asleep]:
         """The kernels that sleep behind this one."""
         from envmagic.switching.relay.relay import Relay
@@ -130,15 +145,7 @@ class FromBehind(Switch):
         _cancel_previous(self.shell)
         names = variables(self.shell)
         request = uuid.uuid4().hex
-        question = {
-            "kernel": {
-                **asdict(kernel),
-                "argv": list(kernel.argv),
-                "directory": str(kernel.directory),
-            },
-            "drop": drop,
-            "variables": len(names),
-        }
+        question = {"kernel": _content(kernel), "drop": drop, "variables": len(names)}
         answer = self._ask("prepare", request, question, progress)
         if answer.get("already"):
             return Switched(How.ALREADY, kernel.name)
@@ -156,6 +163,15 @@ class FromBehind(Switch):
             kernel, keep_name=keep_saved_name, first=first
         )
         return _moved(self.shell, departure, kernel, here, 0 if drop else len(names), told)
+
+    def begin(self, kernel: Kernel) -> None:
+        """See `model.Switch.begin`; a relay of before does not know it, and starts it later."""
+        self._send("begin", uuid.uuid4().hex, {"kernel": _content(kernel)})
+
+    def give_up(self) -> None:
+        """See `model.Switch.give_up`."""
+        with contextlib.suppress(EnvmagicError):
+            self._ask("give-up", uuid.uuid4().hex, {}, None)
 
     def asleep(self) -> list[Asleep]:
         """The kernels that sleep behind the same relay."""
@@ -225,6 +241,12 @@ class FromBehind(Switch):
             return None
         content: dict[str, Any] = message["content"]
         return content if content["id"] == request else None
+
+
+def _content(kernel: Kernel) -> dict[str, Any]:
+    """`kernel` in a message, as `kernel_from` reads it."""
+    words = {"argv": list(kernel.argv), "directory": str(kernel.directory)}
+    return {**asdict(kernel), **words}
 
 
 @dataclass

@@ -230,7 +230,7 @@ def test_the_disk_is_asked_no_more_often_than_needed(
     noted(kernelspecs, "every", "kernels")
     assert happens("six\n") == ["kernels", "install", "look"]
     assert happens("six\n") == ["look", "kernels"]
-    assert happens("six\nattrs\n") == ["look", "install", "look", "kernels"]
+    assert happens("six\nattrs\n") == ["look", "kernels", "install", "look"]
 
 
 def test_where_nothing_is_to_be_installed_no_installer_is_called(

@@ -75,6 +75,15 @@ class Runtime:
         return launcher.whole(str(self.place))
 
     @property
+    def loaded(self) -> set[str]:
+        """The modules and packages, those at the top, that a kernel loads from it at its start."""
+        try:
+            files = json.loads((self.place / _DESCRIPTION).read_bytes())["loaded"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return set()
+        return {Path(file).parts[0].partition(".")[0] for file in files}
+
+    @property
     def used(self) -> float:
         """When a kernel was last started with it, in seconds since the epoch."""
         try:

@@ -25,6 +25,7 @@ from envmagic.switching.relay import child_process, exit_status, switch_requests
 from envmagic.switching.relay.channel import on_loop, run_on
 from envmagic.switching.relay.child_kernel import ChildKernel
 from envmagic.switching.relay.child_process import KernelProcess, sweep
+from envmagic.switching.relay.early_start import EarlyStart
 from envmagic.switching.relay.home_kernel import HomeKernel
 from envmagic.switching.relay.hub import Hub
 from envmagic.switching.relay.ipykernel_gate import gate_of
@@ -74,6 +75,7 @@ class Relay:
         self._going: set[ChildKernel] = set()
         """Those that are being ended."""
         self.requests = switch_requests.SwitchRequests(self, self.hub)
+        self._early: EarlyStart | None = None
         self._moving = False
         """What the kernel that is left has got is done, and no other has got anything."""
         self._refusal = ""
@@ -86,6 +88,18 @@ class Relay:
         threading.Thread(target=sweep, daemon=True).start()
 
     # -- before the running cell ends ----------------------------------------------------------
+
+    def begin(self, kernel: Kernel) -> None:
+        """Start `kernel` in the background, unless it runs; in any thread. Raises nothing."""
+        self.give_up()
+        if not self.home.is_of(kernel) and kernel.name not in self.children:
+            self._early = EarlyStart(kernel, self.setting)
+
+    def give_up(self) -> None:
+        """End what was begun and not taken, and wait for its end; in any thread."""
+        early, self._early = self._early, None
+        if early is not None:
+            early.give_up()
 
     def prepare(
         self, kernel: Kernel, progress: Progress, wanted: Callable[[], bool] = lambda: True
@@ -107,9 +121,11 @@ class Relay:
             raise EnvmagicError(
                 "kernel-cannot-start", f"The kernel {kernel.name!r} does not sleep any more."
             )
-        child = ChildKernel(
-            KernelProcess.start(kernel, self.setting, progress, wanted), self.hub, self.requests
-        )
+        early, self._early = self._early, None
+        running = early.taken(kernel, progress, wanted) if early is not None else None
+        if running is None:
+            running = KernelProcess.start(kernel, self.setting, progress, wanted)
+        child = ChildKernel(running, self.hub, self.requests)
         self.children[kernel.name] = child
         threading.Thread(target=self._watch, args=(child,), daemon=True).start()
         return child
@@ -340,6 +356,7 @@ class Relay:
     def _leave_nothing(self) -> None:
         """End every child now; on the control loop, or at the end of the process."""
         self._closing = True
+        self.give_up()
         for child in [*self.children.values(), *self._going]:
             child.running.kill()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,6 +30,10 @@ class _Mover(Protocol):
     def prepare(
         self, kernel: Kernel, progress: Progress, wanted: Callable[[], bool]
     ) -> RelayedKernel: ...
+
+    def begin(self, kernel: Kernel) -> None: ...
+
+    def give_up(self) -> None: ...
 
     def abandon(self, move: Move) -> None: ...
 
@@ -67,6 +72,11 @@ class SwitchRequests:
         request = str(content["id"])
         if content["ask"] == "prepare":
             threading.Thread(target=self._prepare, args=(child, request, content)).start()
+        elif content["ask"] == "begin":
+            with contextlib.suppress(EnvmagicError):  # it is said when somebody moves there
+                self.mover.begin(kernel_from(content["kernel"]))
+        elif content["ask"] == "give-up":
+            threading.Thread(target=self._give_up, args=(child, request)).start()
         elif content["ask"] == "cancel":
             self.given_up.add(request)
             self.stayed(request)
@@ -102,6 +112,10 @@ class SwitchRequests:
             return
         self.agreed[request] = move
         child.answer(request, ready=True, already=target is child)
+
+    def _give_up(self, child: ChildKernel, request: str) -> None:
+        self.mover.give_up()
+        child.answer(request, ready=True)
 
     def returned(self, child: ChildKernel, content: dict[str, Any], taken: list[Frames]) -> None:
         """The cell that asked has ended, and these messages had been queued behind it."""

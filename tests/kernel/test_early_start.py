@@ -1,0 +1,200 @@
+"""A kernel is started while its environment is filled, and is the one that the notebook gets."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Isolated
+from support.kernels import RunningKernel
+from support.processes import children, eventually, runs
+from support.terminal import Said
+
+BACKEND = """
+import os, time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    parent = os.getppid()
+    (HERE / "waiting").touch()
+    while not (HERE / "go").exists():
+        if os.getppid() != parent:
+            raise SystemExit("given up")
+        time.sleep(0.01)
+    wheel = next(HERE.glob("*.whl"))
+    (Path(directory) / wheel.name).write_bytes(wheel.read_bytes())
+    return wheel.name
+"""
+PROJECT = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+
+[project]
+name = "{name}"
+version = "{version}"
+"""
+
+
+class Slow:
+    """A directory with a package whose installation waits until it is told to go on."""
+
+    def __init__(self, place: Path, wheel: Path) -> None:
+        self.place = place
+        place.mkdir()
+        shutil.copy(wheel, place)
+        name, version, *_ = wheel.name.split("-")
+        (place / "backend.py").write_text(BACKEND)
+        (place / "pyproject.toml").write_text(PROJECT.format(name=name, version=version))
+
+    def begun(self, running: RunningKernel) -> int:
+        """The process of the kernel that `running` has started while this is being installed."""
+        eventually((self.place / "waiting").exists)
+        (child,) = eventually(lambda: [p for p in children(running.pid) if _is_kernel(p)])
+        return int(child)
+
+    def go_on(self) -> None:
+        (self.place / "go").touch()
+
+
+def _is_kernel(process: int) -> bool:
+    try:
+        words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return b"-f" in words and any(word.endswith(b"launcher.py") for word in words)
+
+
+@pytest.fixture
+def slow(isolated: Isolated, make_wheel: Callable[..., Path]) -> Callable[..., Slow]:
+    def make(name: str = "slowly", version: str = "1.0", **shape: Any) -> Slow:
+        return Slow(isolated.work / f"{name}-sources", make_wheel(name, version, **shape))
+
+    return make
+
+
+@pytest.fixture(params=["home", "behind"])
+def notebook(
+    request: pytest.FixtureRequest,
+    switching: Callable[..., RunningKernel],
+    isolated: Isolated,
+) -> Iterator[RunningKernel]:
+    """A kernel with envmagic, on its own or with a relay in front."""
+    running = switching(cwd=isolated.work)
+    if request.param == "behind":
+        running.run("%env use alpha")
+    yield running
+
+
+def _told(running: RunningKernel, request: str) -> Any:
+    return running._listen(request, time.monotonic() + 120)
+
+
+def test_it_is_started_meanwhile_and_taken(notebook: RunningKernel, slow: Any) -> None:
+    package = slow()
+    request = notebook.begin(f"%%env churn\n./{package.place.name}")
+    child = package.begun(notebook)
+    package.go_on()
+    _told(notebook, request)
+    assert notebook.run("import os, slowly; x = 5; os.getpid()").result == str(child)
+    notebook.run("%env use churn")
+    assert notebook.run("os.getpid()").result == str(child)
+    notebook.run("%env use python3")
+    notebook.run("%env use churn")
+    assert notebook.run("os.getpid()").result == str(child)
+
+
+@pytest.mark.parametrize("why", ["a part of kernels", "a hook"])
+def test_one_that_has_loaded_another_thing_is_started_anew(
+    notebook: RunningKernel, slow: Any, why: str
+) -> None:
+    if why == "a hook":
+        hook = {"slowly.py": "", "slowly.pth": "import os; os.environ['HOOKED'] = 'yes'\n"}
+        package = slow(files=hook)
+        look, wanted = "import os; os.environ['HOOKED']", "'yes'"
+    else:
+        import comm
+
+        here = Path(comm.__file__).parent
+        files = {f"comm/{f.name}": f.read_text() for f in here.glob("*.py")}
+        package = slow("comm", "99.0", files=files)
+        look = "import sys, comm; comm.__file__.startswith(sys.prefix)"
+        wanted = "True"
+    request = notebook.begin(f"%%env churn\n./{package.place.name}")
+    child = package.begun(notebook)
+    package.go_on()
+    _told(notebook, request)
+    assert notebook.run(look).result == wanted
+    assert notebook.run("import os; os.getpid()").result != str(child)
+    eventually(lambda: not runs(child))
+
+
+def test_it_ends_with_the_cell_that_is_interrupted(
+    notebook: RunningKernel, slow: Any, isolated: Isolated
+) -> None:
+    package = slow()
+    before = notebook.run("import os; os.getpid()").result
+    request = notebook.begin(f"%env create churn --with ./{package.place.name}")
+    child = package.begun(notebook)
+    notebook.interrupt()
+    _told(notebook, request)
+    eventually(lambda: not runs(child))
+    assert notebook.run("os.getpid()").result == before
+    assert not (isolated.kernels / "churn").exists()
+    assert not [p for p in children(notebook.pid) if _is_kernel(p) and str(p) != before]
+
+
+def test_it_ends_with_the_notebook(notebook: RunningKernel, slow: Any) -> None:
+    package = slow()
+    notebook.begin(f"%env create churn --with ./{package.place.name}")
+    child = package.begun(notebook)
+    notebook.stop()
+    package.go_on()
+    eventually(lambda: not runs(child))
+
+
+def test_an_installation_that_fails_leaves_none(
+    notebook: RunningKernel, slow: Any, isolated: Isolated
+) -> None:
+    package = slow()
+    request = notebook.begin(f"%env create churn --with ./{package.place.name}")
+    child = package.begun(notebook)
+    next(package.place.glob("*.whl")).unlink()
+    package.go_on()
+    _told(notebook, request)
+    eventually(lambda: not runs(child))
+    assert notebook.run("6 * 7").result == "42"
+    assert not (isolated.kernels / "churn").exists()
+
+
+def test_nothing_is_started_for_an_environment_that_the_notebook_stays_out_of(
+    switching: Callable[..., RunningKernel], slow: Any, isolated: Isolated
+) -> None:
+    running = switching(cwd=isolated.work)
+    package = slow()
+    request = running.begin(f"%env create churn --with ./{package.place.name} --no-use")
+    eventually((package.place / "waiting").exists)
+    assert not [p for p in children(running.pid) if _is_kernel(p)]
+    package.go_on()
+    _told(running, request)
+
+
+def test_in_one_that_is_there_already_it_is_started_meanwhile_too(
+    notebook: RunningKernel, slow: Any, terminal: Callable[..., Said]
+) -> None:
+    terminal("create", "churn")
+    package = slow()
+    request = notebook.begin(f"%%env churn\n./{package.place.name}")
+    child = package.begun(notebook)
+    package.go_on()
+    _told(notebook, request)
+    assert notebook.run("import os, slowly; os.getpid()").result == str(child)
+    assert notebook.run("import sys; sys.prefix").result != repr(sys.prefix)
