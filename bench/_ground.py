@@ -16,17 +16,22 @@ from support import wheelhouse
 
 
 @contextmanager
-def home(*, online: bool = False) -> Iterator[Path]:
-    """A home of its own; pip and uv install from the wheelhouse, so no network is measured.
+def home(*, online: bool = False, more: Sequence[str] = ()) -> Iterator[Path]:
+    """A home of its own; pip and uv install from the wheelhouse, so no network is measured, and
+    from a second one that holds `more`.
 
     `online`: from the package index that they are set to, with caches that stay.
     """
     wheels = wheelhouse.ensure(log=True)
+    second = wheels / "caches" / "more"
+    if more and not online:
+        wheelhouse.download(second, more)
+    places = [wheels.as_uri(), second.as_uri()] if more else [wheels.as_uri()]
     before = dict(os.environ)
     with tempfile.TemporaryDirectory(prefix="envmagic-bench-", ignore_cleanup_errors=True) as name:
         place = Path(name)
         settings = place / "uv.toml"
-        settings.write_text(f'no-index = true\nfind-links = ["{wheels.as_uri()}"]\n')
+        settings.write_text(f"no-index = true\nfind-links = {places}\n")
         for leak in ("PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "PYTHONPATH"):
             os.environ.pop(leak, None)
         os.environ |= {
@@ -43,7 +48,7 @@ def home(*, online: bool = False) -> Iterator[Path]:
         if not online:
             os.environ |= {
                 "PIP_CONFIG_FILE": os.devnull,
-                "PIP_FIND_LINKS": wheels.as_uri(),
+                "PIP_FIND_LINKS": " ".join(places),
                 "PIP_NO_INDEX": "1",
                 "UV_CONFIG_FILE": str(settings),
             }

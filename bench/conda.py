@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from _ground import home, ratio, spread, table
-from create import first_cell, register
+from create import first_cell, registered
 from support import condachannel, wheelhouse
 from support.kernels import RunningKernel
 
@@ -77,7 +77,7 @@ def bare(channel: condachannel.Channel, at: Path) -> RunningKernel:
     python = at / "bin" / "python"
     install: list[str | Path] = [uv.find_uv_bin(), "pip", "install", "-q", "-p", python, "humanize"]
     subprocess.run(install, check=True)
-    register(at.name, python, at.parent)
+    registered(at.name, python, at.parent)
     return first_cell(at.name, at.parent)
 
 

@@ -91,7 +91,7 @@ def make(
         if wanted:
             progress.step(f"Installing {_named(wanted)}")
             notes += backend.fill(environment, wanted, left, progress)
-        linked_pip.put(environment, behind.runtime)
+        linked_pip.put(environment, behind.runtime, progress)
         there = _mended(_now(environment), {}, progress)
         if wanted:  # it may not agree with the kernel's parts
             behind = runtimes.behind(Host.of(environment), progress)
@@ -150,7 +150,7 @@ def make_ready(
         if wanted or early is None:
             behind = runtimes.behind(Host.of(environment), progress)
         if environment.owned and "pip" not in there.distributions:
-            linked_pip.put(environment, behind.runtime)
+            linked_pip.put(environment, behind.runtime, progress)
             there = _now(environment)
         if not behind.envmagic:
             notes.append(_without_us(environment))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -73,6 +74,14 @@ def ensure(*, log: bool = False) -> Path:
                 _download(target, python, version, EVERYWHERE, log=log)
         (target / "all-pythons").touch()
     return target
+
+
+def download(target: Path, names: Sequence[str]) -> None:
+    """Have wheels of `names` and what they need in `target`, for the Python that runs this."""
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    if not _complete(target, here, tuple(names)):
+        target.mkdir(parents=True, exist_ok=True)
+        _download(target, Path(sys.executable), here, tuple(names), log=False)
 
 
 def _stamp(target: Path, version: str) -> Path:

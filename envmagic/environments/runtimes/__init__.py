@@ -6,8 +6,10 @@ parts of their own that it does not agree with. `jupyter/launcher` puts them beh
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,25 +61,29 @@ def behind(host: Host, progress: Progress, *, doubted: bool = False) -> Behind:
     `doubted`: what was known of it did not start. Raises `EnvmagicError` where there is nothing
     that agrees with what it holds; it names what does not.
     """
-    code = own_copy.ensure()
-    known = None if doubted else _known(host, Index.load(host.kind), code)
-    if known is not None:
-        return known
-    with locks.lock(store.directory(host.kind)):
-        index = Index.load(host.kind)  # another one may have made it meanwhile
-        known = None if doubted else _known(host, index, code)
+    with ThreadPoolExecutor(1) as beside:
+        code = beside.submit(own_copy.ensure)  # while an installer runs
+        known = None if doubted else _known(host, Index.load(host.kind), code)
         if known is not None:
             return known
-        try:
-            found = _found(host, index, code, progress)
-            if set(found.instead) <= {"envmagic"}:  # what is broken there need not be so elsewhere
+        with locks.lock(store.directory(host.kind)):
+            index = Index.load(host.kind)  # another one may have made it meanwhile
+            known = None if doubted else _known(host, index, code)
+            if known is not None:
+                return known
+            try:
+                found = _found(host, index, code, progress)
+            except BaseException:
+                with contextlib.suppress(EnvmagicError):  # the first error is the one to tell
+                    index.save()
+                raise
+            if set(found.instead) <= {"envmagic"}:  # what is broken there may not be elsewhere
                 index.verdicts[_digest(host, index)] = found.verdict
-        finally:
             index.save()
-        return found
+            return found
 
 
-def _known(host: Host, index: Index, code: str) -> Behind | None:
+def _known(host: Host, index: Index, code: Future[str]) -> Behind | None:
     """What `index` says of what `host` holds, where that is whole."""
     verdict = index.verdicts.get(_digest(host, index)) if index.names else None
     if verdict is None:
@@ -85,7 +91,7 @@ def _known(host: Host, index: Index, code: str) -> Behind | None:
     runtime = store.at(store.directory(host.kind) / verdict["runtime"])
     if runtime is None or not runtime.whole:
         return None
-    return Behind(runtime, verdict["envmagic"], code, tuple(verdict["instead"]))
+    return Behind(runtime, verdict["envmagic"], code.result(), tuple(verdict["instead"]))
 
 
 def _digest(host: Host, index: Index) -> str:
@@ -93,7 +99,7 @@ def _digest(host: Host, index: Index) -> str:
     return launcher.digest(launcher.distributions(places, index.names))
 
 
-def _found(host: Host, index: Index, code: str, progress: Progress) -> Behind:
+def _found(host: Host, index: Index, code: Future[str], progress: Progress) -> Behind:
     """The shared runtime where it agrees with what `host` holds, else one of its own."""
     shared = _shared(host, index, progress)
     held = host.held
@@ -113,7 +119,7 @@ def _found(host: Host, index: Index, code: str, progress: Progress) -> Behind:
         except EnvmagicError as error:
             wrong = error.problem.message
             continue
-        return Behind(runtime, with_us, code, old + instead)
+        return Behind(runtime, with_us, code.result(), old + instead)
     raise EnvmagicError(
         "kernel-cannot-start",
         f"No kernel agrees with what is in {display.user_path(host.prefix)}: {wrong}.",
@@ -185,6 +191,7 @@ def _at_hand(host: Host) -> Iterator[tuple[Distributions, Path]]:
     for runtime in store.every():
         if runtime.kind == host.kind:
             yield runtime.distributions, runtime.lib
+            yield inspection.distributions_in((runtime.place / "pip-info",)), runtime.place / "pip"
     if launcher.kind_of_python() == host.kind:
         for place in map(Path, sys.path):
             if place.name in ("site-packages", "dist-packages"):

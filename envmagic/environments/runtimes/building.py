@@ -26,7 +26,7 @@ from envmagic.environments.satisfaction import closure, is_version, names_of
 from envmagic.jupyter import launcher
 from envmagic.system import process, scratch
 
-__all__ = ["build", "modules_of", "tried"]
+__all__ = ["build", "fetch_pip", "modules_of", "tried"]
 
 _TRY = """\
 import json, os, sys
@@ -43,14 +43,18 @@ print(json.dumps({os.path.relpath(f, lib): os.stat(f).st_size for f in below}))
 """
 """Imports what a kernel does, and says which files of `lib` that took, with their lengths."""
 _COMPILE = """\
-import compileall, os
+import compileall, os, sys, time
 if hasattr(os, "nice"):
     os.nice(19)
-place = os.getcwd()
-for name in ("lib", "pip"):
-    compileall.compile_dir(name, ddir=os.path.join(place, name), quiet=2)
+for name in ("lib/IPython/core", "lib/IPython/utils", "", "lib", "pip"):
+    if not name:
+        time.sleep(3)
+        continue
+    compileall.compile_dir(name, ddir=os.path.join(sys.argv[1], name), quiet=2)
 """
-"""By names that lead nowhere any more when the working directory is renamed and removed."""
+"""By names that lead nowhere any more when the working directory is renamed and removed. What a
+kernel imports last comes first, so that two compile what it needs; it has started before the rest
+takes anything from it."""
 _SHIM = """\
 #!/bin/sh
 # for the environment that is active, where that has none of its own
@@ -93,7 +97,6 @@ def build(
             _make(host, requirements, held, place, progress, at_hand, cached=False)
     except OSError as error:
         raise _unusable(kinds, error) from error
-    _compile(host, place)
     made = store.at(place)
     assert made is not None
     return made
@@ -112,8 +115,8 @@ def _make(
     with scratch.beside(place.parent) as new:
         new.mkdir()
         _fill(host, requirements, held or {}, new, progress, at_hand, cached=cached)
-        _fill_pip(host, new, progress)
-        _write_shims(new / "bin", place)
+        _write_shims(new, place)
+        _compile(host, new, place)  # beside the try, which needs the half of it
         loaded = tried(host, new, alone=held is None)
         store.describe(new, python=host.version, shared=held is None, loaded=loaded)
         new.rename(place)
@@ -130,32 +133,66 @@ def _fill(
     cached: bool,
 ) -> None:
     constraints = tuple(
-        f"{name}=={version}" for name, (version, _) in held.items() if is_version(version)
+        f"{name}=={version}"
+        for name, (version, _) in held.items()
+        if is_version(version) and name != "pip"
     )
-    plan = InstallPlan(requirements=tuple(requirements), constraints=constraints)
-    lib, info = new / "lib", new / "info"
-    try:
+    lib = new / "lib"
+
+    def install(*wanted: str) -> None:
+        plan = InstallPlan(requirements=wanted, constraints=constraints)
         installers.install_aside(host.python, host.directories, plan, lib, progress, cached=cached)
+
+    try:
+        try:
+            install(*requirements, "pip")
+        except EnvmagicError as error:  # a kernel does without pip where it cannot be had
+            if error.problem.code != "install-failed":
+                raise
+            shutil.rmtree(lib, ignore_errors=True)
+            install(*requirements)
     except EnvmagicError as error:
         if error.problem.code not in _OFFLINE:
             raise
         shutil.rmtree(lib, ignore_errors=True)
-        for there, files in at_hand:
-            if conflict(requirements, held, there, host.version) is None:
-                names = closure(names_of(requirements), there, host.version)
-                _copy({name: there[name] for name in names}, files, lib)
-                break
-        else:
+        if not _copied(host, requirements, list(at_hand), lib):
             raise
-    _separate(lib, info)
+    _separate(lib, new)
 
 
-def _fill_pip(host: Host, new: Path, progress: Progress) -> None:
-    """pip, which a kernel does without where it cannot be had."""
-    with contextlib.suppress(EnvmagicError):
-        plan = InstallPlan(requirements=("pip",))
-        installers.install_aside(host.python, host.directories, plan, new / "pip", progress)
-        _separate(new / "pip", new / "pip-info")
+def _copied(
+    host: Host,
+    requirements: Sequence[str],
+    at_hand: Sequence[tuple[Distributions, Path]],
+    lib: Path,
+) -> bool:
+    """Whether what is needed is `at_hand` and has been copied into `lib`; with pip, if that is."""
+    for there, files in at_hand:
+        if conflict(requirements, {}, there, host.version) is None:
+            names = closure(names_of(requirements), there, host.version)
+            _copy({name: there[name] for name in names}, files, lib)
+            break
+    else:
+        return False
+    for there, files in at_hand:
+        if "pip" in there:
+            _copy({"pip": there["pip"]}, files, lib)
+            break
+    return True
+
+
+def fetch_pip(host: Host, runtime: Runtime, progress: Progress) -> None:
+    """Have pip in a runtime that was made where there was none, if it can be had now."""
+    plan = InstallPlan(requirements=("pip",))
+    with contextlib.suppress(EnvmagicError, OSError), scratch.beside(runtime.place.parent) as new:
+        new.mkdir()
+        installers.install_aside(host.python, host.directories, plan, new / "lib", progress)
+        _separate(new / "lib", new)
+        _write_shims(new, runtime.place)
+        (new / "pip").rename(runtime.place / "pip")
+        for script in (new / "bin").iterdir():
+            script.replace(runtime.place / "bin" / script.name)
+        (new / "pip-info").rename(runtime.place / "pip-info")  # from here on it is linked
 
 
 def _copy(there: Distributions, files: Path, lib: Path) -> None:
@@ -178,9 +215,10 @@ def _link(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def _separate(lib: Path, infos: Path) -> None:
-    """Move the metadata of what is in `lib` into `infos`."""
-    infos.mkdir()
+def _separate(lib: Path, new: Path) -> None:
+    """Move the metadata of what is in `lib` into `info` of `new`, pip into `pip` and `pip-info`."""
+    for directory in ("info", "pip", "pip-info"):
+        (new / directory).mkdir()
     for info in [*lib.glob("*.dist-info"), *lib.glob("*.egg-info")]:
         record = info / "RECORD"
         if record.is_file():  # pip says where commands would be in an environment
@@ -188,17 +226,22 @@ def _separate(lib: Path, infos: Path) -> None:
             kept = "".join(row for row in rows if not row.startswith(("../", "/")))
             record.unlink()  # it may be a link to the one in the installer's cache
             record.write_text(kept, "utf-8")
-        info.rename(infos / info.name)
+        is_pip = info.name.startswith("pip-")
+        info.rename(new / ("pip-info" if is_pip else "info") / info.name)
+    if (lib / "pip").is_dir():
+        (lib / "pip").rename(new / "pip" / "pip")
 
 
-def _write_shims(scripts: Path, place: Path) -> None:
+def _write_shims(new: Path, place: Path) -> None:
     """The commands that are found behind the environment's own, for the runtime at `place`."""
     runtimes = place.parents[1]
     us = [str(runtimes / Path(launcher.__file__).name), str(runtimes), "-m", "envmagic"]
-    scripts.mkdir()
-    for name in ("pip", "pip3", "envmagic", "jupyter-env"):
-        words = [str(place / "pip" / "pip")] if name.startswith("pip") else us
-        script = scripts / name
+    commands = {"envmagic": us, "jupyter-env": us}
+    if (new / "pip" / "pip").is_dir():
+        commands |= {name: [str(place / "pip" / "pip")] for name in ("pip", "pip3")}
+    (new / "bin").mkdir()
+    for name, words in commands.items():
+        script = new / "bin" / name
         script.write_text(_SHIM.format(name=name, words=shlex.join(words)), "utf-8")
         script.chmod(0o755)
 
@@ -238,18 +281,18 @@ def modules_of(info: Path) -> set[str]:
     return found
 
 
-def _compile(host: Host, place: Path) -> None:
+def _compile(host: Host, new: Path, place: Path) -> None:
     """Compile the rest in the background; a kernel can start before that is done.
 
     By the Python that the environment was made from: a process in there would keep it from being
-    removed. Where it is its own, what is imported is compiled then.
+    removed. Where it is its own, what is imported is compiled then. `new` will be at `place`.
     """
     python = Path(os.path.realpath(host.python))
     if python.is_relative_to(os.path.realpath(host.prefix)):
         return
-    words: list[str | Path] = [python, "-I", "-S", "-c", _COMPILE]
+    words: list[str | Path] = [python, "-I", "-S", "-c", _COMPILE, place]
     with contextlib.suppress(process.CommandFailed):
-        process.leave_running(words, cwd=place)
+        process.leave_running(words, cwd=new)
 
 
 def _unusable(kinds: Path, error: OSError) -> EnvmagicError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,8 @@ class Host:
 def _kind(environment: Environment) -> str:
     """Asked of the interpreter, once for each that lies on the disk."""
     real = os.path.realpath(environment.python)
+    if real == os.path.realpath(sys.executable):
+        return launcher.kind_of_python()
     known = cache.load(_KINDS, "")
     kinds: dict[str, str] = known if isinstance(known, dict) else {}
     try:

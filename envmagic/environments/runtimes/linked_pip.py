@@ -12,10 +12,12 @@ from pathlib import Path
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
-from envmagic.core.model import Environment
+from envmagic.core.model import Environment, Progress
 from envmagic.environments.backends import staged
+from envmagic.environments.runtimes import building
+from envmagic.environments.runtimes.host import Host
 from envmagic.environments.runtimes.store import Runtime
-from envmagic.system import prefix_layout, scratch
+from envmagic.system import locks, prefix_layout, scratch
 
 __all__ = ["put"]
 
@@ -28,15 +30,19 @@ sys.exit(main())
 """
 
 
-def put(environment: Environment, runtime: Runtime) -> bool:
+def put(environment: Environment, runtime: Runtime, progress: Progress) -> bool:
     """Have the pip of `runtime` in `environment`; False where it has one, or there is none to link.
 
     Files are hard links where the file system allows. Raises `EnvmagicError`.
     """
     site = environment.site_packages[0]
-    infos = sorted((runtime.place / "pip-info").glob("pip-*.dist-info"))
-    if not infos or (site / "pip").exists() or any(site.glob("pip-*.dist-info")):
+    if (site / "pip").exists() or any(site.glob("pip-*.dist-info")):
         return False
+    if not (infos := _infos(runtime)):
+        with locks.lock(runtime.place.parent):
+            building.fetch_pip(Host.of(environment), runtime, progress)
+        if not (infos := _infos(runtime)):
+            return False
     scripts = _scripts(environment)
     try:
         with scratch.beside(environment.prefix) as staging:
@@ -58,6 +64,10 @@ def put(environment: Environment, runtime: Runtime) -> bool:
             subject=str(environment.prefix),
         ) from error
     return True
+
+
+def _infos(runtime: Runtime) -> list[Path]:
+    return sorted((runtime.place / "pip-info").glob("pip-*.dist-info"))
 
 
 def _scripts(environment: Environment) -> dict[Path, bytes]:
