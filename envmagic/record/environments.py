@@ -30,6 +30,8 @@ class InstalledIndex:
     python: str
     """`3.12`."""
     prefix: Path | None = None
+    kernel_only: frozenset[str] = frozenset()
+    """What can be imported here although the environment has it not: a kernel's own parts."""
 
     @classmethod
     def of(cls, environment: Environment) -> InstalledIndex:
@@ -44,10 +46,14 @@ class InstalledIndex:
         What its kernel brings along can be imported, too, where the environment has it not.
         """
         places = [Path(p) for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
-        behind = launcher.of_this_process()
-        places += [behind / "info"] if behind is not None else []
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        return cls(index_of(places, Path(sys.prefix)), version, Path(sys.prefix))
+        index, prefix = index_of(places, Path(sys.prefix)), Path(sys.prefix)
+        behind = launcher.of_this_process()
+        if behind is None:
+            return cls(index, version, prefix)
+        held = index.distributions
+        index = index_of([*places, behind / "info"], prefix)
+        return cls(index, version, prefix, frozenset(set(index.distributions) - set(held)))
 
 
 class NotebookEnvironments:

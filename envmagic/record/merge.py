@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Job", "read", "recorded", "refused"]
 
+_EVERYWHERE = "ipython"  # wherever a notebook runs
+
 
 @dataclass(frozen=True)
 class Job:
@@ -161,6 +163,8 @@ class _Merge:
         self._new[name] = for_pip
         self._pythons += [installed.python] if installed else []
         self._problems += warnings
+        if installed is not None:
+            self._problems += _kernel_only(needs, installed)
         lines |= part.lines if part is not None else {}
         shown = _relative(notebook, job.place.directory)
         self._data.append(notebook_data(needs, for_pip, lines, context.users, shown))
@@ -292,6 +296,23 @@ def _beside(directory: Path) -> CondaFile | None:
     from envmagic.record.conda import partition
 
     return partition.beside(directory)
+
+
+def _kernel_only(needs: Needs, installed: InstalledIndex) -> list[Problem]:
+    """What the notebook imports and only its kernel has."""
+    where = user_path(installed.prefix) if installed.prefix is not None else "the environment"
+    return [
+        Problem(
+            "kernel-only",
+            f"{need.name} is a part of the kernel here, and is not in {where}.",
+            "To have it there too",
+            Severity.INFO,
+            need.name,
+            command=("install", need.name),
+        )
+        for need in needs.needs
+        if need.imported and need.name in installed.kernel_only and need.name != _EVERYWHERE
+    ]
 
 
 def _hash_checked(file: RecordFile, block: Block) -> Problem | None:

@@ -237,3 +237,23 @@ def test_what_failed_to_install_is_not_recorded_and_sync_works_afterwards(
     assert "nope" not in session.file.read_text() and "zzz" not in session.file.read_text()
     for name in ("nosuchpackage-zzz", "pyjokes-nope-x", "tabuulate-nope"):
         assert name in report.out + report.err
+
+
+def test_what_only_the_kernel_has_is_recorded_and_said_once(
+    isolated: Isolated, terminal: Callable[..., Said]
+) -> None:
+    terminal("create", "churn")
+    session = Session(isolated, "churn")
+    try:
+        said = session.run("import tornado\nfrom IPython.display import display").text
+        assert "tornado is a part of the kernel here" in said and "ipython" not in said
+        assert session.recorded() == {"tornado", "ipython"}
+        command = said.strip().rpartition(": ")[2]
+        assert command == "%env install tornado"
+        for again in ("import tornado.web", "%env record", "1 + 1"):
+            assert "part of the kernel" not in session.run(again).text, again
+        assert "kernel-only" in session.run("%env record --json").text
+        session.run(command)
+        assert "kernel-only" not in session.run("%env record --json").text
+    finally:
+        session.kernel.stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from envmagic import operations
@@ -10,7 +10,7 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Progress, Report, Silent
 from envmagic.frontends import render
 from envmagic.frontends.grammar.asked import Help
-from envmagic.frontends.notebook import place
+from envmagic.frontends.notebook import place, session
 from envmagic.frontends.progress import Display, Milestones
 
 if TYPE_CHECKING:
@@ -60,7 +60,15 @@ def give(shell: InteractiveShell, asked: ParsedCommand | Help) -> object:
         raise
     if asked.json:
         return Json(render.json(report))
-    return _shown(shell, report, progress)
+    return _shown(shell, _once(shell, report), progress)
+
+
+def _once(shell: InteractiveShell, report: Report[Any]) -> Report[Any]:
+    """`report` without what this session has been told."""
+    said = session.said(shell)
+    new = [p for p in report.problems if p.code != "kernel-only" or p.message not in said]
+    said.update(p.message for p in new if p.code == "kernel-only")
+    return replace(report, problems=tuple(new))
 
 
 def show(shell: InteractiveShell, given: object) -> None:

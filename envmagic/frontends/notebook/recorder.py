@@ -62,7 +62,7 @@ class _Recorder:
         self._on = False
         self._known: set[str] = set()
         self._pending: set[str] = set()
-        self._said: set[str] = set()
+        self._said = session.said(shell)
 
     def after_cell(self, result: Any) -> None:
         """IPython's `post_run_cell`: never raises into the user's cell."""
@@ -154,6 +154,9 @@ class _Recorder:
             elif problem.code == "record-conflict" and problem.message not in self._said:
                 self._said.add(problem.message)
                 print(render.line(problem), file=sys.stderr)
+            elif problem.code == "kernel-only" and problem.message not in self._said:
+                self._said.add(problem.message)
+                print(render.line(problem))  # nothing is wrong
         self._known |= self._pending
         self._pending.clear()
         self._file_time = None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["CellLog", "Cells", "Ran", "follow", "forget", "log", "time_of"]
+__all__ = ["CellLog", "Cells", "Ran", "follow", "forget", "log", "said", "time_of"]
 
 # Nothing else in a cell can change the record.
 _RELEVANT = re.compile(
@@ -25,7 +25,13 @@ _RELEVANT = re.compile(
 _DOES = re.compile(
     r"^[ \t]*(?:[%!][^\n]*\binstall\b|%(?:run|load_ext|pylab)\b)(?:[^\n]*\\\n)*[^\n]*", re.M
 )
+_said: weakref.WeakKeyDictionary[InteractiveShell, set[str]] = weakref.WeakKeyDictionary()
 _LAG = 0.02  # seconds that a file's time may lag behind the clock
+
+
+def said(shell: InteractiveShell) -> set[str]:
+    """The messages that a session says once, as far as it has said them; for adding to."""
+    return _said.setdefault(shell, set())
 
 
 class CellLog(NamedTuple):
