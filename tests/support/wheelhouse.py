@@ -115,4 +115,7 @@ def _download(
 
 
 if __name__ == "__main__":
+    from support import old_parts
+
     ensure(log=True)
+    old_parts.ensure()

@@ -109,6 +109,9 @@ def _found(host: Host, index: Index, code: Future[str], progress: Progress) -> B
     for roots in (own_copy.BEHIND, _KERNEL) if host.runs_envmagic else (_KERNEL,):
         with_us = roots is own_copy.BEHIND
         differs = conflict(roots, held, shared.distributions, host.version)
+        if differs is not None and wrong is None:
+            where = display.user_path(host.prefix)
+            progress.step(f"Looking for a kernel that agrees with what is in {where}, once")
         wrong = wrong or differs
         runtime = shared if differs is None else _own(host, roots, held, index, progress)
         if runtime is None:

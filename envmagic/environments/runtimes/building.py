@@ -85,7 +85,8 @@ def build(
     """
     kinds = store.directory(host.kind)
     place = kinds / os.urandom(6).hex()
-    progress.step(f"Fetching the parts of a kernel for Python {host.version}, once")
+    if held is None:
+        progress.step(f"Fetching the parts of a kernel for Python {host.version}, once")
     try:
         kinds.mkdir(parents=True, exist_ok=True)
         try:

@@ -1,0 +1,97 @@
+"""Kernels of environments that hold parts of kernels in old versions, and of old Pythons."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Isolated
+from support import old_parts, wheelhouse
+from support.kernels import RunningKernel
+from support.terminal import Said
+
+from envmagic.environments import backends, inspection
+
+
+@pytest.fixture(scope="session")
+def old_wheels() -> Path:
+    """Fetched before a test has nothing but what is on the disk."""
+    return old_parts.ensure()
+
+
+@pytest.fixture
+def from_old_wheels(isolated: Isolated, old_wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pip and uv find those, too."""
+    places = [p.as_uri() for p in (wheelhouse.directory(), isolated.wheels, old_wheels)]
+    Path(os.environ["UV_CONFIG_FILE"]).write_text(f"no-index = true\nfind-links = {places}\n")
+    monkeypatch.setenv("PIP_FIND_LINKS", " ".join(places))
+
+
+@pytest.mark.parametrize("parts", old_parts.PARTS)
+def test_a_kernel_starts_beside_old_parts_of_the_environment_s_own(
+    isolated: Isolated,
+    from_old_wheels: None,
+    bare_venv: Callable[..., Path],
+    terminal: Callable[..., Said],
+    kernel: Callable[..., RunningKernel],
+    parts: str,
+) -> None:
+    if not old_parts.fits(parts):
+        pytest.skip("there are no such wheels for this Python")
+    prefix = isolated.work / "theirs"
+    wanted = old_parts.PARTS[parts]
+    bare_venv(prefix, *wanted)
+    before = set(inspection.distributions(backends.inspect(prefix)))
+    terminal("attach", prefix)
+    assert set(inspection.distributions(backends.inspect(prefix))) == before, (
+        "nothing is written into it"
+    )
+    running = kernel("theirs")
+    for requirement in wanted:
+        name, _, version = requirement.partition("==")
+        said = running.run(f"import importlib.metadata as m; m.version({name!r})").result
+        assert said == repr(version)
+    module = wanted[0].partition("==")[0].replace("-", "_").replace("ipython", "IPython")
+    assert repr(str(prefix))[:-1] in running.run(f"import {module}; {module}.__file__").result
+    assert "theirs" in running.run("%env status").text
+
+
+@pytest.mark.parametrize("version", old_parts.OLDER)
+def test_a_kernel_starts_on_a_python_too_old_for_envmagic(
+    isolated: Isolated,
+    from_old_wheels: None,
+    bare_venv: Callable[..., Path],
+    terminal: Callable[..., Said],
+    kernel: Callable[..., RunningKernel],
+    version: str,
+) -> None:
+    python = old_parts.older_python(version)
+    if python is None:
+        pytest.skip(f"there is no Python {version} here")
+    bare_venv(isolated.work / "theirs", python=python)
+    said = terminal("attach", "./theirs")
+    assert f"Python {version} is too old for envmagic" in said.out
+    running = kernel("theirs")
+    assert running.run("import sys; '%d.%d' % sys.version_info[:2]").result == repr(version)
+    assert (
+        running.run("%env PYTHON_OF=tests\nimport os; os.environ['PYTHON_OF']").result == "'tests'"
+    )
+
+
+def test_what_is_too_new_for_every_kernel_is_named_and_nothing_changes(
+    isolated: Isolated,
+    bare_venv: Callable[..., Path],
+    make_wheel: Callable[..., Path],
+    terminal: Callable[..., Said],
+) -> None:
+    make_wheel("prompt-toolkit", "99.0", files={"prompt_toolkit/__init__.py": ""})
+    prefix = isolated.work / "theirs"
+    bare_venv(prefix, "prompt-toolkit==99.0")
+    before = sorted(prefix.rglob("*"))
+    said = terminal("attach", prefix, code=1)
+    assert len(said.err.strip().splitlines()) == 3, "two steps, and why it is not done"
+    assert "prompt_toolkit" in said.err.replace("-", "_") and "99.0" in said.err
+    assert sorted(prefix.rglob("*")) == before
+    assert not isolated.kernels.exists() or not any(isolated.kernels.iterdir())
