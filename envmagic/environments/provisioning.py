@@ -85,7 +85,7 @@ def make(
         left = backend.create(spec, python.executable, wanted, progress)
         environment = backends.inspect(spec.prefix, owned=True)
         _refuse_old(environment.version, display.user_path(spec.prefix))
-        behind = runtimes.behind(Host.of(environment), progress)
+        behind = _behind(environment, progress)
         early = _begun(switch, environment, spec.name, behind)
         notes: list[str] = []
         if wanted:
@@ -94,7 +94,7 @@ def make(
         linked_pip.put(environment, behind.runtime, progress)
         there = _mended(_now(environment), {}, progress)
         if wanted:  # it may not agree with the kernel's parts
-            behind = runtimes.behind(Host.of(environment), progress)
+            behind = _behind(environment, progress)
             if early is not None:
                 early.settle(there, behind)
         # from here on it is ready, whatever comes
@@ -142,13 +142,13 @@ def make_ready(
         own = kernelspecs.of_prefix(environment.prefix)
         name = own.name if own else kernelspecs.free_name(name, environment.prefix)
         if switch is not None:
-            behind = runtimes.behind(Host.of(environment), progress)
+            behind = _behind(environment, progress)
             early = _begun(switch, environment, name, behind)
         if wanted:
             there = _installed(there, wanted, progress, notes)
             environment = there.environment
         if wanted or early is None:
-            behind = runtimes.behind(Host.of(environment), progress)
+            behind = _behind(environment, progress)
         if environment.owned and "pip" not in there.distributions:
             linked_pip.put(environment, behind.runtime, progress)
             there = _now(environment)
@@ -342,10 +342,16 @@ def renewed(kernel: Kernel, environment: Environment, progress: Progress) -> Ker
 
     Its spec is written anew where an older version of us has written it.
     """
-    behind = runtimes.behind(Host.of(environment), progress)
+    behind = _behind(environment, progress)
     if kernelspecs.is_current(kernel):
         return kernel
     return _register(environment, kernel.name, behind)
+
+
+def _behind(environment: Environment, progress: Progress) -> Behind:
+    host = Host.of(environment)
+    _refuse_old(host.version, display.user_path(environment.prefix))
+    return runtimes.behind(host, progress)
 
 
 def _without_us(environment: Environment) -> str:

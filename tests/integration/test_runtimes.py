@@ -7,13 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import old_parts
 from support.kernels import RunningKernel
 from support.operate import Heard, Operator, prefix_of
+from support.processes import eventually
 from support.terminal import Said
 
 from envmagic.core.errors import EnvmagicError
@@ -193,6 +196,35 @@ def test_what_the_shell_has_set_for_python_does_not_stop_it(
     assert running.run("CUSTOMIZED, __import__('mine').HERE").result == "(True, 1)"
 
 
+@pytest.mark.parametrize("off", [True, False], ids=["PYTHONNOUSERSITE", "seen"])
+def test_an_ipykernel_in_the_users_own_site_does_not_stop_it(
+    isolated: Any,
+    operate: Operator,
+    kernel: Callable[..., RunningKernel],
+    monkeypatch: pytest.MonkeyPatch,
+    off: bool,
+) -> None:
+    """One that does not work, which only an environment sees that sees the system's packages."""
+    prefix = prefix_of(operate.create("churn"))
+    settings = prefix / "pyvenv.cfg"
+    seen = settings.read_text().replace("packages = false", "packages = true")
+    settings.write_text(seen)
+    assert "include-system-site-packages = true" in seen
+    short = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    site = isolated.home / ".local" / "lib" / short / "site-packages"
+    (site / "ipykernel").mkdir(parents=True)
+    (site / "ipykernel" / "__init__.py").write_text("raise RuntimeError('the user has this')")
+    info = site / "ipykernel-5.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ipykernel\nVersion: 5.0\n")
+    (info / "RECORD").write_text("ipykernel/__init__.py,,\n")
+    if not off:
+        monkeypatch.delenv("PYTHONNOUSERSITE")
+    running = kernel("churn")
+    assert running.run("import site; site.ENABLE_USER_SITE").result == repr(not off)
+    assert str(directories.runtimes()) in running.run("import ipykernel; ipykernel.__file__").result
+
+
 def test_what_no_kernel_agrees_with_is_named_at_start_in_one_line(
     operate: Operator, bare_venv: Callable[..., Path], make_wheel: Callable[..., Path]
 ) -> None:
@@ -218,6 +250,115 @@ def test_a_runtime_that_cannot_be_written_is_one_line_and_nothing_is_left(
     with pytest.raises(EnvmagicError, match="ENVMAGIC_HOME"):
         operate.create("churn")
     assert not (directories.envs() / "churn").exists() and kernelspecs.find("churn") is None
+
+
+def test_without_privileges_to_write_them_one_line_names_what_to_set(
+    own_runtimes: Path, isolated: Any, terminal: Callable[..., Said], without_privileges: list[str]
+) -> None:
+    """A home that somebody else has made; the command that helps is followed."""
+    own_runtimes.mkdir()
+    own_runtimes.chmod(0o555)
+    said = terminal("create", "./env", code=1, through=without_privileges)
+    assert "ENVMAGIC_HOME" in said.err.splitlines()[-1] and "Traceback" not in said.err
+    assert not (isolated.work / "env").exists()
+    own = {**os.environ, "ENVMAGIC_HOME": str(isolated.work / "mine")}
+    terminal("create", "./env", through=without_privileges, env=own)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a small tmpfs")
+def test_with_no_room_for_them_one_line_says_so_and_nothing_is_left(
+    own_runtimes: Path, operate: Operator
+) -> None:
+    own_runtimes.mkdir()
+    script = (
+        f"mount -t tmpfs -o size=4m none {own_runtimes} && "
+        f"{sys.executable} -m envmagic create ./env; code=$?; ls -A {own_runtimes}/*; exit $code"
+    )
+    if subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
+        pytest.skip("user namespaces are not allowed on this machine")
+    words = ["unshare", "-rm", "sh", "-c", script]
+    ran = subprocess.run(words, capture_output=True, text=True)
+    assert ran.returncode == 1 and "Traceback" not in ran.stderr, ran.stdout + ran.stderr
+    assert "no space left" in ran.stderr.lower()
+    assert "ipykernel" not in ran.stdout and not (operate.work / "env").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs a second file system")
+def test_on_another_file_system_than_the_cache_and_the_environment_it_is_copied(
+    own_runtimes: Path,
+    operate: Operator,
+    kernel: Callable[..., RunningKernel],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = tempfile.mkdtemp(dir="/dev/shm")
+    try:
+        monkeypatch.setenv("ENVMAGIC_HOME", place)
+        running = kernel(operate.create("./env").data["environment"]["kernel"])
+        assert place in running.run("import ipykernel; ipykernel.__file__").result
+        assert "pip" in running.run("!pip --version").text
+        running.stop()
+    finally:  # it may still be compiled
+
+        def gone() -> bool:
+            shutil.rmtree(place, ignore_errors=True)
+            return not os.path.exists(place)
+
+        eventually(gone)
+
+
+def test_without_a_network_and_with_nothing_at_hand_one_line_says_so(
+    own_runtimes: Path,
+    operate: Operator,
+    bare_venv: Callable[..., Path],
+    pythons: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    other = next((python for version, python in pythons.items() if version != here), None)
+    if other is None:
+        pytest.skip("there is one Python here, and what it runs is at hand")
+    bare_venv(operate.work / "theirs", python=other)
+    settings = operate.work / "uv.toml"
+    settings.write_text('[[index]]\nurl = "http://127.0.0.1:9/simple"\ndefault = true\n')
+    monkeypatch.setenv("UV_CONFIG_FILE", str(settings))
+    monkeypatch.setenv("UV_CACHE_DIR", str(operate.work / "cache"))
+    with pytest.raises(EnvmagicError, match="cannot be reached"):
+        operate(AttachRequest("./theirs"))
+    assert kernelspecs.of_prefix(operate.work / "theirs") is None and store.every() == []
+
+
+@pytest.mark.parametrize("version", ["3.6", "3.7"])
+@pytest.mark.parametrize("said", ["in its pyvenv.cfg", "nowhere"])
+def test_a_python_that_no_kernel_supports_is_named(
+    own_runtimes: Path, operate: Operator, version: str, said: str
+) -> None:
+    python = old_parts.older_python(version)
+    if python is None:
+        pytest.skip(f"there is no Python {version} here")
+    prefix = operate.work / "theirs"
+    (prefix / "bin").mkdir(parents=True)
+    (prefix / "bin" / "python").symlink_to(os.path.realpath(python))
+    lines = [f"home = {Path(os.path.realpath(python)).parent}"]
+    lines += [] if said == "nowhere" else [f"version = {version}.16"]
+    (prefix / "pyvenv.cfg").write_text("\n".join(lines) + "\n")
+    with pytest.raises(EnvmagicError, match=rf"Python {version}[\d.]* .* too old for ipykernel"):
+        operate(AttachRequest("./theirs"))
+    assert kernelspecs.of_prefix(prefix) is None and store.every() == []
+
+
+def test_pip_comes_into_a_runtime_that_was_made_without(
+    own_runtimes: Path, operate: Operator
+) -> None:
+    operate.create("first")
+    (runtime,) = store.every()
+    for part in ("pip", "pip-info"):
+        shutil.rmtree(runtime.place / part)
+        (runtime.place / part).mkdir()
+    for shim in ("pip", "pip3"):
+        (runtime.place / "bin" / shim).unlink()
+    prefix = prefix_of(operate.create("second"))
+    assert "pip" in inspection.distributions(backends.inspect(prefix))
+    assert (runtime.place / "bin" / "pip").exists()
 
 
 def test_without_a_network_it_is_copied_from_what_is_at_hand(

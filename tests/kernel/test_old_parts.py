@@ -45,9 +45,8 @@ def test_a_kernel_starts_beside_old_parts_of_the_environment_s_own(
     bare_venv(prefix, *wanted)
     before = set(inspection.distributions(backends.inspect(prefix)))
     terminal("attach", prefix)
-    assert set(inspection.distributions(backends.inspect(prefix))) == before, (
-        "nothing is written into it"
-    )
+    after = set(inspection.distributions(backends.inspect(prefix)))
+    assert after == before, "nothing is written into it"
     running = kernel("theirs")
     for requirement in wanted:
         name, _, version = requirement.partition("==")
@@ -75,9 +74,8 @@ def test_a_kernel_starts_on_a_python_too_old_for_envmagic(
     assert f"Python {version} is too old for envmagic" in said.out
     running = kernel("theirs")
     assert running.run("import sys; '%d.%d' % sys.version_info[:2]").result == repr(version)
-    assert (
-        running.run("%env PYTHON_OF=tests\nimport os; os.environ['PYTHON_OF']").result == "'tests'"
-    )
+    running.run("%env PYTHON_OF=tests")  # IPython's own
+    assert running.run("import os; os.environ['PYTHON_OF']").result == "'tests'"
 
 
 def test_what_is_too_new_for_every_kernel_is_named_and_nothing_changes(
@@ -91,7 +89,8 @@ def test_what_is_too_new_for_every_kernel_is_named_and_nothing_changes(
     bare_venv(prefix, "prompt-toolkit==99.0")
     before = sorted(prefix.rglob("*"))
     said = terminal("attach", prefix, code=1)
-    assert len(said.err.strip().splitlines()) == 3, "two steps, and why it is not done"
-    assert "prompt_toolkit" in said.err.replace("-", "_") and "99.0" in said.err
+    *steps, why = said.err.strip().splitlines()
+    assert all(step.endswith("once…") for step in steps)
+    assert "needs prompt_toolkit" in why and "99.0" in why
     assert sorted(prefix.rglob("*")) == before
     assert not isolated.kernels.exists() or not any(isolated.kernels.iterdir())

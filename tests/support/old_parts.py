@@ -34,8 +34,10 @@ def fits(parts: str) -> bool:
 def older_python(version: str) -> Path | None:
     """An interpreter of that version, one of `OLDER`; None where there is none."""
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    names = [shutil.which(f"python{version}"), *root.glob(f"versions/{version}.*/bin/python")]
-    for name in filter(None, names):
+    names: list[str | Path | None] = [shutil.which(f"python{version}")]
+    for name in [*names, *root.glob(f"versions/{version}.*/bin/python")]:
+        if name is None:
+            continue
         asked = [str(name), "-c", "import ensurepip, sys; print('%d.%d' % sys.version_info[:2])"]
         if subprocess.run(asked, capture_output=True, text=True).stdout.strip() == version:
             return Path(name)

@@ -19,6 +19,7 @@ from envmagic.system import cache, process
 __all__ = ["Host"]
 
 _ASK = "import sys; sys.path.append(sys.argv[1]); import launcher; print(launcher.kind_of_python())"
+_VERSION = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
 _KINDS = "kinds-of-python.json"
 
 
@@ -41,7 +42,7 @@ class Host:
         return cls(
             environment.prefix,
             environment.python,
-            environment.version,
+            environment.version or _asked(environment, _VERSION),
             _kind(environment),
             environment.site_packages,
         )
@@ -66,16 +67,27 @@ def _kind(environment: Environment) -> str:
     kinds: dict[str, str] = known if isinstance(known, dict) else {}
     try:
         key = f"{real} {os.stat(real).st_mtime_ns}"
-        if key not in kinds:
-            place = Path(launcher.__file__).parent
-            words: list[str | Path] = [environment.python, "-I", "-S", "-c", _ASK, place]
-            kinds = {**kinds, key: process.run(words, timeout=60).stdout.strip()}
-            cache.save(_KINDS, "", kinds)
-        return kinds[key]
-    except (OSError, process.CommandFailed) as error:
-        why = error.last_line if isinstance(error, process.CommandFailed) else str(error.strerror)
-        raise EnvmagicError(
-            "kernel-cannot-start",
-            f"The Python of {display.user_path(environment.prefix)} does not run: {why}",
-            subject=str(environment.prefix),
-        ) from error
+    except OSError as error:
+        raise _not_running(environment, str(error.strerror)) from error
+    if key not in kinds:
+        kind = _asked(environment, _ASK, Path(launcher.__file__).parent)
+        kinds = {**kinds, key: kind}
+        cache.save(_KINDS, "", kinds)
+    return kinds[key]
+
+
+def _asked(environment: Environment, code: str, *more: Path) -> str:
+    """What the interpreter of `environment` prints when it runs `code`."""
+    words: list[str | Path] = [environment.python, "-I", "-S", "-c", code, *more]
+    try:
+        return process.run(words, timeout=60).stdout.strip()
+    except process.CommandFailed as error:
+        raise _not_running(environment, error.last_line) from error
+
+
+def _not_running(environment: Environment, why: str) -> EnvmagicError:
+    return EnvmagicError(
+        "kernel-cannot-start",
+        f"The Python of {display.user_path(environment.prefix)} does not run: {why}",
+        subject=str(environment.prefix),
+    )
