@@ -11,7 +11,7 @@ from packaging.version import InvalidVersion, Version
 from envmagic.core.names import normalized
 from envmagic.environments.inspection import Distributions
 
-__all__ = ["applying", "closure", "is_version", "missing", "names_of", "requirements_of"]
+__all__ = ["applying", "closure", "is_met", "is_version", "missing", "names_of", "requirements_of"]
 
 
 def missing(
@@ -45,6 +45,13 @@ def applying(texts: Iterable[str], python: str) -> list[Requirement]:
     """Those requirements among `texts` whose markers hold on Python `python`."""
     environment = {**_markers(python), "extra": ""}
     return [r for r in map(Requirement, texts) if _applies(r, environment)]
+
+
+def is_met(requirement: str, version: str) -> bool:
+    """Whether `version` is one that `requirement` allows."""
+    return is_version(version) and Requirement(requirement).specifier.contains(
+        version, prereleases=True
+    )
 
 
 def is_version(text: str) -> bool:

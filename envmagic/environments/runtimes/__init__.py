@@ -23,7 +23,7 @@ from envmagic.environments.runtimes import building, own_copy, store
 from envmagic.environments.runtimes.agreement import conflict
 from envmagic.environments.runtimes.host import Host
 from envmagic.environments.runtimes.store import Index, Runtime
-from envmagic.environments.satisfaction import applying, closure, names_of
+from envmagic.environments.satisfaction import applying, closure, is_met, names_of
 from envmagic.jupyter import launcher
 from envmagic.system import locks
 
@@ -72,12 +72,12 @@ def behind(host: Host, progress: Progress, *, doubted: bool = False) -> Behind:
             if known is not None:
                 return known
             try:
-                found = _found(host, index, code, progress)
+                found, lasts = _found(host, index, code, progress)
             except BaseException:
                 with contextlib.suppress(EnvmagicError):  # the first error is the one to tell
                     index.save()
                 raise
-            if set(found.instead) <= {"envmagic"}:  # what is broken there may not be elsewhere
+            if lasts:
                 index.verdicts[_digest(host, index)] = found.verdict
             index.save()
             return found
@@ -99,12 +99,18 @@ def _digest(host: Host, index: Index) -> str:
     return launcher.digest(launcher.distributions(places, index.names))
 
 
-def _found(host: Host, index: Index, code: Future[str], progress: Progress) -> Behind:
-    """The shared runtime where it agrees with what `host` holds, else one of its own."""
+def _found(host: Host, index: Index, code: Future[str], progress: Progress) -> tuple[Behind, bool]:
+    """The shared runtime where it agrees with what `host` holds, else one of its own.
+
+    And whether that follows from versions: what is broken in one place need not be so elsewhere.
+    """
     shared = _shared(host, index, progress)
-    held = host.held
+    held = dict(host.held)
     of_old = "envmagic" in held and own_copy.is_ours(held["envmagic"][1])
-    old = ("envmagic",) if of_old else ()
+    old: tuple[str, ...] = ("envmagic",) if of_old else ()
+    if "ipykernel" in held and not is_met(_KERNEL[0], held["ipykernel"][0]):
+        del held["ipykernel"]  # no frontend talks to that one, so nobody's code can want it
+        old += tuple(sorted(building.modules_of(shared.distributions["ipykernel"][1])))
     wrong: object = None
     for roots in (own_copy.BEHIND, _KERNEL) if host.runs_envmagic else (_KERNEL,):
         with_us = roots is own_copy.BEHIND
@@ -118,11 +124,12 @@ def _found(host: Host, index: Index, code: Future[str], progress: Progress) -> B
             continue
         index.names |= closure(names_of(roots), {**runtime.distributions, **held}, host.version)
         try:
-            instead = _broken(host, runtime, {n: held[n] for n in held if n in index.names})
+            parts = {name: held[name] for name in held if name in index.names}
+            instead = _broken(host, runtime, parts, old)
         except EnvmagicError as error:
             wrong = error.problem.message
             continue
-        return Behind(runtime, with_us, code.result(), old + instead)
+        return Behind(runtime, with_us, code.result(), old + instead), not instead
     raise EnvmagicError(
         "kernel-cannot-start",
         f"No kernel agrees with what is in {display.user_path(host.prefix)}: {wrong}.",
@@ -131,13 +138,15 @@ def _found(host: Host, index: Index, code: Future[str], progress: Progress) -> B
     )
 
 
-def _broken(host: Host, runtime: Runtime, held: Distributions) -> tuple[str, ...]:
+def _broken(
+    host: Host, runtime: Runtime, held: Distributions, old: Sequence[str]
+) -> tuple[str, ...]:
     """The modules of `held` without which a kernel starts behind `host`, and with which it does
-    not. Raises `EnvmagicError` when it does not in either case."""
-    if not held:
+    not, those that are `old` apart. Raises `EnvmagicError` when it does not in either case."""
+    if not held and not old:
         return ()
     try:
-        building.tried(host, runtime.place)
+        building.tried(host, runtime.place, old)
         return ()
     except EnvmagicError:
         own = set(integrity.broken_distributions(held)) | ({"ipykernel"} & set(held))
@@ -147,7 +156,7 @@ def _broken(host: Host, runtime: Runtime, held: Distributions) -> tuple[str, ...
             if name in own
             for module in building.modules_of(info)
         )
-        building.tried(host, runtime.place, instead)
+        building.tried(host, runtime.place, [*old, *instead])
         return tuple(instead)
 
 
