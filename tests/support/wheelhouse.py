@@ -115,7 +115,8 @@ def _download(
 
 
 if __name__ == "__main__":
-    from support import old_parts
+    from support import old_parts, project_tools
 
     ensure(log=True)
     old_parts.ensure()
+    project_tools.ensure()
