@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,11 +12,18 @@ from envmagic.environments.runtimes import Behind
 from envmagic.environments.runtimes.building import modules_of
 from envmagic.jupyter import launcher
 
-__all__ = ["EarlyStart"]
+__all__ = ["EarlyStart", "runs_at_start"]
 
 _HOOKS = ("*.pth", "sitecustomize.py", "usercustomize.py")
 """What a Python runs once, at its start; see https://docs.python.org/3/library/site.html."""
+_ACTIVATION = ("etc/conda/activate.d/*", "etc/conda/env_vars.d/*", "conda-meta/state")
+"""What conda does before that; see
+https://docs.conda.io/projects/conda-build/en/stable/resources/activate-scripts.html."""
+_CONFIGURATION = ("ipython_config.py", "ipython_config.json", "ipython_kernel_config.py")
+_SYSTEM = ("/etc/ipython", "/usr/local/etc/ipython")
 _ASKED_FOR = "ipykernel"  # who has it in an environment wants it to be used
+_LATER = frozenset({"debugpy", "psutil"})
+"""What a kernel loads beside what it imports: when it begins to serve."""
 
 
 class EarlyStart:
@@ -37,31 +45,35 @@ class EarlyStart:
         if self._is_outdated(there, behind):
             self._switch.give_up()
 
-    def give_up(self) -> None:
-        """End it."""
-        self._switch.give_up()
-
     def _is_outdated(self, there: Inventory, behind: Behind) -> bool:
         environment = there.environment
         if (
             behind.verdict != self._behind.verdict
             or environment.version != self._version
             or _hooks(environment) != self._hooks
+            or any(there.versions.get(name) != was for name, was in self._held.items())
         ):
             return True
-        loaded = behind.runtime.loaded
+        loaded = behind.runtime.loaded | _LATER
         return any(
-            modules_of(info) & loaded
-            for name, (_, info) in there.distributions.items()
-            if self._is_another(name, there.versions[name])
+            there.versions.get(name, version) != version or self._is_wanted(name, there)
+            for name, (version, info) in behind.runtime.distributions.items()
+            if modules_of(info) & loaded
         )
 
-    def _is_another(self, name: str, version: str) -> bool:
-        """Whether a part of kernels is another than at its start."""
-        parts = self._behind.runtime.distributions
-        if name not in parts or self._held.get(name) == version:
-            return False
-        return name in self._held or name == _ASKED_FOR or parts[name][0] != version
+    def _is_wanted(self, name: str, there: Inventory) -> bool:
+        return name == _ASKED_FOR and name in there.versions and name not in self._held
+
+
+def runs_at_start(environment: Environment) -> bool:
+    """Whether a person has IPython run or load something at its start, which may need what the
+    environment gets."""
+    own = Path(os.environ.get("IPYTHONDIR") or Path.home() / ".ipython") / "profile_default"
+    startup = own / "startup"
+    places = [own, environment.prefix / "etc" / "ipython", *map(Path, _SYSTEM)]
+    return any((place / name).exists() for place in places for name in _CONFIGURATION) or any(
+        found for kind in ("*.py", "*.ipy") for found in startup.glob(kind)
+    )
 
 
 def _held(environment: Environment, behind: Behind) -> Mapping[str, str]:
@@ -72,5 +84,5 @@ def _held(environment: Environment, behind: Behind) -> Mapping[str, str]:
 def _hooks(environment: Environment) -> set[tuple[Path, int]]:
     """What runs at the start of its Python, and before that where conda activates it."""
     found = [f for place in environment.site_packages for hook in _HOOKS for f in place.glob(hook)]
-    found += (environment.prefix / "etc" / "conda" / "activate.d").glob("*")
+    found += [file for hook in _ACTIVATION for file in environment.prefix.glob(hook)]
     return {(file, file.stat().st_mtime_ns) for file in found if file.is_file()}

@@ -24,7 +24,7 @@ from envmagic.environments import (
 )
 from envmagic.environments.backends import installers
 from envmagic.environments.backends.base import InstallPlan
-from envmagic.environments.early_start import EarlyStart
+from envmagic.environments.early_start import EarlyStart, runs_at_start
 from envmagic.environments.inspection import Distributions
 from envmagic.environments.inventory import Inventory
 from envmagic.environments.runtimes import Behind, Host, linked_pip, own_copy
@@ -86,12 +86,12 @@ def make(
         environment = backends.inspect(spec.prefix, owned=True)
         _refuse_old(environment.version, display.user_path(spec.prefix))
         behind = _behind(environment, progress)
-        early = _begun(switch, environment, spec.name, behind)
+        early = _begun(switch, environment, spec.name, behind, wanted)
         notes: list[str] = []
         if wanted:
             progress.step(f"Installing {_named(wanted)}")
             notes += backend.fill(environment, wanted, left, progress)
-        linked_pip.put(environment, behind.runtime, progress)
+        linked_pip.put(environment, behind.runtime, fetched_by=progress)
         there = _mended(_now(environment), {}, progress)
         if wanted:  # it may not agree with the kernel's parts
             behind = _behind(environment, progress)
@@ -107,11 +107,13 @@ def make(
         )
         kernel = _register(environment, spec.name, behind)
     except BaseException as error:
-        if early is not None:
-            early.give_up()
-        with contextlib.suppress(EnvmagicError, OSError):  # the first error is the one to tell
-            kernelspecs.restore(spec.name, before)
-        kept = clearing.clear(entry)
+        try:
+            if switch is not None:
+                switch.give_up()
+        finally:
+            with contextlib.suppress(EnvmagicError, OSError):  # the first error is the one to tell
+                kernelspecs.restore(spec.name, before)
+            kept = clearing.clear(entry)
         if kept and isinstance(error, EnvmagicError):
             raise error.saying(kept.message) from error
         raise
@@ -141,16 +143,18 @@ def make_ready(
     try:
         own = kernelspecs.of_prefix(environment.prefix)
         name = own.name if own else kernelspecs.free_name(name, environment.prefix)
-        if switch is not None:
-            behind = _behind(environment, progress)
-            early = _begun(switch, environment, name, behind)
         if wanted:
+            # what is installed now may be what lets a kernel start
+            known = runtimes.known(Host.of(environment)) if switch is not None else None
+            if known is not None:
+                early = _begun(switch, environment, name, known, wanted)
             there = _installed(there, wanted, progress, notes)
             environment = there.environment
-        if wanted or early is None:
-            behind = _behind(environment, progress)
+        behind = _behind(environment, progress)
+        if not wanted:
+            early = _begun(switch, environment, name, behind, wanted)
         if environment.owned and "pip" not in there.distributions:
-            linked_pip.put(environment, behind.runtime, progress)
+            linked_pip.put(environment, behind.runtime)
             there = _now(environment)
         if not behind.envmagic:
             notes.append(_without_us(environment))
@@ -159,9 +163,11 @@ def make_ready(
         kernel = _register(environment, name, behind)
         return Ready(there, kernel, tuple(notes))
     except BaseException:
-        if early is not None:
-            early.give_up()
-        put_back(before, progress)
+        try:
+            if switch is not None:
+                switch.give_up()
+        finally:
+            put_back(before, progress)
         raise
 
 
@@ -362,12 +368,15 @@ def _without_us(environment: Environment) -> str:
 
 
 def _begun(
-    switch: Switch | None, environment: Environment, name: str, behind: Behind
+    switch: Switch | None, environment: Environment, name: str, behind: Behind, wanted: InstallPlan
 ) -> EarlyStart | None:
-    if switch is None:
+    """The start of its kernel, where the notebook moves there and the kernel can do without what
+    is `wanted`."""
+    if switch is None or (wanted and runs_at_start(environment)):
         return None
     launch = backends.of(environment).launch(environment)
-    kernel = kernelspecs.planned(environment, name, launch, uv=installers.find_uv())
+    uv = installers.find_uv()
+    kernel = kernelspecs.planned(environment, name, launch, uv=uv, behind=behind.answer)
     return EarlyStart(switch, kernel, environment, behind)
 
 

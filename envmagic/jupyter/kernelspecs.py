@@ -43,6 +43,7 @@ _CONDA_LAUNCHER = Path(__file__).with_name("conda_launcher.py")
 _CONDA_LAUNCHER_NAME = "activation.py"
 """What it is called beside a kernelspec, since before it had its name here."""
 _SPEC = "kernel.json"
+_GIVEN = "--behind"
 _LOGOS = re.compile(r"logo-[\w.-]+\.(?:png|svg)")
 
 
@@ -165,10 +166,21 @@ def is_current(kernel: Kernel) -> bool:
     return copy == _LAUNCHER.read_bytes() and runtimes == (str(directories.runtimes()),)
 
 
-def planned(environment: Environment, name: str, launch: Launch, *, uv: Path | None) -> Kernel:
-    """The kernel that `register` will write, so that it starts before it is written."""
-    launchers = _LAUNCHER, _CONDA_LAUNCHER
-    return _kernel(directory() / name, _spec(environment, name, launch, launchers, uv=uv))
+def planned(
+    environment: Environment,
+    name: str,
+    launch: Launch,
+    *,
+    uv: Path | None,
+    behind: Mapping[str, Any],
+) -> Kernel:
+    """The kernel that `register` will write, so that it starts before it is written.
+
+    `behind`: what its launcher would find out, and cannot while its environment is being filled.
+    """
+    spec = _spec(environment, name, launch, (_LAUNCHER, _CONDA_LAUNCHER), uv=uv)
+    spec["argv"][-2:-2] = [_GIVEN, json.dumps(behind)]
+    return _kernel(directory() / name, spec)
 
 
 def register(

@@ -5,7 +5,8 @@ so it imports the standard library only and is understood by Python 3.8:
 
     PREFIX/bin/python launcher.py RUNTIMES -f CONNECTION_FILE
 
-With `-m MODULE ARGUMENTS` it runs another module than ipykernel's.
+With `-m MODULE ARGUMENTS` it runs another module than ipykernel's; `--behind VERDICT` before that
+spares it looking, where who starts it knows.
 
 What the environment holds goes first: the runtime's directories come behind all others on
 `sys.path`. The files below RUNTIMES that this reads:
@@ -74,7 +75,11 @@ def main(arguments: "list[str]") -> None:
         del sys.path[0]
     sys.modules[NAME] = sys.modules[__name__]
     before = list(sys.path), list(sys.meta_path)
-    verdict = _verdict(runtimes)
+    if rest[:1] == ["--behind"]:
+        verdict = json.loads(rest[1])
+        rest = rest[2:]
+    else:
+        verdict = _verdict(runtimes)
     _put(runtimes, verdict)
     if rest[:1] == ["-m"]:
         import runpy

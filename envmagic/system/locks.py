@@ -14,7 +14,7 @@ from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.system import directories
 
-__all__ = ["give_back", "held", "is_free", "lock", "take", "try_lock"]
+__all__ = ["give_back", "inherited", "is_free", "lock", "take", "try_lock"]
 
 _POLL = 0.02  # seconds between two tries
 _held: set[int] = set()
@@ -72,13 +72,23 @@ def give_back(file: IO[bytes]) -> None:
     file.close()
 
 
-def held() -> tuple[int, ...]:
-    """Descriptors of the locks this process holds, for children to inherit.
+@contextlib.contextmanager
+def inherited() -> Iterator[tuple[int, ...]]:
+    """Descriptors of the locks this process holds, for a child that is started in the `with` block
+    to inherit; copies, since another thread may give its lock back meanwhile.
 
     A lock then lasts until the children have ended too: an installer goes on writing when the
     process that started it is killed.
     """
-    return tuple(_held)
+    copies: list[int] = []
+    try:
+        for descriptor in tuple(_held):
+            with contextlib.suppress(OSError):
+                copies.append(os.dup(descriptor))
+        yield tuple(copies)
+    finally:
+        for copy in copies:
+            os.close(copy)
 
 
 def _lock_file(path: Path) -> Path:

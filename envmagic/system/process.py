@@ -224,20 +224,21 @@ def _out_of_the_debuggers_sight() -> contextlib.AbstractContextManager[None]:
 
 def _start(words: tuple[str, ...], env: dict[str, str], cwd: Path | None) -> Child:
     try:
-        return subprocess.Popen(
-            words,
-            env=env,
-            cwd=cwd,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=sys.platform != "win32",
-            pass_fds=() if sys.platform == "win32" else locks.held(),
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-        )
+        with locks.inherited() as held:
+            return subprocess.Popen(
+                words,
+                env=env,
+                cwd=cwd,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=sys.platform != "win32",
+                pass_fds=() if sys.platform == "win32" else held,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            )
     except OSError as error:
         raise _not_started(words, cwd, error) from error
 

@@ -160,3 +160,26 @@ def test_conda_makes_an_environment_from_the_record(
     assert "Could not find" not in ran.stdout + ran.stderr, ran.stdout + ran.stderr
     assert metadata.packages(prefix)["tiny"].version == "1.5", ran.stdout + ran.stderr
     assert "humanize" in inspection.distributions(backends.inspect(prefix))
+
+
+def test_what_conda_prunes_the_kernel_does_without(
+    operate: Operator,
+    conda: Channel,
+    program: Path,
+    kernel: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options: dict[str, Any] = {"backend": BackendName.CONDA, "channels": (conda.url,)}
+    prefix = prefix_of(operate.create("bio", "tiny<2", "library", **options))
+    file = operate.work / "environment.yml"
+    file.write_text(f"channels: [{conda.url}]\ndependencies: [python, tiny]\n")
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    running = kernel("bio")
+    running.run("x = 1")
+    said = running.run(f"!conda env update --prune -p {prefix} -f {file}").text
+    assert "library" not in metadata.packages(prefix) and "tiny" in metadata.packages(prefix), said
+    assert running.run("import sqlite3; x").result == "1"
+    assert "bio" in running.run("%env status").text
+    again = kernel("bio")
+    assert again.run("import sys; sys.prefix").result == repr(str(prefix))
+    assert "bio" in again.run("%env status").text

@@ -198,3 +198,34 @@ def test_in_one_that_is_there_already_it_is_started_meanwhile_too(
     _told(notebook, request)
     assert notebook.run("import os, slowly; os.getpid()").result == str(child)
     assert notebook.run("import sys; sys.prefix").result != repr(sys.prefix)
+
+
+def test_none_is_started_where_something_runs_at_its_start_that_may_need_what_is_installed(
+    switching: Callable[..., RunningKernel], slow: Any, isolated: Isolated
+) -> None:
+    startup = isolated.ipython / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00-own.py").write_text("import slowly\nvery_own = 1\n")
+    running = switching(cwd=isolated.work)
+    package = slow()
+    request = running.begin(f"%%env churn\n./{package.place.name}")
+    eventually((package.place / "waiting").exists)
+    assert not [p for p in children(running.pid) if _is_kernel(p)]
+    package.go_on()
+    _told(running, request)
+    assert running.run("very_own").result == "1"
+
+
+def test_what_kept_a_kernel_from_starting_can_be_mended_from_a_notebook(
+    switching: Callable[..., RunningKernel],
+    bare_venv: Callable[..., Path],
+    make_wheel: Callable[..., Path],
+    isolated: Isolated,
+) -> None:
+    make_wheel("traitlets", "3.0", files={"traitlets/__init__.py": ""})
+    bare_venv(isolated.work / "theirs", "traitlets==3.0")
+    running = switching(cwd=isolated.work)
+    refused = running.run("%env attach ./theirs", check=False)
+    assert "traitlets" in refused.text and "3.0" in refused.text
+    running.run("%%env ./theirs\ntraitlets>=5.14")
+    assert running.run("import sys; sys.prefix").result == repr(str(isolated.work / "theirs"))

@@ -57,6 +57,15 @@ def test_a_kernel_starts_beside_old_parts_of_the_environment_s_own(
     assert "theirs" in running.run("%env status").text
 
 
+def test_a_kernel_that_started_before_does_not_keep_another_version_than_was_installed(
+    isolated: Isolated, from_old_wheels: None, switching: Callable[..., RunningKernel]
+) -> None:
+    """psutil is loaded by a kernel when it begins to serve."""
+    running = switching(cwd=isolated.work)
+    running.run("%%env churn\npsutil==5.9.8")
+    assert running.run("import psutil; psutil.__version__").result == "'5.9.8'"
+
+
 @pytest.mark.parametrize("version", old_parts.OLDER)
 def test_a_kernel_starts_on_a_python_too_old_for_envmagic(
     isolated: Isolated,

@@ -27,7 +27,7 @@ from envmagic.environments.satisfaction import applying, closure, is_met, names_
 from envmagic.jupyter import launcher
 from envmagic.system import locks
 
-__all__ = ["Behind", "Host", "behind"]
+__all__ = ["Behind", "Host", "behind", "known"]
 
 _KERNEL = ("ipykernel>=6",)
 """What a kernel is started with, where envmagic is not."""
@@ -54,6 +54,11 @@ class Behind:
             "instead": list(self.instead),
         }
 
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The same as an answer to a launcher that asks."""
+        return {**self.verdict, "code": self.code if self.envmagic else ""}
+
 
 def behind(host: Host, progress: Progress, *, doubted: bool = False) -> Behind:
     """What is to be put behind `host`, made if it is not there yet.
@@ -63,14 +68,14 @@ def behind(host: Host, progress: Progress, *, doubted: bool = False) -> Behind:
     """
     with ThreadPoolExecutor(1) as beside:
         code = beside.submit(own_copy.ensure)  # while an installer runs
-        known = None if doubted else _known(host, Index.load(host.kind), code)
-        if known is not None:
-            return known
+        there = None if doubted else _known(host, Index.load(host.kind), code)
+        if there is not None:
+            return there
         with locks.lock(store.directory(host.kind)):
             index = Index.load(host.kind)  # another one may have made it meanwhile
-            known = None if doubted else _known(host, index, code)
-            if known is not None:
-                return known
+            there = None if doubted else _known(host, index, code)
+            if there is not None:
+                return there
             try:
                 found, lasts = _found(host, index, code, progress)
             except BaseException:
@@ -81,6 +86,13 @@ def behind(host: Host, progress: Progress, *, doubted: bool = False) -> Behind:
                 index.verdicts[_digest(host, index)] = found.verdict
             index.save()
             return found
+
+
+def known(host: Host) -> Behind | None:
+    """What `behind` gives where that is there already; None where it would have to be made."""
+    code: Future[str] = Future()
+    code.set_result(own_copy.ensure())
+    return _known(host, Index.load(host.kind), code)
 
 
 def _known(host: Host, index: Index, code: Future[str]) -> Behind | None:
@@ -186,9 +198,9 @@ def _own(
         if there and not requirement.specifier.contains(there[0], prereleases=True):
             return None
     every = [r for r in store.every() if r.kind == host.kind and r.whole and index.knows(r.name)]
-    for known in every:
-        if conflict(roots, held, known.distributions, host.version) is None:
-            return known
+    for runtime in every:
+        if conflict(roots, held, runtime.distributions, host.version) is None:
+            return runtime
     try:
         made = building.build(host, roots, progress, held=held)
     except EnvmagicError as error:

@@ -27,8 +27,7 @@ def main() -> None:
         tuple(Path(place) for place in asked["directories"]),
     )
     try:
-        found = runtimes.behind(host, Silent(), doubted=asked["doubted"])
-        answer = {**found.verdict, "code": found.code if found.envmagic else ""}
+        answer = runtimes.behind(host, Silent(), doubted=asked["doubted"]).answer
     except EnvmagicError as error:
         problem = error.problem
         answer = {"reason": f"{problem.message} {problem.hint}".strip()}

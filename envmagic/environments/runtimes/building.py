@@ -190,9 +190,11 @@ def fetch_pip(host: Host, runtime: Runtime, progress: Progress) -> None:
         installers.install_aside(host.python, host.directories, plan, new / "lib", progress)
         _separate(new / "lib", new)
         _write_shims(new, runtime.place)
+        shutil.rmtree(runtime.place / "pip", ignore_errors=True)
         (new / "pip").rename(runtime.place / "pip")
         for script in (new / "bin").iterdir():
             script.replace(runtime.place / "bin" / script.name)
+        shutil.rmtree(runtime.place / "pip-info", ignore_errors=True)
         (new / "pip-info").rename(runtime.place / "pip-info")  # from here on it is linked
 
 

@@ -30,19 +30,21 @@ sys.exit(main())
 """
 
 
-def put(environment: Environment, runtime: Runtime, progress: Progress) -> bool:
+def put(environment: Environment, runtime: Runtime, *, fetched_by: Progress | None = None) -> bool:
     """Have the pip of `runtime` in `environment`; False where it has one, or there is none to link.
 
+    With `fetched_by`, which is told, it is fetched where the runtime was made without.
     Files are hard links where the file system allows. Raises `EnvmagicError`.
     """
     site = environment.site_packages[0]
     if (site / "pip").exists() or any(site.glob("pip-*.dist-info")):
         return False
-    if not (infos := _infos(runtime)):
+    if not _infos(runtime) and fetched_by is not None:
         with locks.lock(runtime.place.parent):
-            building.fetch_pip(Host.of(environment), runtime, progress)
-        if not (infos := _infos(runtime)):
-            return False
+            if not _infos(runtime):
+                building.fetch_pip(Host.of(environment), runtime, fetched_by)
+    if not (infos := _infos(runtime)):
+        return False
     scripts = _scripts(environment)
     try:
         with scratch.beside(environment.prefix) as staging:

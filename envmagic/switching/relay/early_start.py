@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Silent
 from envmagic.switching.relay.child_process import KernelProcess
 from envmagic.switching.relay.setting import LaunchSetting
@@ -30,6 +31,9 @@ class EarlyStart:
         self._wanted = True
         self._running: KernelProcess | None = None
         self._thread = threading.Thread(target=self._start, daemon=True)
+
+    def begin(self) -> None:
+        """Start it; whoever has it can end it from here on."""
         self._thread.start()
 
     def _start(self) -> None:
@@ -38,38 +42,47 @@ class EarlyStart:
                 self._kernel, self._setting, Silent(), lambda: self._wanted
             )
             self._running = started
+            if not self._wanted:  # and nobody may have waited for it
+                started.kill()
 
     def give_up(self) -> None:
-        """End it, wherever its start is, and wait for its end."""
+        """End it, wherever its start is, and wait for its end; twice is once."""
         self._wanted = False
-        self._thread.join()
-        running, self._running = self._running, None
-        if running is not None:
-            running.kill()
+        if self._thread.ident is not None:
+            self._thread.join()
+        if self._running is not None:
+            self._running.kill()
+            self._running = None
 
     def taken(
         self, kernel: Kernel, progress: Progress, wanted: Callable[[], bool]
     ) -> KernelProcess | None:
         """It as `kernel`, which has been registered since, when it answers; None where it is
-        another, has failed, or is not `wanted` any more."""
-        began, shown = time.monotonic(), 0
+        another or has failed. Raises `EnvmagicError` when it is not `wanted` any more; whatever is
+        raised, nothing of it is left then."""
         try:
-            while self._thread.is_alive() and wanted():
-                self._thread.join(_TICK)
-                seconds = time.monotonic() - began
-                if seconds > _STEP * (shown + 1):
-                    shown += 1
-                    progress.step(f"Starting {kernel.name} ({seconds:.0f} s)")
+            self._await(kernel, progress, wanted)
+            running = self._running
+            if running is None or not running.alive or not self._is(kernel):
+                self.give_up()
+                return None
         except BaseException:
             self.give_up()
             raise
-        running, self._running = self._running, None
-        if running is not None and running.alive and self._is(kernel):
-            running.kernel = kernel
-            return running
-        self._running = running
-        self.give_up()
-        return None
+        running.kernel = kernel
+        self._running = None
+        return running
+
+    def _await(self, kernel: Kernel, progress: Progress, wanted: Callable[[], bool]) -> None:
+        began, shown = time.monotonic(), 0
+        while self._thread.is_alive():
+            if not wanted():
+                raise EnvmagicError("interrupted", "The start was given up.")
+            self._thread.join(_TICK)
+            seconds = time.monotonic() - began
+            if seconds > _STEP * (shown + 1):
+                shown += 1
+                progress.step(f"Starting {kernel.name} ({seconds:.0f} s)")
 
     def _is(self, kernel: Kernel) -> bool:
         """Whether `kernel` is started in the same way; where its launcher lies does not matter."""

@@ -18,8 +18,10 @@ __all__ = ["ARRIVE", "Move", "RelayedKernel", "kernel_from"]
 
 # Prompt numbers go on, and `In[n]` is the cell with the number n: what lies between is empty. The
 # rest of a cell that comes back has a number which is in the history already. VS Code says which
-# notebook it is in a variable of the kernel that it started.
+# notebook it is in a variable of the kernel that it started. Packages may have come meanwhile.
 ARRIVE = """
+import importlib
+importlib.invalidate_caches()
 history = shell.history_manager
 if count < shell.execution_count:
     history.writeout_cache()

@@ -94,12 +94,13 @@ class Relay:
         self.give_up()
         if not self.home.is_of(kernel) and kernel.name not in self.children:
             self._early = EarlyStart(kernel, self.setting)
+            self._early.begin()
 
     def give_up(self) -> None:
         """End what was begun and not taken, and wait for its end; in any thread."""
-        early, self._early = self._early, None
-        if early is not None:
-            early.give_up()
+        if self._early is not None:
+            self._early.give_up()
+            self._early = None
 
     def prepare(
         self, kernel: Kernel, progress: Progress, wanted: Callable[[], bool] = lambda: True
@@ -121,8 +122,8 @@ class Relay:
             raise EnvmagicError(
                 "kernel-cannot-start", f"The kernel {kernel.name!r} does not sleep any more."
             )
-        early, self._early = self._early, None
-        running = early.taken(kernel, progress, wanted) if early is not None else None
+        running = self._early.taken(kernel, progress, wanted) if self._early is not None else None
+        self._early = None
         if running is None:
             running = KernelProcess.start(kernel, self.setting, progress, wanted)
         child = ChildKernel(running, self.hub, self.requests)
