@@ -21,7 +21,7 @@ nox.options.sessions = ["tests"]
 LINT = ("mypy>=2.3,<3", "ruff>=0.17,<0.18")
 REAL_CONDA = (
     *("conda-lock==4.0.3", "archspec", "conda-package-handling", "frozendict", "pluggy"),
-    *("pycosat", "pip"),
+    *("pycosat", "pip", "tqdm"),
 )
 # New environments start slowly when their bytecode is not kept; the variable is the machine's.
 VARIABLES = {"PYTHONDONTWRITEBYTECODE": None}
@@ -109,7 +109,8 @@ def conda(session: nox.Session) -> None:
     place = ROOT / ".nox" / "real-conda"
     inside = place / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     session.install("-e", ".[test]", "pip")
-    session.run("uv", "venv", "--quiet", "--clear", "-p", "3.12", str(place))
+    python = str(_interpreter(session, "3.12"))
+    session.run("uv", "venv", "--quiet", "--clear", "-p", python, str(place))
     session.run("uv", "pip", "install", "--quiet", "-p", str(inside), *REAL_CONDA)
     _download_wheelhouse(session)
     variables = {**VARIABLES, "ENVMAGIC_TEST_CONDA_PYTHON": str(inside)}

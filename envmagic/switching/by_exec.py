@@ -61,9 +61,9 @@ class ByExec(Switch):
 
 
 def _launcher(kernel: Kernel) -> tuple[str, ...]:
-    """What stands before the module that is run, in a kernel of ours."""
+    """What stands before the module that is run, in a kernel of ours; conda's activates first."""
     at = kernelspecs.launcher_in(kernel.argv)
-    return kernel.argv[at : at + 2] if at else ()
+    return kernel.argv[1 : at + 2] if at else ()
 
 
 def _has_us(kernel: Kernel) -> bool:
@@ -91,7 +91,8 @@ def _environment(kernel: Kernel) -> dict[str, str]:
     made = dict(before)
     for name, value in kernel.env.items():
         made[name] = process.expanded(value, before)
-    made[conda_launcher.UNDO] = json.dumps({name: before.get(name) for name in kernel.env})
+    if kernelspecs.launcher_in(kernel.argv) <= 1:  # else conda's notes what it does itself
+        made[conda_launcher.UNDO] = json.dumps({name: before.get(name) for name in kernel.env})
     return made
 
 

@@ -43,6 +43,7 @@ def program(tmp_path: Path, isolated: Any, conda: Channel, monkeypatch: pytest.M
         "solver": "classic",
         "pkgs_dirs": [str(tmp_path / "pkgs")],
         "add_pip_as_python_dependency": False,
+        "report_errors": False,
     }
     (isolated.home / ".condarc").write_text(json.dumps(settings))
     monkeypatch.setenv("CONDA_OVERRIDE_CUDA", "")

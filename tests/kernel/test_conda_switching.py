@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from support.console import Console
 from support.operate import Operator
 
 from envmagic.core.verbs import AttachRequest
@@ -52,3 +54,25 @@ def test_from_a_conda_kernel_nothing_of_its_activation_goes_along(
     away = asked(kernel)
     assert away[1:5] == [None] * 4
     assert str(prefix) not in away[5]
+
+
+def test_ipython_in_a_terminal_is_activated_and_taken_back_too(
+    specs: Any, isolated: Any, conda_env: Callable[..., Path]
+) -> None:
+    prefix = conda_env(isolated.home / "miniforge3" / "envs" / "bio", "activating")
+    Operator(isolated.work)(AttachRequest("bio"))
+    specs("alpha")
+    tell = "import os, sys; print(sys.prefix, os.environ.get('GEO_DATA'))"
+    console = Console("-m", "IPython", "--simple-prompt", "--ext", "envmagic")
+    try:
+        console.read(r"In \[1\]: ")
+        console.type("%env use bio")
+        console.read(r"In \[1\]: ")
+        console.type(tell)
+        assert f"{prefix} {prefix / 'share' / 'geo'}" in console.read(r"In \[2\]: ")
+        console.type("%env use alpha")
+        console.read(r"In \[1\]: ")
+        console.type(tell)
+        assert f"{sys.prefix} None" in console.read(r"In \[2\]: ")
+    finally:
+        console.close()
