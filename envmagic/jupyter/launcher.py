@@ -133,6 +133,9 @@ def put_behind(runtime: str, code: str = "", instead: "tuple[str, ...] | list[st
     behind = [os.path.join(runtime, "lib")] if runtime else []
     behind += [code] if code else []
     sys.path += behind
+    later = _later_finders()
+    if later:
+        sys.meta_path.insert(0, _Before(later, behind))
     if instead:
         sys.meta_path.insert(0, _Instead(instead, behind))
     infos = [os.path.join(place, "info") for place in (runtime, code) if place]
@@ -327,6 +330,34 @@ def _put_on_path(place: str) -> None:
     entries = [entry for entry in entries if entry != place]
     after = entries.index(scripts) + 1 if scripts in entries else 0
     os.environ["PATH"] = os.pathsep.join([*entries[:after], place, *entries[after:]])
+
+
+def _later_finders() -> "list[Any]":
+    """Those that are asked after `sys.path`: editable installations are found by such ones."""
+    from importlib.machinery import PathFinder
+
+    finders = sys.meta_path
+    return finders[finders.index(PathFinder) + 1 :] if PathFinder in finders else []
+
+
+class _Before:
+    """Lets finders that come after `sys.path` go before the runtime, which lies at its end."""
+
+    def __init__(self, finders: "list[Any]", places: "list[str]") -> None:
+        self._finders, self._places = finders, places
+        entries = [entry for place in places for entry in os.listdir(place)]
+        self._names = {entry.partition(".")[0] for entry in entries}
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> "Any":
+        if name not in self._names:
+            return None
+        from importlib.machinery import PathFinder
+
+        own = [place for place in sys.path if place not in self._places]
+        if PathFinder.find_spec(name, own) is not None:
+            return None
+        found = (finder.find_spec(name, path, target) for finder in self._finders)
+        return next((spec for spec in found if spec is not None), None)
 
 
 class _Instead:

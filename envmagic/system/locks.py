@@ -27,7 +27,7 @@ def lock(path: Path, *, timeout: float = 600.0) -> Iterator[None]:
     Waits up to `timeout` seconds, then raises `EnvmagicError` (`locked`). Not re-entrant. The lock
     file stays behind, empty: removing it would let two holders in.
     """
-    with _lock_file(path).open("a+b") as file:
+    with _opened(path) as file:
         end = time.monotonic() + timeout
         while not try_lock(file):
             if time.monotonic() > end:
@@ -91,22 +91,24 @@ def inherited() -> Iterator[tuple[int, ...]]:
             os.close(copy)
 
 
-def _lock_file(path: Path) -> Path:
+def _opened(path: Path) -> IO[bytes]:
+    """The lock file of `path`. Raises `EnvmagicError` where there can be none."""
     # hashed, so that any path fits in a file name; real, so that two ways to it are one lock
     real = os.path.normcase(os.path.realpath(path))
     directory = directories.locks()
+    import hashlib
+
+    name = f"{hashlib.sha256(os.fsencode(real)).hexdigest()[:32]}.lock"
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        return (directory / name).open("a+b")
     except OSError as error:
         raise EnvmagicError(
             "not-writable",
-            f"{display.user_path(directory)} cannot be made: {error.strerror}.",
+            f"{display.user_path(directory)} cannot be written: {error.strerror}.",
             "Set ENVMAGIC_HOME to a directory you can write to.",
             subject=str(directory),
         ) from error
-    import hashlib
-
-    return directory / f"{hashlib.sha256(os.fsencode(real)).hexdigest()[:32]}.lock"
 
 
 if sys.platform == "win32":

@@ -182,6 +182,36 @@ def test_modules_beside_the_notebook_that_are_called_as_parts_of_a_kernel_do_not
     assert kernel("churn", cwd=operate.work).run("1 + 1").result == "2"
 
 
+def test_an_editable_installation_goes_before_the_runtime(
+    operate: Operator, kernel: Callable[..., RunningKernel], tmp_path: Path
+) -> None:
+    """Of who works on a part of kernels: found by a finder that comes after `sys.path`."""
+    prefix = prefix_of(operate.create("churn"))
+    (site,) = prefix.glob("lib/python*/site-packages")
+    import comm
+
+    source = tmp_path / "source" / "comm"
+    shutil.copytree(Path(comm.__file__).parent, source)
+    (site / "_editable_comm.py").write_text(
+        "import sys\n"
+        "from importlib.util import spec_from_file_location\n"
+        "class Finder:\n"
+        "    @classmethod\n"
+        "    def find_spec(cls, name, path=None, target=None):\n"
+        "        if name == 'comm':\n"
+        f"            place = {str(source)!r}\n"
+        "            return spec_from_file_location(name, place + '/__init__.py',\n"
+        "                                           submodule_search_locations=[place])\n"
+        "sys.meta_path.append(Finder)\n"
+    )
+    (site / "_editable_comm.pth").write_text("import _editable_comm\n")
+    running = kernel("churn")
+    assert running.run("import comm; comm.__file__").result == repr(str(source / "__init__.py"))
+    assert running.run("import tornado; tornado.__file__").result.startswith(
+        repr(str(directories.runtimes()))[:-1]
+    )
+
+
 def test_what_the_shell_has_set_for_python_does_not_stop_it(
     operate: Operator, kernel: Callable[..., RunningKernel], tmp_path: Path
 ) -> None:

@@ -129,7 +129,8 @@ def _known(place: Path) -> dict[str, str] | None:
     """What `builder.json` says, where the Python and the copy that it names are there."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         held: dict[str, str] = json.loads((place / _BUILDER).read_bytes())
-        whole = _is_whole(place / held["code"])
+        imported = [p.name for path in held["path"] for p in Path(path).iterdir()]
+        whole = _is_whole(place / held["code"]) and {"envmagic", "packaging"} <= set(imported)
         if whole and os.access(held["python"], os.X_OK) and held["version"]:
             return held
     return None
