@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,15 +78,20 @@ def make(
     python = backend.python(spec)
     entry = journal.begin(spec.prefix)
     before = kernelspecs.snapshot(spec.name)
-    early = None
+    early: EarlyStart | None = None
     try:
         version = f" {python.version}" if python.version else ""
         progress.step(f"Creating {spec.name} with Python{version} ({backend.name.value})")
         left = backend.create(spec, python.executable, wanted, progress)
         environment = backends.inspect(spec.prefix, owned=True)
         _refuse_old(environment.version, display.user_path(spec.prefix))
-        behind = _behind(environment, progress)
-        early = _begun(switch, environment, spec.name, behind, wanted)
+
+        def begin(behind: Behind) -> None:
+            nonlocal early
+            early = early or _begun(switch, environment, spec.name, behind, wanted)
+
+        behind = _behind(environment, progress, soon=begin)
+        begin(behind)
         notes: list[str] = []
         if wanted:
             progress.step(f"Installing {_named(wanted)}")
@@ -95,8 +100,8 @@ def make(
         there = _mended(_now(environment), {}, progress)
         if wanted:  # it may not agree with the kernel's parts
             behind = _behind(environment, progress)
-            if early is not None:
-                early.settle(there, behind)
+        if early is not None:
+            early.settle(there, behind)
         # from here on it is ready, whatever comes
         ownership.mark(
             spec.prefix,
@@ -354,10 +359,15 @@ def renewed(kernel: Kernel, environment: Environment, progress: Progress) -> Ker
     return _register(environment, kernel.name, behind)
 
 
-def _behind(environment: Environment, progress: Progress) -> Behind:
+def _behind(
+    environment: Environment,
+    progress: Progress,
+    *,
+    soon: Callable[[Behind], object] = lambda behind: None,
+) -> Behind:
     host = Host.of(environment)
     _refuse_old(host.version, display.user_path(environment.prefix))
-    return runtimes.behind(host, progress)
+    return runtimes.behind(host, progress, soon=soon)
 
 
 def _without_us(environment: Environment) -> str:

@@ -21,8 +21,8 @@ CELLS = [
     "%env use churn",
 ]
 # What ipywidgets says in one page of what it asked the kernel in another, and the debugger of what
-# it asked a kernel that is shut down.
-WITHOUT_US = ("Comm not found", "Canceled future")
+# it asked a kernel that is shut down; and how long a busy machine took for all that is loaded.
+WITHOUT_US = ("Comm not found", "Canceled future", "ms to activate")
 HOME, CHURN = "Python 3 (ipykernel)", "churn (Python 3."
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,11 +60,18 @@ class Behind:
         return {**self.verdict, "code": self.code if self.envmagic else ""}
 
 
-def behind(host: Host, progress: Progress, *, doubted: bool = False) -> Behind:
+def behind(
+    host: Host,
+    progress: Progress,
+    *,
+    doubted: bool = False,
+    soon: Callable[[Behind], object] = lambda behind: None,
+) -> Behind:
     """What is to be put behind `host`, made if it is not there yet.
 
-    `doubted`: what was known of it did not start. Raises `EnvmagicError` where there is nothing
-    that agrees with what it holds; it names what does not.
+    `doubted`: what was known of it did not start. `soon` is called with what is being made, once a
+    kernel can start with it and before it is known that one does. Raises `EnvmagicError` where
+    there is nothing that agrees with what it holds; it names what does not.
     """
     with ThreadPoolExecutor(1) as beside:
         code = beside.submit(own_copy.ensure)  # while an installer runs
@@ -77,7 +84,7 @@ def behind(host: Host, progress: Progress, *, doubted: bool = False) -> Behind:
             if there is not None:
                 return there
             try:
-                found, lasts = _found(host, index, code, progress)
+                found, lasts = _found(host, index, code, progress, soon)
             except BaseException:
                 with contextlib.suppress(EnvmagicError):  # the first error is the one to tell
                     index.save()
@@ -111,13 +118,24 @@ def _digest(host: Host, index: Index) -> str:
     return launcher.digest(launcher.distributions(places, index.names))
 
 
-def _found(host: Host, index: Index, code: Future[str], progress: Progress) -> tuple[Behind, bool]:
+def _found(
+    host: Host,
+    index: Index,
+    code: Future[str],
+    progress: Progress,
+    soon: Callable[[Behind], object],
+) -> tuple[Behind, bool]:
     """The shared runtime where it agrees with what `host` holds, else one of its own.
 
     And whether that follows from versions: what is broken in one place need not be so elsewhere.
     """
-    shared = _shared(host, index, progress)
     held = dict(host.held)
+
+    def filled(runtime: Runtime) -> None:
+        if not set(held) & {*runtime.distributions, "envmagic"}:
+            soon(Behind(runtime, host.runs_envmagic, code.result()))
+
+    shared = _shared(host, index, progress, filled)
     of_old = "envmagic" in held and own_copy.is_ours(held["envmagic"][1])
     old: tuple[str, ...] = ("envmagic",) if of_old else ()
     if "ipykernel" in held and not is_met(_KERNEL[0], held["ipykernel"][0]):
@@ -172,7 +190,9 @@ def _broken(
         return tuple(instead)
 
 
-def _shared(host: Host, index: Index, progress: Progress) -> Runtime:
+def _shared(
+    host: Host, index: Index, progress: Progress, filled: Callable[[Runtime], object]
+) -> Runtime:
     """The runtime that environments share, made where there is none that is whole."""
     roots = own_copy.REQUIRES if host.runs_envmagic else _KERNEL
     held = store.at(store.directory(host.kind) / index.shared) if index.shared else None
@@ -182,7 +202,7 @@ def _shared(host: Host, index: Index, progress: Progress) -> Runtime:
         and conflict(roots, {}, held.distributions, host.version) is None
     ):
         return held
-    made = building.build(host, roots, progress, at_hand=_at_hand(host))
+    made = building.build(host, roots, progress, at_hand=_at_hand(host), filled=filled)
     index.forget(index.shared)
     index.shared = made.name
     index.names |= {*made.distributions, "envmagic"}  # what a newer one of them may have

@@ -8,7 +8,8 @@ import json
 import os
 import shlex
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from envmagic.core import display
@@ -52,7 +53,7 @@ for name in ("lib/IPython/core", "lib/IPython/utils", "", "lib", "pip"):
         continue
     compileall.compile_dir(name, ddir=os.path.join(sys.argv[1], name), quiet=2)
 """
-"""By names that lead nowhere any more when the working directory is renamed and removed. What a
+"""By names that lead nowhere any more when the working directory is removed. What a
 kernel imports last comes first, so that two compile what it needs; it has started before the rest
 takes anything from it."""
 _SHIM = """\
@@ -75,27 +76,31 @@ def build(
     *,
     held: Distributions | None = None,
     at_hand: Iterable[tuple[Distributions, Path]] = (),
+    filled: Callable[[Runtime], object] = lambda runtime: None,
 ) -> Runtime:
     """Make a runtime with `requirements` for Pythons of the kind of `host`, whole or not at all.
 
     What is `held` goes before it and keeps its version; without, it is to be shared. Where the
     package index cannot be reached, what is needed is copied from one of `at_hand`, which are
-    distributions and the directory with their files. The caller holds the lock of its directory.
-    Raises `EnvmagicError`.
+    distributions and the directory with their files. `filled` is called when it has all its files
+    and was not tried yet. The caller holds the lock of its directory. Raises `EnvmagicError`.
     """
     kinds = store.directory(host.kind)
+    store.clear_unfinished(host.kind)
     place = kinds / os.urandom(6).hex()
     if held is None:
         progress.step(f"Fetching the parts of a kernel for Python {host.version}, once")
     try:
         kinds.mkdir(parents=True, exist_ok=True)
         try:
-            _make(host, requirements, held, place, progress, at_hand)
+            _fill(host, requirements, held or {}, place, progress, at_hand)
+            _try(host, place, filled, shared=held is None)
         except EnvmagicError as error:
             if held is not None or error.problem.code != "kernel-cannot-start":
                 raise
             # what the installer has kept may be damaged: files in its cache are linked elsewhere
-            _make(host, requirements, held, place, progress, at_hand, cached=False)
+            _fill(host, requirements, held or {}, place, progress, at_hand, cached=False)
+            _try(host, place, filled, shared=held is None)
     except OSError as error:
         raise _unusable(kinds, error) from error
     made = store.at(place)
@@ -103,27 +108,38 @@ def build(
     return made
 
 
-def _make(
+def _try(host: Host, place: Path, filled: Callable[[Runtime], object], *, shared: bool) -> None:
+    """Try the runtime that was put at `place`, and say in there that it is whole; else it goes."""
+    try:
+        _compile(host, place)  # beside the try, which needs the half of it
+        filled(Runtime(place, host.version, time.time(), shared))
+        loaded = tried(host, place, alone=shared)
+        store.describe(place, python=host.version, shared=shared, loaded=loaded)
+    except BaseException:
+        store.discard(place)
+        raise
+
+
+def _fill(
     host: Host,
     requirements: Sequence[str],
-    held: Distributions | None,
+    held: Distributions,
     place: Path,
     progress: Progress,
     at_hand: Iterable[tuple[Distributions, Path]],
     *,
     cached: bool = True,
 ) -> None:
+    """Put what a runtime consists of at `place`, with all its files."""
     with scratch.beside(place.parent) as new:
         new.mkdir()
-        _fill(host, requirements, held or {}, new, progress, at_hand, cached=cached)
+        _install(host, requirements, held, new, progress, at_hand, cached=cached)
         _write_shims(new, place)
-        _compile(host, new, place)  # beside the try, which needs the half of it
-        loaded = tried(host, new, alone=held is None)
-        store.describe(new, python=host.version, shared=held is None, loaded=loaded)
+        (new / "used").touch()  # kernels lock it
         new.rename(place)
 
 
-def _fill(
+def _install(
     host: Host,
     requirements: Sequence[str],
     held: Distributions,
@@ -284,18 +300,18 @@ def modules_of(info: Path) -> set[str]:
     return found
 
 
-def _compile(host: Host, new: Path, place: Path) -> None:
-    """Compile the rest in the background; a kernel can start before that is done.
+def _compile(host: Host, place: Path) -> None:
+    """Compile the runtime at `place` in the background; a kernel starts before that is done.
 
     By the Python that the environment was made from: a process in there would keep it from being
-    removed. Where it is its own, what is imported is compiled then. `new` will be at `place`.
+    removed. Where it is its own, what is imported is compiled then.
     """
     python = Path(os.path.realpath(host.python))
     if python.is_relative_to(os.path.realpath(host.prefix)):
         return
     words: list[str | Path] = [python, "-I", "-S", "-c", _COMPILE, place]
     with contextlib.suppress(process.CommandFailed):
-        process.leave_running(words, cwd=new)
+        process.leave_running(words, cwd=place)
 
 
 def _unusable(kinds: Path, error: OSError) -> EnvmagicError:

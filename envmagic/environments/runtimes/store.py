@@ -25,8 +25,10 @@ __all__ = [
     "Index",
     "Runtime",
     "at",
+    "clear_unfinished",
     "describe",
     "directory",
+    "discard",
     "every",
     "forget",
     "is_used",
@@ -149,8 +151,7 @@ def describe(place: Path, *, python: str, shared: bool, loaded: Mapping[str, int
     """Write what a runtime says of itself; `loaded` are the files below `lib` that a kernel loads
     at its start, and their lengths."""
     held = {"python": python, "made": time.time(), "shared": shared, "loaded": dict(loaded)}
-    (place / _DESCRIPTION).write_text(json.dumps(held), "utf-8")
-    (place / "used").touch()
+    files.write_atomic(place / _DESCRIPTION, json.dumps(held).encode())
 
 
 def at(place: Path) -> Runtime | None:
@@ -171,9 +172,26 @@ def every() -> list[Runtime]:
     )
 
 
+def clear_unfinished(kind: str) -> None:
+    """Remove what somebody who was cut off has filled and not tried; the caller holds the lock."""
+    with contextlib.suppress(OSError):
+        for place in directory(kind).iterdir():
+            unfinished = place.is_dir() and not (place / _DESCRIPTION).exists()
+            if unfinished and not place.name.startswith("."):
+                with _unused(place) as free:
+                    if free:
+                        discard(place)
+
+
+def discard(place: Path) -> None:
+    """Remove the directory of a runtime; raises `OSError` where that cannot be."""
+    with scratch.beside(place.parent) as aside:
+        place.rename(aside)  # gone at once: there is never half of one
+
+
 def is_used(runtime: Runtime) -> bool:
     """Whether a kernel that runs now was started with it."""
-    with _taken(runtime) as free:
+    with _unused(runtime.place) as free:
         return not free
 
 
@@ -182,15 +200,14 @@ def remove(runtime: Runtime) -> bool:
 
     Raises `EnvmagicError` where it cannot be removed.
     """
-    with _taken(runtime) as free:
+    with _unused(runtime.place) as free:
         if not free:
             return False
         index = Index.load(runtime.kind)
         index.forget(runtime.name)
         index.save()
         try:
-            with scratch.beside(runtime.place.parent) as aside:
-                runtime.place.rename(aside)  # gone at once: there is never half of one
+            discard(runtime.place)
         except OSError as error:
             raise EnvmagicError(
                 "not-writable",
@@ -212,11 +229,11 @@ def forget(runtime: Runtime) -> str:
 
 
 @contextlib.contextmanager
-def _taken(runtime: Runtime) -> Iterator[bool]:
-    """Whether no kernel uses it; none starts with it within the `with` block then."""
+def _unused(place: Path) -> Iterator[bool]:
+    """Whether no kernel uses what is there; none starts with it within the `with` block then."""
     with contextlib.ExitStack() as opened:
         try:
-            file = opened.enter_context((runtime.place / "used").open("r+b"))
+            file = opened.enter_context((place / "used").open("r+b"))
             free = locks.try_lock(file)
         except OSError as error:  # where nothing can be locked, nobody knows
             free = isinstance(error, FileNotFoundError)
