@@ -25,8 +25,8 @@ REAL_CONDA = (
 )
 # New environments start slowly when their bytecode is not kept; the variable is the machine's.
 VARIABLES = {"PYTHONDONTWRITEBYTECODE": None}
-# Starting kernels and environments waits as much as it computes, so two at a time everywhere.
-TWO_AT_A_TIME = ("-n", "2", "--dist", "worksteal")
+# Starting kernels and environments waits as much as it computes: more at a time than two cores.
+AT_A_TIME = ("-n", "3", "--dist", "worksteal")
 
 
 # Of the rooms that pyproject.toml names; it has the floor, too.
@@ -43,9 +43,9 @@ def tests(session: nox.Session) -> None:
         return
     _check(session)
     _on_other_pythons(session)
-    session.run("pytest", *TWO_AT_A_TIME, *COVERED, "tests/unit", env=VARIABLES)
+    session.run("pytest", *AT_A_TIME, *COVERED, "tests/unit", env=VARIABLES)
     rest = ("tests/integration", "tests/kernel", "tests/browser")
-    session.run("pytest", *TWO_AT_A_TIME, *rest, env=VARIABLES)
+    session.run("pytest", *AT_A_TIME, *rest, env=VARIABLES)
 
 
 @nox.session
@@ -196,7 +196,7 @@ def _subset(session: nox.Session, version: str, python: Path, *, lowest: bool) -
     inside = place / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     wanted = ["-e", ".[test]", "pip", *(_floors() if lowest else ())]
     session.run("uv", "pip", "install", "--quiet", "-p", str(inside), *wanted)
-    words = ("-m", "pytest", "-q", "--every-python", *TWO_AT_A_TIME)
+    words = ("-m", "pytest", "-q", "--every-python", *AT_A_TIME)
     session.run(str(inside), *words, external=True, env=VARIABLES)
 
 

@@ -45,6 +45,7 @@ def _behind(prefix: Path, heard: Heard | None = None) -> Behind:
     return runtimes.behind(Host.of(backends.inspect(prefix)), heard or Heard())
 
 
+@pytest.mark.every_python
 def test_one_is_made_and_the_next_environment_shares_it(
     own_runtimes: Path, bare_venv: Callable[..., Path], operate: Operator
 ) -> None:
@@ -60,6 +61,7 @@ def test_one_is_made_and_the_next_environment_shares_it(
     assert [runtime.name for runtime in store.every()] == [first.runtime.name]
 
 
+@pytest.mark.every_python
 def test_nothing_of_ours_is_in_an_environment(
     operate: Operator, kernel: Callable[..., RunningKernel]
 ) -> None:

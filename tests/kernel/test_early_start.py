@@ -98,6 +98,7 @@ def _told(running: RunningKernel, request: str) -> Any:
     return running._listen(request, time.monotonic() + 120)
 
 
+@pytest.mark.every_python
 def test_it_is_started_meanwhile_and_taken(notebook: RunningKernel, slow: Any) -> None:
     package = slow()
     request = notebook.begin(f"%%env churn\n./{package.place.name}")
