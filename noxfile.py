@@ -176,16 +176,17 @@ def _interpreter(session: nox.Session, version: str) -> Path:
 
 
 def _on_other_pythons(session: nox.Session) -> None:
-    """The subset on every Python but the session's own, the oldest with the lowest dependencies."""
+    """The subset on every Python but the session's own, the oldest with the lowest dependencies;
+    with the latest it is run there by `nox -s versions`."""
     found = interpreters.found()
     ask = "import sys; print('%d.%d' % sys.version_info[:2])"
     own = str(session.run("python", "-c", ask, silent=True)).strip()
+    oldest = next(iter(found), own)
     for version in interpreters.SUPPORTED:
         if version not in found:
             session.warn(f"SKIPPED: Python {version} is not on this machine")
-        elif version != own:
+        elif version not in (own, oldest):
             _subset(session, version, found[version], lowest=False)
-    oldest = next(iter(found), own)
     _subset(session, oldest, found[oldest], lowest=True)
 
 

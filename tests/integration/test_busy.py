@@ -19,15 +19,15 @@ def test_what_failed_is_counted_and_named(tmp_path: Path) -> None:
         "    if seen.exists():\n        seen.unlink()\n        raise AssertionError('too slow')\n"
         "    seen.touch()\n"
     )
-    command = [sys.executable, str(BUSY), "--times", "4", "--loops", "1", "-q", "test_it.py"]
+    command = [sys.executable, str(BUSY), "--times", "2", "--loops", "0", "-q", "test_it.py"]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert ran.returncode == 1, ran.stderr
     *_, first, said = ran.stdout.splitlines()
-    assert first.split() == ["2", "of", "4", "test_it::test_each_second"]
+    assert first.split() == ["1", "of", "2", "test_it::test_each_second"]
     assert said.strip() == "AssertionError: too slow"
 
 
 def test_no_test_at_all_is_no_success(tmp_path: Path) -> None:
-    command = [sys.executable, str(BUSY), "--times", "1", "--loops", "0", "gone.py"]
+    command = [sys.executable, str(BUSY), "--times", "1", "--loops", "1", "gone.py"]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert ran.returncode != 0

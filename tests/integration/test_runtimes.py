@@ -22,16 +22,21 @@ from support.terminal import Said
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.verbs import AttachRequest, DoctorRequest, InstallRequest, ListRequest
 from envmagic.environments import backends, inspection, ownership, runtimes
-from envmagic.environments.runtimes import Behind, Host, own_copy, store
+from envmagic.environments.runtimes import Behind, Host, building, own_copy, store
 from envmagic.jupyter import kernelspecs
 from envmagic.system import directories
 
 
 @pytest.fixture
-def own_runtimes(isolated: Any) -> Iterator[Path]:
-    """No runtimes yet, and none that another test sees."""
+def own_runtimes(isolated: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """No runtimes yet, and none that another test sees.
+
+    What this process makes is not compiled in the background, which takes longer than the tests;
+    what a kernel has made is.
+    """
     place: Path = directories.runtimes()
     place.unlink()
+    monkeypatch.setattr(building, "_compile", lambda host, place: None)
     yield place
 
 
@@ -45,7 +50,6 @@ def _behind(prefix: Path, heard: Heard | None = None) -> Behind:
     return runtimes.behind(Host.of(backends.inspect(prefix)), heard or Heard())
 
 
-@pytest.mark.every_python
 def test_one_is_made_and_the_next_environment_shares_it(
     own_runtimes: Path, bare_venv: Callable[..., Path], operate: Operator
 ) -> None:
@@ -410,20 +414,17 @@ def test_without_a_network_it_is_copied_from_what_is_at_hand(
 
 
 def test_the_index_is_read_by_the_launcher_as_it_is_written(
-    operate: Operator, isolated: Any
+    own_runtimes: Path, operate: Operator
 ) -> None:
     """Two processes agree on what stands for an environment: none asks the other at a start."""
     prefix = prefix_of(operate.create("churn", "tornado"))
-    builder = directories.runtimes() / "builder.json"
+    builder = own_runtimes / "builder.json"
     held = json.loads(builder.read_text())
     spec = kernelspecs.of_prefix(prefix)
     assert spec is not None
     words = [*spec.argv[:3], "-m", "platform"]
-    try:
-        builder.write_text(json.dumps({**held, "python": "/nowhere/python"}))
-        said = subprocess.run(words, capture_output=True, text=True)
-    finally:
-        builder.write_text(json.dumps(held))
+    builder.write_text(json.dumps({**held, "python": "/nowhere/python"}))
+    said = subprocess.run(words, capture_output=True, text=True)
     assert said.returncode == 0 and sys.platform.lower() in said.stdout.lower()
 
 
