@@ -56,7 +56,8 @@ class EarlyStart:
             return True
         loaded = behind.runtime.loaded | _LATER
         return any(
-            there.versions.get(name, version) != version or self._is_wanted(name, there)
+            there.versions.get(name, version) != self._held.get(name, version)
+            or self._is_wanted(name, there)
             for name, (version, info) in behind.runtime.distributions.items()
             if modules_of(info) & loaded
         )

@@ -114,6 +114,15 @@ def test_one_that_was_damaged_is_found_at_start_and_made_again(
     assert (place != repr(str(before.place))) is made
 
 
+def test_it_is_compiled_in_the_background(
+    operate: Operator, bare_venv: Callable[..., Path]
+) -> None:
+    """What no kernel imports at its start, too."""
+    bare_venv(operate.work / "theirs")
+    lib = _behind(operate.work / "theirs").runtime.lib
+    eventually(lambda: any((lib / "jedi" / "api" / "__pycache__").glob("*.pyc")), 300)
+
+
 def test_all_of_them_gone_are_made_again_at_start(
     own_runtimes: Path, operate: Operator, kernel: Callable[..., RunningKernel]
 ) -> None:

@@ -87,7 +87,7 @@ def build(
     """
     kinds = store.directory(host.kind)
     store.clear_unfinished(host.kind)
-    place = kinds / os.urandom(6).hex()
+    place = _new(kinds)
     if held is None:
         progress.step(f"Fetching the parts of a kernel for Python {host.version}, once")
     try:
@@ -99,6 +99,7 @@ def build(
             if held is not None or error.problem.code != "kernel-cannot-start":
                 raise
             # what the installer has kept may be damaged: files in its cache are linked elsewhere
+            place = _new(kinds)
             _fill(host, requirements, held or {}, place, progress, at_hand, cached=False)
             _try(host, place, filled, shared=held is None)
     except OSError as error:
@@ -106,6 +107,10 @@ def build(
     made = store.at(place)
     assert made is not None
     return made
+
+
+def _new(kinds: Path) -> Path:
+    return kinds / os.urandom(6).hex()
 
 
 def _try(host: Host, place: Path, filled: Callable[[Runtime], object], *, shared: bool) -> None:
