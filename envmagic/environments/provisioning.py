@@ -287,7 +287,6 @@ def superfluous(there: Inventory) -> list[str]:
     brought = {*names_of(own_copy.REQUIRES), "envmagic"}
     kernel = closure(brought, found, version)
     later = {name for name in kernel - {"envmagic"} if not _came_with(found[name][1], found)}
-    later |= {name for name in kernel - brought if (found[name][1] / "REQUESTED").exists()}
     kept = closure({*(set(found) - kernel), *later, "pip"}, found, version)
     return sorted(kernel - kept)
 
