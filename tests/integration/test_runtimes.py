@@ -114,6 +114,21 @@ def test_one_that_was_damaged_is_found_at_start_and_made_again(
     assert (place != repr(str(before.place))) is made
 
 
+def test_one_that_was_cut_off_before_it_was_tried_is_cleared_away_hours_later(
+    own_runtimes: Path, operate: Operator, bare_venv: Callable[..., Path]
+) -> None:
+    bare_venv(operate.work / "theirs")
+    runtime = _behind(operate.work / "theirs").runtime
+    fresh, old = (runtime.place.with_name(name) for name in ("fresh", "old"))
+    for place in (fresh, old):
+        place.mkdir()
+        (place / "used").touch()
+    os.utime(old, (0, 0))
+    (runtime.lib / "ipykernel" / "kernelbase.py").unlink()
+    assert _behind(operate.work / "theirs").runtime.name != runtime.name
+    assert fresh.exists() and not old.exists() and runtime.place.exists()
+
+
 def test_it_is_compiled_in_the_background(
     operate: Operator, bare_venv: Callable[..., Path]
 ) -> None:

@@ -38,6 +38,7 @@ __all__ = [
 _SCHEMA = 1
 _INDEX = "index.json"
 _DESCRIPTION = "runtime.json"
+_CUT_OFF = 6 * 3600.0  # seconds; a runtime is filled and tried in less
 
 
 @dataclass(frozen=True)
@@ -173,11 +174,13 @@ def every() -> list[Runtime]:
 
 
 def clear_unfinished(kind: str) -> None:
-    """Remove what somebody who was cut off has filled and not tried; the caller holds the lock."""
+    """Remove what somebody who was cut off has filled and not tried, hours ago; what is newer may
+    be tried now, by one whose home is another. The caller holds the lock."""
     with contextlib.suppress(OSError):
-        for place in directory(kind).iterdir():
-            unfinished = place.is_dir() and not (place / _DESCRIPTION).exists()
-            if unfinished and not place.name.startswith("."):
+        for place in directory(kind).glob("[!.]*/"):
+            if (place / _DESCRIPTION).exists() or not place.is_dir():
+                continue
+            if time.time() - place.stat().st_mtime > _CUT_OFF:
                 with _unused(place) as free:
                     if free:
                         discard(place)
