@@ -490,7 +490,7 @@ def test_an_environment_of_an_earlier_version_goes_on_and_is_slimmed_by_doctor(
     prefix = directories.envs() / "old"
     prefix.parent.mkdir()
     needs = [line.partition(";")[0] for line in own_copy.REQUIRES]
-    bare_venv(prefix, "pip", "six", "jinja2", *needs)
+    bare_venv(prefix, "pip", "tabulate", "jinja2", *needs)
     _of_earlier_version(prefix, isolated.kernels)
     running = kernel("old")
     assert running.run("import envmagic; envmagic.__file__").result.startswith(f"'{prefix}")
@@ -513,7 +513,7 @@ def test_an_environment_of_an_earlier_version_goes_on_and_is_slimmed_by_doctor(
     assert "tornado" in said.problems[0].message and "markupsafe" not in said.problems[0].message
     assert operate(DoctorRequest(fix=True)).ok
     found = set(inspection.distributions(backends.inspect(prefix)))
-    assert found == {"pip", "six", "jinja2", "markupsafe"}
+    assert found == {"pip", "tabulate", "jinja2", "markupsafe"}
     assert operate(DoctorRequest()).problems == ()
     running = kernel("old")
     assert str(directories.runtimes()) in running.run("import envmagic; envmagic.__file__").result
