@@ -37,10 +37,12 @@ __all__ = [
     "Ready",
     "again",
     "changes",
+    "checked",
     "install_checked",
     "locked",
     "make",
     "make_ready",
+    "named",
     "put_back",
     "renewed",
     "superfluous",
@@ -94,7 +96,7 @@ def make(
         begin(behind)
         notes: list[str] = []
         if wanted:
-            progress.step(f"Installing {_named(wanted)}")
+            progress.step(f"Installing {named(wanted)}")
             notes += backend.fill(environment, wanted, left, progress)
         linked_pip.put(environment, behind.runtime, fetched_by=progress)
         there = _mended(_now(environment), {}, progress)
@@ -153,7 +155,8 @@ def make_ready(
             known = runtimes.known(Host.of(environment)) if switch is not None else None
             if known is not None:
                 early = _begun(switch, environment, name, known, wanted)
-            there = _installed(there, wanted, progress, notes)
+            notes += _install(there, wanted, progress)
+            there = _mended(_now(environment), there.versions, progress)
             environment = there.environment
         behind = _behind(environment, progress)
         if not wanted:
@@ -186,28 +189,32 @@ def install_checked(
     is not ours only what was installed now is looked at. `beside`: nothing that is there changes.
     Returns what is there now, and notes for the person.
     """
-    notes: list[str] = []
+    return checked(there, lambda: _install(there, wanted, progress, beside=beside), progress)
+
+
+def checked(
+    there: Inventory, change: Callable[[], list[str]], progress: Progress
+) -> tuple[Inventory, list[str]]:
+    """Have an environment that holds what is `there` changed by `change`, which returns notes for
+    the person, and see on the disk that it is whole, else put everything back.
+
+    Returns what is there now, and the notes. Raises what `change` raises.
+    """
     try:
-        return _installed(there, wanted, progress, notes, beside=beside), notes
+        notes = change()
+        return _mended(_now(there.environment), there.versions, progress), notes
     except BaseException:
         put_back(there, progress)
         raise
 
 
-def _installed(
-    there: Inventory,
-    wanted: InstallPlan,
-    progress: Progress,
-    notes: list[str],
-    *,
-    beside: bool = False,
-) -> Inventory:
-    """Install `wanted`, and look once whether it is whole; what is there then."""
+def _install(
+    there: Inventory, wanted: InstallPlan, progress: Progress, *, beside: bool = False
+) -> list[str]:
     environment = there.environment
     backend = backends.of(environment)
-    progress.step(f"Installing {_named(wanted)}")
-    notes += (backend.add if beside else backend.install)(environment, wanted, progress)
-    return _mended(_now(environment), there.versions, progress)
+    progress.step(f"Installing {named(wanted)}")
+    return (backend.add if beside else backend.install)(environment, wanted, progress)
 
 
 def _now(environment: Environment) -> Inventory:
@@ -396,7 +403,8 @@ def _register(environment: Environment, name: str, behind: Behind) -> Kernel:
     return kernelspecs.register(environment, name, launch, uv=uv, logos=behind.runtime.lib)
 
 
-def _named(wanted: InstallPlan) -> str:
+def named(wanted: InstallPlan) -> str:
+    """What `wanted` asks for, the first of it by name, without credentials."""
     words = [*wanted.requirements, *(display.user_path(f) for f in wanted.files)]
     shown = list(dict.fromkeys(map(_bare, words)))
     more = f" and {len(shown) - 5} more" if len(shown) > 5 else ""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
@@ -101,22 +101,24 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     on_line: Callable[[str], None] | None = None,
+    hears_output: bool = False,
     check: bool = True,
     input: str | None = None,
 ) -> Completed:
     """Run `args` to its end and return what it said.
 
     `env` is added to the cleaned environment. `on_line` gets each line of standard error as it
-    comes, redacted. The child has a process group of its own; an interrupt or a timeout (seconds)
-    ends the whole group before it is raised on. Raises `CommandFailed` on a non-zero exit code
-    (with `check`), a missing program or a timeout.
+    comes, redacted, and with `hears_output` of standard output too. The child has a process group
+    of its own; an interrupt or a timeout (seconds) ends the whole group before it is raised on.
+    Raises `CommandFailed` on a non-zero exit code (with `check`), a missing program or a timeout.
     """
     words = tuple(str(a) for a in args)
     child: Child | None = None
     try:
         with _interrupts_held():  # one that came in between would leave it running
             child = _start(words, clean_environment(env), cwd)
-        stdout, stderr = _converse(child, input, timeout, on_line)
+        heard = ("stdout", "stderr") if hears_output else ("stderr",)
+        stdout, stderr = _converse(child, input, timeout, on_line, heard)
     except TimeoutError as error:
         _end_group(child)
         raise CommandFailed(
@@ -244,10 +246,15 @@ def _start(words: tuple[str, ...], env: dict[str, str], cwd: Path | None) -> Chi
 
 
 def _converse(
-    child: Child, input: str | None, timeout: float, on_line: Callable[[str], None] | None
+    child: Child,
+    input: str | None,
+    timeout: float,
+    on_line: Callable[[str], None] | None,
+    heard: Collection[str],
 ) -> tuple[str, str]:
-    """Feed `input`, collect both outputs; `on_line` is called in this thread, never in a reader's:
-    what a kernel displays from another thread lands in the wrong cell."""
+    """Feed `input`, collect both outputs; `on_line`, for the streams `heard`, is called in this
+    thread, never in a reader's: what a kernel displays from another thread lands in the wrong cell.
+    """
     lines: queue.SimpleQueue[tuple[str, str] | None] = queue.SimpleQueue()
     for name in ("stdout", "stderr"):
         threading.Thread(
@@ -271,7 +278,7 @@ def _converse(
             continue
         name, line = item
         said[name].append(line)
-        if name == "stderr" and on_line is not None and line.strip():
+        if name in heard and on_line is not None and line.strip():
             on_line(redact(line.rstrip()))
     try:
         child.wait(max(_LISTEN, end - time.monotonic()))

@@ -241,6 +241,8 @@ def test_a_command_takes_input_and_its_lines_come_while_it_runs() -> None:
     heard: list[str] = []
     done = process.run(["sh", "-c", "echo one >&2; cat"], input="hello", on_line=heard.append)
     assert (done.stdout, heard) == ("hello", ["one"])
+    process.run(["sh", "-c", "echo two"], on_line=heard.append, hears_output=True)
+    assert heard == ["one", "two"]
 
 
 def test_a_timeout_ends_the_whole_group(tmp_path: Path) -> None:

@@ -22,7 +22,16 @@ from envmagic.environments.backends.tool_errors import verdict
 from envmagic.jupyter import launcher
 from envmagic.system import process, scratch
 
-__all__ = ["explain", "fill", "find_uv", "install", "install_aside", "uninstall", "uv_command"]
+__all__ = [
+    "explain",
+    "fill",
+    "find_uv",
+    "install",
+    "install_aside",
+    "uninstall",
+    "uv_command",
+    "uv_variables",
+]
 
 
 def find_uv() -> Path | None:
@@ -128,8 +137,11 @@ def uninstall(environment: Environment, packages: Sequence[str], progress: Progr
     _run(words, _inside(environment), progress, ", ".join(packages), environment.prefix)
 
 
-def explain(error: process.CommandFailed, what: str) -> EnvmagicError:
-    """What uv, pip or virtualenv said when it failed, as one line for a person."""
+def explain(error: process.CommandFailed, what: str, *, why: str = "") -> EnvmagicError:
+    """What uv, pip or virtualenv said when it failed, as one line for a person.
+
+    `why` is the reason, of a tool that does not say it as those do.
+    """
     said = f"{error.stderr}\n{error.stdout}"
     lower = said.lower()
     if "no space left" in lower or "os error 28" in lower or "errno 28" in lower:
@@ -140,7 +152,8 @@ def explain(error: process.CommandFailed, what: str) -> EnvmagicError:
             f"The package index cannot be reached, so {what} could not be installed.",
             "Check the network and try again.",
         )
-    why = verdict(display.user_text(said)) or f"Installing {what} failed."
+    why = display.user_text(why) or verdict(display.user_text(said))
+    why = why or f"Installing {what} failed."
     whole = display.user_text(said.strip())
     # a line or two of the tool's own are in the verdict as they are
     more = "Add --json for all that was said." if len(whole.splitlines()) > _MANY else ""
@@ -153,6 +166,7 @@ _NETWORK = re.compile(
     r"dns error|failed to lookup|connection refused|network is unreachable|newconnectionerror"
     r"|name resolution|failed to establish a new connection|error sending request|timed out"
     r"|network connectivity is disabled|tunnel error|proxyerror"
+    r"|all attempts to connect|connecterror|name or service not known"
 )
 
 
@@ -212,7 +226,7 @@ def _run(
     try:
         process.run(
             words,
-            env={**_uv_environment(), **variables},
+            env={**uv_variables(), **variables},
             on_line=progress.detail,
             cwd=directory,
         )
@@ -224,5 +238,6 @@ def _inside(environment: Environment) -> dict[str, str]:
     return {"VIRTUAL_ENV": str(environment.prefix)}
 
 
-def _uv_environment() -> dict[str, str]:
+def uv_variables() -> dict[str, str]:
+    """What a uv that we run is told by its variables, where the user says nothing else."""
     return {k: v for k, v in UV_ENVIRONMENT.items() if k == "UV_NO_PROGRESS" or k not in os.environ}
