@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support import interpreters, ports, wheelhouse, wheels
+from support import interpreters, local_index, ports, project_tools, wheelhouse, wheels
 from support.terminal import Said, envmagic
 
 REPOSITORY = Path(__file__).parents[1]
@@ -237,6 +237,36 @@ def bare_venv(isolated: Isolated, wheelhouse: Path, uv_command: list[str]) -> Ca
         return interpreter
 
     return make
+
+
+@pytest.fixture(scope="session")
+def _tools_of_projects() -> Path:
+    """Fetched before a test has nothing but what is on the disk."""
+    return project_tools.ensure()
+
+
+@pytest.fixture
+def tool_project(
+    isolated: Isolated,
+    wheelhouse: Path,
+    uv_command: list[str],
+    _tools_of_projects: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[[], Path]]:
+    """`tool_project()`: the working directory with a pyproject.toml that uv, Poetry and PDM can
+    lock; they are on PATH, as people have them."""
+    scripts = [str(Path(uv_command[0]).parent), str(_tools_of_projects)]
+    monkeypatch.setenv("PATH", os.pathsep.join([*scripts, os.environ["PATH"]]))
+    monkeypatch.setenv("POETRY_VIRTUALENVS_IN_PROJECT", "1")
+    monkeypatch.delenv("PIP_NO_INDEX")  # else pdm asks nobody at all
+    with local_index.serving(wheelhouse) as index:
+
+        def make() -> Path:
+            content = project_tools.PROJECT.format(index=index, wheels=wheelhouse.as_uri())
+            (isolated.work / "pyproject.toml").write_text(content)
+            return isolated.work
+
+        yield make
 
 
 @pytest.fixture

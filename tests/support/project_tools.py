@@ -8,6 +8,32 @@ from pathlib import Path
 
 from support import wheelhouse
 
+PROGRAMS = {"uv": ["uv"], "poetry": ["poetry", "--no-interaction"], "pdm": ["pdm", "-n"]}
+"""What each is called as, once they are on PATH."""
+PROJECT = """\
+[project]
+name = "analysis"
+version = "1"
+requires-python = ">=3.10"
+dependencies = ["six"]
+
+[tool.poetry]
+package-mode = false
+
+[[tool.poetry.source]]
+name = "local"
+url = "{index}"
+priority = "primary"
+
+[tool.pdm]
+distribution = false
+
+[[tool.pdm.source]]
+name = "pypi"
+type = "find_links"
+url = "{wheels}"
+"""
+"""A `pyproject.toml` that each of them can lock, from an index and a directory with wheels."""
 TOOLS = ("poetry", "pdm", "hishel<2")  # PDM does not know the newer hishel that it allows
 
 
