@@ -12,6 +12,7 @@ __all__ = [
     "InstallData",
     "KernelData",
     "ListData",
+    "ProjectData",
     "RecordData",
     "RecordedNotebook",
     "RecordedRequirement",
@@ -130,6 +131,17 @@ class UseData(TypedDict):
     switch: SwitchData
 
 
+class ProjectData(TypedDict):
+    """The project whose tool did it."""
+
+    tool: str
+    """`uv`, `poetry`, `pdm` or `pixi`."""
+    file: str
+    """Its `pyproject.toml` or `pixi.toml`."""
+    changed: bool
+    """The tool changed that file."""
+
+
 class InstallData(TypedDict, total=False):
     """Of `install`, `uninstall` and `sync`."""
 
@@ -139,6 +151,8 @@ class InstallData(TypedDict, total=False):
     """Modules that are loaded and have changed on disk."""
     record: RecordData | None
     notes: list[str]
+    project: ProjectData
+    """Missing where nothing went through the tool of a project."""
 
 
 class RuntimeData(TypedDict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from envmagic.core import display
@@ -11,11 +11,13 @@ from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import Environment, Place, Progress, Report
 from envmagic.core.names import normalized
 from envmagic.core.record_files import REQUIREMENTS
-from envmagic.core.schema import InstallData
+from envmagic.core.schema import InstallData, ProjectData
 from envmagic.core.verbs import InstallRequest, SyncRequest, UninstallRequest
-from envmagic.environments import backends, provisioning, registry
+from envmagic.environments import backends, projects, provisioning, registry
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.inventory import Inventory
+from envmagic.environments.projects import Project
+from envmagic.environments.projects import changes as project_changes
 from envmagic.jupyter import kernelspecs
 from envmagic.operations import validation
 from envmagic.operations.handover import start_recording
@@ -38,20 +40,36 @@ def install(request: InstallRequest, place: Place, progress: Progress) -> Report
     )
     environment = _environment(place)
     validation.check(wanted, backends.of(environment))
+    project = projects.of(environment, place.directory)
 
     def work(there: Inventory) -> tuple[Inventory, list[str]]:
+        if project is not None:
+            return project_changes.add(project, there, wanted, progress)
         return provisioning.install_checked(there, wanted, progress)
 
-    return _changing("install", environment, place, work, progress, recorded=request.requirements)
+    return _changing(
+        "install",
+        environment,
+        place,
+        work,
+        progress,
+        recorded=request.requirements,
+        project=project,
+    )
 
 
 def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Report[InstallData]:
     """Take packages out; what the kernel needs to run stays."""
     environment = _environment(place)
     packages = [normalized(package) for package in request.packages]
+    project = projects.of(environment, place.directory)
+    held = project.locked() | project.declared() if project is not None else frozenset()
+    project = project if held.intersection(packages) else None
 
     def work(there: Inventory) -> tuple[Inventory, list[str]]:
-        _refuse_needed(packages, there)
+        _refuse_needed(packages, there, held)
+        if project is not None:
+            return project_changes.remove(project, there, packages, progress)
         progress.step(f"Uninstalling {', '.join(packages)}")
         try:
             notes = provisioning.take_out(there, packages, progress)
@@ -60,11 +78,20 @@ def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Re
             raise
         return backends.look(registry.environment_at(environment.prefix)), notes
 
-    return _changing("uninstall", environment, place, work, progress, removed=tuple(packages))
+    return _changing(
+        "uninstall",
+        environment,
+        place,
+        work,
+        progress,
+        removed=tuple(packages),
+        project=project,
+    )
 
 
-def _refuse_needed(packages: Sequence[str], there: Inventory) -> None:
-    """Raise for a package that is not there, and for the Python that the kernel is."""
+def _refuse_needed(packages: Sequence[str], there: Inventory, held: Collection[str]) -> None:
+    """Raise for a package that is neither there nor in what a project `held`, and for the Python
+    that the kernel is."""
     for package in packages:
         if package == "python" and package in there.others:
             raise EnvmagicError(
@@ -72,7 +99,7 @@ def _refuse_needed(packages: Sequence[str], there: Inventory) -> None:
                 f"{package} stays: the notebook's kernel needs it.",
                 subject=package,
             )
-        if package not in there.versions:
+        if package not in there.versions and package not in held:
             raise WordsError(
                 "not-installed",
                 f"{package} is not installed in {display.user_path(there.environment.prefix)}.",
@@ -141,10 +168,12 @@ def _changing(
     *,
     recorded: tuple[str, ...] = (),
     removed: tuple[str, ...] = (),
+    project: Project | None = None,
 ) -> Report[InstallData]:
     with provisioning.locked(environment.prefix):
         before = backends.look(environment)
         modules = _modules(before)
+        said = project.file.read_bytes() if project is not None else b""
         there, notes = work(before)
         there = _renewed(there, environment, progress, notes)
     environment = there.environment
@@ -156,11 +185,18 @@ def _changing(
         restart=sorted({m for name in touched for m in modules.get(name, ())}),
         notes=notes,
     )
+    if project is not None:
+        data["project"] = ProjectData(
+            tool=project.tool.name,
+            file=str(project.file),
+            changed=project.file.read_bytes() != said,
+        )
     told = recorded or removed
     record = start_recording(place, environment, recorded, removed) if told else None
     data["record"] = record.data if record else None
     problems = record.problems if record else ()
-    return Report(verb, data, changed=bool(changes), problems=problems)
+    changed = bool(changes) or ("project" in data and data["project"]["changed"])
+    return Report(verb, data, changed=changed, problems=problems)
 
 
 def _renewed(

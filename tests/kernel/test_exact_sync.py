@@ -41,6 +41,8 @@ def test_what_a_sync_takes_out_the_kernel_does_without(
     assert running.run("import six; x").result == "1"
     assert name in running.run("%env status").text
     assert "tabulate" in running.run("%env install tabulate").text
+    asked = "tabulate" in (work / "pyproject.toml").read_text()
+    assert asked is any(work.glob("*.lock")), "where there is a lock, its tool has installed it"
     for line in ("!pip list", "%pip list", "!python -m pip list", "!uv pip list"):
         listed = running.run(line).text
         assert "six" in listed and "hypothesis" not in listed, line

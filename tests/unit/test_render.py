@@ -119,7 +119,13 @@ REPORTS: dict[str, Report[Any]] = {
         changed=True,
     ),
     "uninstall": Report(
-        "uninstall", {"environment": ENVIRONMENT, "changes": CHANGES[:1]}, changed=True
+        "uninstall",
+        {
+            "environment": ENVIRONMENT,
+            "changes": CHANGES[:1],
+            "project": {"tool": "uv", "file": "/srv/churn/pyproject.toml", "changed": True},
+        },
+        changed=True,
     ),
     "sync": Report("sync", {"environment": ENVIRONMENT, "changes": []}),
     "record": Report("record", RECORD, changed=True),
@@ -243,6 +249,14 @@ def test_an_upgrade_is_one_entry_and_a_problem_one_line() -> None:
     text = render.text(REPORTS["install"])
     assert "numpy 1.26.4 → 2.1.0 and six 1.17.0" in text
     assert "✗ The kernel old has no interpreter. %env remove old" in render.text(REPORTS["doctor"])
+
+
+def test_the_tool_of_a_project_is_said_and_what_it_did_to_the_projects_file() -> None:
+    report = REPORTS["uninstall"]
+    assert "removed with uv from /srv/churn/pyproject.toml" in render.text(report)
+    project = {**report.data["project"], "changed": False}
+    added = Report("install", {**report.data, "project": project})
+    assert "/srv/churn/pyproject.toml is as it was (uv)" in render.text(added)
 
 
 def test_hints_in_a_terminal_are_terminal_commands() -> None:

@@ -8,7 +8,14 @@ from typing import Any
 
 from envmagic.core.errors import Problem, Severity
 from envmagic.core.model import Frontend, Report
-from envmagic.core.schema import CreateData, InstallData, RemoveData, SwitchData, UseData
+from envmagic.core.schema import (
+    CreateData,
+    InstallData,
+    ProjectData,
+    RemoveData,
+    SwitchData,
+    UseData,
+)
 from envmagic.frontends.grammar.table import VERBS
 from envmagic.frontends.render.parts import Fact, Facts, Line, Part, Tone
 from envmagic.frontends.render.phrases import (
@@ -16,6 +23,7 @@ from envmagic.frontends.render.phrases import (
     file_size,
     joined,
     made_of,
+    near,
     packages_fact,
     path,
 )
@@ -114,13 +122,24 @@ def install(report: Report[InstallData], frontend: Frontend | None) -> tuple[Par
     else:
         done = "Removed from" if report.verb == "uninstall" else "Installed into"
         head = Line(f"{done} {name}: {changes_line(changes)}", tone=Tone.GOOD)
-    record = data.get("record")
+    record, project = data.get("record"), data.get("project")
+    rows = [Fact("Project", _project(report.verb, project))] if project else []
+    rows += [Fact("Record", record_fact(record))] if record else []
     return (
         head,
-        *((Facts((Fact("Record", record_fact(record)),)),) if record else ()),
+        *((Facts(tuple(rows)),) if rows else ()),
         *(Line(note, tone=Tone.INFO) for note in data.get("notes", [])),
         *_restart(data.get("restart", [])),
     )
+
+
+def _project(verb: str, project: ProjectData) -> str:
+    """What its tool did to the project's file."""
+    tool, file = project["tool"], near(project["file"])
+    if not project["changed"]:
+        return f"{file} is as it was ({tool})"
+    done, way = ("added", "to") if verb == "install" else ("removed", "from")
+    return f"{done} with {tool} {way} {file}"
 
 
 def _restart(modules: list[str]) -> tuple[Line, ...]:
