@@ -12,13 +12,18 @@ __all__ = [
     "InstallData",
     "KernelData",
     "ListData",
+    "PassedOverData",
+    "PlanData",
+    "PlannedPythonData",
     "ProjectData",
+    "QuestionData",
     "RecordData",
     "RecordedNotebook",
     "RecordedRequirement",
     "RemoveData",
     "SiteData",
     "SleepingData",
+    "SourceData",
     "StatusData",
     "SwitchData",
     "UseData",
@@ -189,6 +194,57 @@ class StatusData(TypedDict, total=False):
     environment: EnvironmentData | None
     record: RecordData | None
     asleep: list[SleepingData]
+
+
+class SourceData(TypedDict):
+    """Where something is declared."""
+
+    kind: str
+    """`cell`, `script`, `environment`, `lock`, `requirements`, `project`, `environment-file` or
+    `imports`."""
+    file: str | None
+    cell: int
+    """Counting all cells from 1; 0 outside a notebook."""
+    line: int
+    """Counting from 1; 0 for no line in particular."""
+
+
+class PlannedPythonData(TypedDict):
+    version: str
+    why: str
+
+
+class QuestionData(TypedDict):
+    """A line that is asked about before it is followed."""
+
+    line: str
+    why: str
+    source: SourceData
+
+
+class PassedOverData(TypedDict):
+    file: str
+    why: str
+
+
+class PlanData(TypedDict):
+    notebook: str | None
+    source: SourceData
+    name: str
+    """What the environment is called."""
+    prefix: str
+    state: str
+    """`ready`, `lacking`, `missing` or `broken`."""
+    python: PlannedPythonData
+    lacking: list[str]
+    """Requirements that would be installed, as they are written."""
+    unresolved: list[str]
+    """Modules of which nobody knows the distribution."""
+    questions: list[QuestionData]
+    passed_over: list[PassedOverData]
+    """What looks like a declaration and does not count."""
+    problem: str
+    """Why a broken environment cannot run; else empty."""
 
 
 class RemoveData(TypedDict, total=False):

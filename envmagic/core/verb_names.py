@@ -14,6 +14,7 @@ VERBS = (
     "record",
     "list",
     "status",
+    "plan",
     "remove",
     "doctor",
 )

@@ -17,6 +17,7 @@ __all__ = [
     "DoctorRequest",
     "InstallRequest",
     "ListRequest",
+    "PlanRequest",
     "RecordRequest",
     "RemoveRequest",
     "Request",
@@ -129,6 +130,15 @@ class StatusRequest:
 
 
 @dataclass(frozen=True)
+class PlanRequest:
+    verb: ClassVar = "plan"
+    operation: ClassVar = "plan.plan"
+
+    notebook: str | None = None
+    """A notebook's path; None: the one at the place."""
+
+
+@dataclass(frozen=True)
 class RemoveRequest:
     verb: ClassVar = "remove"
     operation: ClassVar = "remove.remove"
@@ -157,6 +167,7 @@ Request = (
     | RecordRequest
     | ListRequest
     | StatusRequest
+    | PlanRequest
     | RemoveRequest
     | DoctorRequest
 )

@@ -72,6 +72,8 @@ class NotebookFile:
     cells: tuple[Cell, ...] = ()
     kernel: str | None = None
     """The kernel it names."""
+    version: str = ""
+    """That of its language, `3.12.4`; empty where it does not say."""
 
     @property
     def is_python(self) -> bool:
@@ -122,7 +124,7 @@ def parse(raw: bytes, path: Path) -> NotebookFile:
     # lines of nbformat 2 carry no line ends
     joint = "\n" if document.get("nbformat") == 2 else ""
     code = tuple(_code(cells, joint)) if language == "python" else ()
-    return NotebookFile(language, code, _kernel(document))
+    return NotebookFile(language, code, _kernel(document), _version(document))
 
 
 def _load(raw: bytes) -> Any:
@@ -260,6 +262,11 @@ def _texts(outputs: Any) -> Iterator[str]:
 def _kernel(document: Mapping[str, Any]) -> str | None:
     name = mapping(mapping(document, "metadata"), "kernelspec").get("name")
     return name if isinstance(name, str) else None
+
+
+def _version(document: Mapping[str, Any]) -> str:
+    version = mapping(mapping(document, "metadata"), "language_info").get("version")
+    return version if isinstance(version, str) else ""
 
 
 def _script(text: str, *, markdown: bool) -> NotebookFile:

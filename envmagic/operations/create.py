@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from envmagic import requirements
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import (
@@ -20,7 +22,7 @@ from envmagic.core.model import (
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import CreateData
 from envmagic.core.verbs import CellRequest, CreateRequest
-from envmagic.environments import backends, provisioning, registry
+from envmagic.environments import backends, interpreters, provisioning, registry
 from envmagic.environments.backends import installers
 from envmagic.environments.backends.base import Backend, InstallPlan
 from envmagic.environments.inventory import Inventory
@@ -30,6 +32,7 @@ from envmagic.jupyter import kernelspecs
 from envmagic.operations import input_files, validation
 from envmagic.operations.handover import Recorded, meanwhile, move, start_recording
 from envmagic.operations.pins import constrained
+from envmagic.planning import pythons
 from envmagic.system import directories, prefix_layout
 
 __all__ = ["cell", "create"]
@@ -87,6 +90,8 @@ def _provide(
                 action = "created"
                 name = kernelspecs.free_name(at.name, at.prefix)
                 spec = EnvSpec(at.prefix, name, request.python, request.backend, request.channels)
+                if spec.python is None:
+                    spec = replace(spec, python=_python(spec, wanted, place, notes))
                 ready = provisioning.make(spec, wanted, progress, switch=switch)
                 notes += [*ready.notes, *_tip()]
             else:
@@ -116,6 +121,37 @@ def _provide(
     data["seconds"] = round(time.monotonic() - started, 3)
     changed = action == "created" or bool(data["changes"]) or recorded.changed
     return Report(verb, data, changed=changed, problems=(*dropped, *more, *recorded.problems))
+
+
+def _python(spec: EnvSpec, wanted: InstallPlan, place: Place, notes: list[str]) -> str | None:
+    """The version that is asked for around the notebook; None where ours, or the backend's own
+    choice, will do."""
+    asked, over = pythons.around(place.directory)
+    if backends.choose(spec.backend).python(spec).executable == Path():  # it brings its own
+        named = wanted.files or any(text.startswith("python") for text in wanted.requirements)
+        return asked[0].text if asked and not named else None
+    notes += [f"{display.user_path(p.file)} was passed over: {p.reason}." for p in over]
+    ours = interpreters.running().version
+    recorded = [
+        (version, f"{display.user_path(file)} was recorded with it")
+        for file in wanted.files
+        if (version := _recorded_with(file))
+    ]
+    chosen, over = pythons.choose(asked, [*recorded, (ours, "")])
+    notes += [f"{display.user_path(p.file)} was passed over: {p.reason}." for p in over]
+    if chosen.version.split(".")[:2] == ours.split(".")[:2]:
+        return None
+    notes.append(f"Python {chosen.version} was taken: {chosen.why}.")
+    return chosen.version
+
+
+def _recorded_with(file: Path) -> str:
+    """The version of Python in the record in `file`; empty without one."""
+    try:
+        block = requirements.read(file).block
+    except EnvmagicError:
+        return ""
+    return (block.python or "") if block is not None else ""
 
 
 def _tip() -> list[str]:

@@ -60,6 +60,10 @@ class RequirementsFile(MarkedFile):
         """
         return _lines_of(self.user_text, self.path, {self.path.resolve()})
 
+    def all_lines(self) -> tuple[RequirementLine, ...]:
+        """As `user_lines`, with those of the block in their places."""
+        return _lines_of(decode(self.raw)[0], self.path, {self.path.resolve()})
+
     def _extended(self) -> RequirementsFile:
         before = self.ended(self.before)
         before += self.newline if before.strip() else ""

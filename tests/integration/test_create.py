@@ -17,7 +17,7 @@ from support.operate import Operator, prefix_of
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import AttachRequest
-from envmagic.environments import backends, inspection, integrity, ownership
+from envmagic.environments import backends, inspection, integrity, interpreters, ownership
 from envmagic.environments.backends import installers
 from envmagic.jupyter import kernelspecs
 from envmagic.system import directories, locks
@@ -38,6 +38,46 @@ def test_a_requirements_file_beside_the_notebook_is_installed_and_said(operate: 
     assert "requirements.txt" in report.data["notes"][0]
     bare = operate.create("bare", bare=True)
     assert "six" not in inspection.distributions(backends.inspect(prefix_of(bare)))
+
+
+def _another_python() -> interpreters.Python:
+    """One that environments can be made from, of another version than that of the tests."""
+    for python in interpreters.installed():
+        if python.parts[:2] >= (3, 10) and python.parts[:2] != sys.version_info[:2]:
+            return python
+    pytest.skip("there is only one Python here")
+
+
+def test_the_python_is_the_one_that_is_asked_for_around_the_notebook(operate: Operator) -> None:
+    here = "{}.{}".format(*sys.version_info)
+    other = _another_python()
+    short = ".".join(other.version.split(".")[:2])
+    (operate.work / "pyproject.toml").write_text(f"[project]\nrequires-python = '=={short}.*'\n")
+    report = operate.create("required", bare=True)
+    assert report.data["environment"]["python"].startswith(short)
+    assert any("pyproject.toml asks for" in note for note in report.data["notes"])
+    (operate.work / ".python-version").write_text(f"{here}.99\n")
+    report = operate.cell("pinned", "")
+    assert report.data["environment"]["python"].startswith(here)
+    assert any("pyproject.toml was passed over" in note for note in report.data["notes"])
+    (operate.work / ".python-version").write_text("3.99\n")
+    with pytest.raises(EnvmagicError, match=r"3\.99") as refused:
+        operate.create("lost")
+    assert refused.value.problem.code == "no-python"
+    assert not (directories.envs() / "lost").exists()
+
+
+def test_the_python_of_the_record_is_taken_where_it_is_there(operate: Operator) -> None:
+    other = _another_python()
+    for version in (other.version, "3.99"):
+        short = ".".join(version.split(".")[:2])
+        block = (
+            f"# >>> envmagic 2 >>> python {short}, pin exact, recording on\n# <<< envmagic <<<\n"
+        )
+        (operate.work / "requirements.txt").write_text(f"six\n\n{block}")
+        report = operate.create(f"of-{short}")
+        held = report.data["environment"]["python"]
+        assert held.startswith(short) == (version != "3.99")
 
 
 def test_recorded_pins_hold_and_a_contradicting_one_is_dropped_and_said(

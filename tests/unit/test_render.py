@@ -167,6 +167,33 @@ REPORTS: dict[str, Report[Any]] = {
             "asleep": [{"kernel": "python3", "variables": 12, "memory": 76_000_000}],
         },
     ),
+    "plan": Report(
+        "plan",
+        {
+            "notebook": "/data/a.ipynb",
+            "source": {
+                "kind": "requirements",
+                "file": "/data/requirements.txt",
+                "cell": 0,
+                "line": 0,
+            },
+            "name": "data",
+            "prefix": "/data/.venv",
+            "state": "missing",
+            "python": {"version": "3.12.4", "why": "it is the newest here"},
+            "lacking": [f"package{n}" for n in range(12)],
+            "unresolved": ["corp"],
+            "questions": [
+                {
+                    "line": "-i https://x.invalid",
+                    "why": "it names another package index",
+                    "source": {"kind": "requirements", "file": "/data/r.txt", "cell": 0, "line": 2},
+                }
+            ],
+            "passed_over": [{"file": "/data/<b>.toml", "why": "it declares no dependencies"}],
+            "problem": "",
+        },
+    ),
     "remove": Report(
         "remove",
         {"kernel": "churn", "prefix": "/envs/churn", "delete": True, "size": 1, "done": False},

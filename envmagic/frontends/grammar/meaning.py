@@ -11,6 +11,7 @@ from envmagic.core.verbs import (
     DoctorRequest,
     InstallRequest,
     ListRequest,
+    PlanRequest,
     RecordRequest,
     RemoveRequest,
     StatusRequest,
@@ -106,6 +107,10 @@ def list_all(values: Values) -> ListRequest:
 
 def status(values: Values) -> StatusRequest:
     return StatusRequest()
+
+
+def plan(values: Values) -> PlanRequest:
+    return PlanRequest(values.words[0] if values.words else None)
 
 
 def doctor(values: Values) -> DoctorRequest:

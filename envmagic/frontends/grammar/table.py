@@ -213,6 +213,17 @@ VERBS = {
             terminal="the environment, kernel and record here, or of a notebook",
         ),
         Verb(
+            "plan",
+            "plan",
+            "plan.plan",
+            "which environment this notebook would run in by itself, and what says so",
+            Positional("NOTEBOOK", "another notebook", 0, 1, "path"),
+            (),
+            ("plan",),
+            "Nothing is made, installed or changed.",
+            terminal="which environment a notebook would run in by itself, and what says so",
+        ),
+        Verb(
             "remove",
             "remove",
             "verbs.remove",

@@ -1,0 +1,105 @@
+"""What a declaration wants from elsewhere than the user's own package index, and who said yes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from envmagic import requirements
+from envmagic.environments.backends.base import InstallPlan
+from envmagic.planning.plan import Question, Source
+from envmagic.requirements import RequirementLine
+from envmagic.system import directories, files, process
+
+__all__ = ["questions", "trust"]
+
+_REASONS = (
+    (re.compile(r"-i\b|--index-url|--extra-index-url"), "it names another package index"),
+    (re.compile(r"-f\b|--find-links"), "it names another place for packages"),
+    (re.compile(r"--trusted-host"), "it switches off the check of a host's certificate"),
+)
+_NAME = "trusted.json"
+
+
+def questions(plan: InstallPlan, source: Source, tree: Path) -> tuple[Question, ...]:
+    """What of `plan` reaches beyond names from the user's own index and files below `tree`, and
+    nobody has agreed to yet."""
+    known = _trusted()
+    found = [q for line in _lines(plan, source) if (q := _question(line, source, tree)) is not None]
+    return tuple(q for q in dict.fromkeys(found) if q.digest not in known)
+
+
+def trust(asked: Iterable[Question]) -> None:
+    """Remember that what is `asked` was agreed to. Raises `EnvmagicError` where it cannot be."""
+    known = _trusted() | {question.digest for question in asked}
+    file = directories.home() / _NAME
+    file.parent.mkdir(parents=True, exist_ok=True)
+    content = json.dumps({"schema": 1, "lines": sorted(known)}, indent=1).encode() + b"\n"
+    files.write_atomic(file, content)
+
+
+def _trusted() -> set[str]:
+    try:
+        held = json.loads((directories.home() / _NAME).read_bytes())
+        return {str(line) for line in held["lines"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def _lines(plan: InstallPlan, source: Source) -> Iterator[tuple[RequirementLine, Path]]:
+    """Every line that counts, included files too, each with the directory it counts from."""
+    directory = plan.directory or (source.file.parent if source.file else Path())
+    for text in plan.requirements:
+        for line in requirements.parse_lines(text, str(source)):
+            yield line, directory
+    seen: set[Path] = set()
+    for file in plan.files:
+        if file.suffix == ".txt":
+            yield from _of_file(file, seen)
+
+
+def _of_file(file: Path, seen: set[Path]) -> Iterator[tuple[RequirementLine, Path]]:
+    real = file.resolve()
+    if real in seen or len(seen) > 200:
+        return
+    seen.add(real)
+    try:
+        lines = requirements.parse_lines(requirements.decode(file.read_bytes())[0], str(file))
+    except (OSError, UnicodeDecodeError):
+        return
+    for line in lines:
+        yield line, file.parent
+        if line.includes is not None and "://" not in line.includes:
+            yield from _of_file(file.parent / line.includes, seen)
+
+
+def _question(found: tuple[RequirementLine, Path], source: Source, tree: Path) -> Question | None:
+    line, directory = found
+    reason, means = _reason(line, directory, tree)
+    if not reason:
+        return None
+    digest = hashlib.sha256(f"{line.text}\n{means}".encode("utf-8", "surrogateescape")).hexdigest()
+    return Question(process.redact(line.text), source, reason, digest[:32])
+
+
+def _reason(line: RequirementLine, directory: Path, tree: Path) -> tuple[str, str]:
+    """Why `line` is to be asked about, and what it means on this machine; empty when it is not."""
+    if line.is_option:
+        if line.includes is not None:
+            return ("it reads a list from a URL", "") if "://" in line.includes else ("", "")
+        return next(((why, "") for pattern, why in _REASONS if pattern.match(line.text)), ("", ""))
+    where = line.location
+    if where is None:
+        return "", ""
+    if re.match(r"(git|hg|svn|bzr)\+", where):
+        return "it is built from a repository", ""
+    if "://" in where and not where.startswith("file:"):
+        return "it is installed from a URL", ""
+    path = re.sub(r"^file:(//)?", "", where)
+    place = os.path.realpath(directory / path)
+    inside = place == os.path.realpath(tree) or place.startswith(os.path.realpath(tree) + os.sep)
+    return ("", "") if inside else ("it is installed from outside of this project", place)

@@ -1,0 +1,75 @@
+"""Reading the files that people declare environments in: as text or TOML, or a clear refusal."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError
+from envmagic.imports.follow import tree_of
+from envmagic.planning.plan import Source
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["bad_declaration", "read", "toml", "up_from"]
+
+_LIMIT = 16 * 1024 * 1024
+_PLACE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
+
+
+def up_from(directory: Path) -> list[Path]:
+    """`directory` and those above it, up to the repository's top; alone where there is none."""
+    top = tree_of(directory)
+    return [directory, *(place for place in directory.parents if place.is_relative_to(top))]
+
+
+def read(path: Path) -> str:
+    """The text of `path`. Raises `EnvmagicError` (`unreadable`), also for what is no plain file of
+    sensible size."""
+    try:
+        if not path.is_file():
+            raise OSError("it is no file")
+        if path.stat().st_size > _LIMIT:
+            raise OSError(f"it is larger than {_LIMIT >> 20} MB")
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        reason = f"it is no UTF-8 at byte {error.start}"
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+    raise EnvmagicError(
+        "unreadable", f"{display.user_path(path)} cannot be read: {reason}.", subject=str(path)
+    )
+
+
+def toml(text: str, source: Source) -> dict[str, Any]:
+    """What `text`, found at `source`, says as TOML. Raises `EnvmagicError` naming the line."""
+    try:
+        said: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        place = _PLACE.search(str(error))
+        line = int(place[1]) if place and place[1] else len(text.splitlines()) or 1
+        reason = _PLACE.sub("", str(error)).strip()
+        raise bad_declaration(source, f"no TOML: {reason}", line) from error
+    except RecursionError:
+        raise bad_declaration(source, "nested too deeply") from None
+    return said
+
+
+def bad_declaration(source: Source, what: str, line: int = 0) -> EnvmagicError:
+    """That what stands at `source` is `what`; `line` counts from the one that `source` names."""
+    number = line + max(source.line - 1, 0) if line else source.line
+    at = Source(source.kind, source.file, source.cell, number)
+    first = str(at)
+    return EnvmagicError(
+        "bad-declaration",
+        f"{first[0].upper()}{first[1:]}: {what}.",
+        "Mend it, or choose an environment",
+        subject=str(source.file or ""),
+        command=("use", "NAME"),
+    )

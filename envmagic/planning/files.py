@@ -1,0 +1,179 @@
+"""What the files in a directory declare; of those in one directory the first counts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from envmagic import requirements
+from envmagic.core.encoding import by_mark
+from envmagic.core.errors import EnvmagicError
+from envmagic.core.record_files import ENVIRONMENTS, REQUIREMENTS
+from envmagic.environments import backends
+from envmagic.environments.backends.base import InstallPlan
+from envmagic.planning import lock_file
+from envmagic.planning.documents import bad_declaration, read, toml
+from envmagic.planning.plan import Declaration, Kind, PassedOver, Source, WantedPython
+
+__all__ = ["in_directory"]
+
+_VENV = ".venv"
+_GROUPS = ("notebook", "dev")
+"""Of these dependency groups the first that there is comes along."""
+
+
+def in_directory(
+    directory: Path, notebook: Path | None
+) -> tuple[Declaration | None, list[PassedOver]]:
+    """What the first file in `directory` that declares an environment says, and the others.
+
+    Raises `EnvmagicError` for one that is malformed, naming file and line.
+    """
+    over: list[PassedOver] = []
+    found: Declaration | None = None
+    for file, reader in _candidates(directory, notebook):
+        if not file.exists():
+            continue
+        if found is not None:
+            over.append(PassedOver(file, f"{_name(found)} beside it counts"))
+            continue
+        if not file.is_file():
+            over.append(PassedOver(file, "it is no file"))
+            continue
+        read_from = reader(file)
+        if isinstance(read_from, str):
+            over.append(PassedOver(file, read_from))
+        else:
+            found = read_from
+    return found, over
+
+
+_Reader = Callable[[Path], "Declaration | str"]
+"""What the file says, or why it says nothing: a clause."""
+
+
+def _candidates(directory: Path, notebook: Path | None) -> Iterator[tuple[Path, _Reader]]:
+    if notebook is not None:
+        yield directory / f"pylock.{notebook.stem}.toml", lock_file.declaration
+    yield directory / "pylock.toml", lock_file.declaration
+    yield directory / REQUIREMENTS, _requirements
+    yield directory / "pyproject.toml", _project
+    for name in ENVIRONMENTS:
+        yield directory / name, _conda
+
+
+def _name(found: Declaration) -> str:
+    return found.source.file.name if found.source.file is not None else ""
+
+
+def _requirements(file: Path) -> Declaration | str:
+    source = Source(Kind.REQUIREMENTS, file)
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        return f"it cannot be read: {(error.strerror or '').lower()}"
+    if not by_mark(raw)[0] and b"\0" in raw[:4096]:
+        return "it is no text"
+    held = requirements.read(file)
+    text = requirements.decode(held.raw)[0]
+    if requirements.looks_other(text):
+        return "most of its lines are no requirements"
+    lines = _parsed(text, source)
+    if not any(not line.is_option or line.includes for line in lines):
+        return "it asks for nothing"
+    python = held.block.python if held.block is not None else None
+    preferred = ((python, f"{source} was recorded with Python {python}"),) if python else ()
+    wanted = InstallPlan(files=(file,), directory=file.parent)
+    return Declaration(source, file.parent / _VENV, wanted=wanted, preferred=preferred)
+
+
+def _parsed(text: str, source: Source) -> tuple[requirements.RequirementLine, ...]:
+    try:
+        return requirements.parse_lines(text, str(source))
+    except EnvmagicError as error:
+        number = re.search(r"\d+", error.problem.message)
+        line = int(number[0]) if number else 0
+        raise bad_declaration(
+            source, f"{error.problem.subject!r} is no requirement", line
+        ) from error
+
+
+def _project(file: Path) -> Declaration | str:
+    source = Source(Kind.PROJECT, file)
+    text = read(file)
+    said = toml(text, source)
+    project = said.get("project")
+    wanted: list[str] = []
+    pythons: tuple[WantedPython, ...] = ()
+    if isinstance(project, dict):
+        wanted += _list(project, "dependencies", text, source)
+        python = project.get("requires-python")
+        if isinstance(python, str) and python:
+            pythons = (WantedPython(python, source),)
+    group = _group(said.get("dependency-groups"), text, source)
+    if not wanted and not group:
+        return "it declares no dependencies"
+    return Declaration(
+        source,
+        file.parent / _VENV,
+        wanted=InstallPlan((*wanted, *group), directory=file.parent),
+        pythons=pythons,
+    )
+
+
+def _list(table: dict[str, Any], key: str, text: str, source: Source) -> list[str]:
+    items = table.get(key, [])
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise bad_declaration(source, f"{key} is no list of requirements", _line(text, key))
+    for item in items:
+        try:
+            Requirement(item)
+        except InvalidRequirement as error:
+            line = _line(text, item)
+            raise bad_declaration(source, f"{item!r} is no requirement", line) from error
+    return list(items)
+
+
+def _group(groups: object, text: str, source: Source) -> Sequence[str]:
+    """The requirements of the first of the groups that come along."""
+    if not isinstance(groups, dict):
+        return ()
+    from packaging.dependency_groups import resolve_dependency_groups
+
+    name = next((name for name in _GROUPS if name in groups), None)
+    if name is None:
+        return ()
+    try:
+        return tuple(str(item) for item in resolve_dependency_groups(groups, name))
+    except Exception as error:  # a group of errors among them, which Python 3.10 does not know
+        line = _line(text, name)
+        raise bad_declaration(source, f"the group {name!r}: {_reason(error)}", line) from error
+
+
+def _reason(error: BaseException) -> str:
+    inner = getattr(error, "exceptions", None)
+    return _reason(inner[0]) if inner else str(error)
+
+
+def _line(text: str, word: str) -> int:
+    """The first line of `text` that holds `word`."""
+    return next((n for n, line in enumerate(text.splitlines(), 1) if word in line), 0)
+
+
+def _conda(file: Path) -> Declaration | str:
+    source = Source(Kind.CONDA, file)
+    text = read(file)
+    if not re.search(r"(?m)^[\"']?dependencies[\"']?\s*:", text):
+        return "it names no dependencies"
+    backend = backends.of_file(file)
+    wanted = InstallPlan(files=(file,), directory=file.parent)
+    return Declaration(
+        source,
+        file.parent / _VENV,
+        wanted=wanted,
+        backend=backend.name if backend is not None else None,
+    )

@@ -1,0 +1,83 @@
+"""What a `pylock.toml` asks for (PEP 751), as requirements that any installer takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from packaging.pylock import Package, Pylock, PylockUnsupportedVersionError, PylockValidationError
+
+from envmagic.environments.backends.base import InstallPlan
+from envmagic.planning.documents import bad_declaration, read, toml
+from envmagic.planning.plan import Declaration, Kind, Source, WantedPython
+
+__all__ = ["declaration"]
+
+
+def declaration(file: Path) -> Declaration | str:
+    """What `file` says, or why it says nothing.
+
+    Each package becomes `NAME==VERSION` with the hashes of its files, so that it comes from the
+    user's own index and is the very file that was locked. Raises `EnvmagicError`.
+    """
+    source = Source(Kind.LOCK, file)
+    text = read(file)
+    said = toml(text, source)
+    if "lock-version" not in said:
+        return "it has no lock-version"
+    try:
+        lock = Pylock.from_dict(said)
+    except PylockUnsupportedVersionError as error:
+        return f"it is of a version that is not known here ({error})"
+    except PylockValidationError as error:
+        raise bad_declaration(source, str(error), _line(text, str(error))) from error
+    lines = tuple(_requirement(package, file.parent) for package in lock.packages)
+    if not lines:
+        return "it asks for nothing"
+    python = str(lock.requires_python or "")
+    pythons = (WantedPython(python, source),) if python else ()
+    wanted = InstallPlan(lines, directory=file.parent)
+    return Declaration(source, file.parent / ".venv", wanted=wanted, pythons=pythons)
+
+
+def _requirement(package: Package, directory: Path) -> str:
+    marker = f" ; {package.marker}" if package.marker else ""
+    where = _elsewhere(package, directory)
+    if where:
+        return f"{package.name} @ {where}{marker}"
+    held = [wheel.hashes for wheel in package.wheels or ()]
+    held += [package.sdist.hashes] if package.sdist is not None else []
+    hashes = sorted({value for found in held for value in _hashes(found)})
+    pinned = f"{package.name}=={package.version}" if package.version else str(package.name)
+    return f"{pinned}{marker}" + "".join(f" --hash={value}" for value in hashes)
+
+
+def _hashes(found: Mapping[str, str]) -> list[str]:
+    """Those that installers take."""
+    return [f"{kind}:{found[kind]}" for kind in ("sha256", "sha384", "sha512") if kind in found]
+
+
+def _elsewhere(package: Package, directory: Path) -> str:
+    """The URL of what comes from no index; empty for what does."""
+    if package.vcs is not None:
+        at = package.vcs
+        where = at.url or (directory / str(at.path)).as_uri()
+        below = f"#subdirectory={at.subdirectory}" if at.subdirectory else ""
+        return f"{at.type}+{where}@{at.commit_id}{below}"
+    if package.directory is not None:
+        return (directory / package.directory.path).absolute().as_uri()
+    if package.archive is not None:
+        archive = package.archive
+        return archive.url or (directory / str(archive.path)).absolute().as_uri()
+    return ""
+
+
+def _line(text: str, said: str) -> int:
+    """The line of the package that `said` is about, as far as that can be told."""
+    match = re.search(r"packages\[(\d+)\]", said)
+    if match is None:
+        return 0
+    heads = [n for n, line in enumerate(text.splitlines(), 1) if line.strip() == "[[packages]]"]
+    number = int(match[1])
+    return heads[number] if number < len(heads) else 0
