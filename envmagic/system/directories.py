@@ -1,4 +1,4 @@
-"""Where envmagic keeps what it makes (`ENVMAGIC_HOME` and below it), and where it lies itself."""
+"""Where envmagic keeps what it makes (`ENVMAGIC_HOME` and below it), and where others do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,19 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["cache", "envs", "home", "journal", "locks", "package", "runtimes", "scratch"]
+__all__ = [
+    "cache",
+    "envs",
+    "home",
+    "journal",
+    "locks",
+    "package",
+    "runtimes",
+    "scratch",
+    "user_cache",
+    "user_config",
+    "user_data",
+]
 
 
 def home() -> Path:
@@ -14,13 +26,32 @@ def home() -> Path:
     named = os.environ.get("ENVMAGIC_HOME")
     if named:
         return Path(named).expanduser().absolute()
+    return user_data() / "envmagic"
+
+
+def user_data() -> Path:
+    """Where the programs of one user keep data on this platform, as platformdirs has it."""
+    return _of_user("XDG_DATA_HOME", ".local/share", "Library/Application Support")
+
+
+def user_config(*, roaming: bool = False) -> Path:
+    """Where they keep settings; `roaming`: those that Windows carries from machine to machine."""
+    if roaming and sys.platform == "win32":
+        return Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+    return _of_user("XDG_CONFIG_HOME", ".config", "Library/Application Support")
+
+
+def user_cache() -> Path:
+    """Where they keep what can be made again; on Windows in a folder `Cache` of their own there."""
+    return _of_user("XDG_CACHE_HOME", ".cache", "Library/Caches")
+
+
+def _of_user(variable: str, unix: str, mac: str) -> Path:
     if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "envmagic"
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / mac
+    return Path(os.environ.get(variable) or Path.home() / unix)
 
 
 def package() -> Path:
