@@ -22,7 +22,22 @@ from support.terminal import Said, envmagic
 REPOSITORY = Path(__file__).parents[1]
 SHELVES = ("unit", "integration", "kernel", "browser")
 # Whatever of these is set around the tests belongs to the person who runs them.
-_LEAKS = ("CONDA_", "ENVMAGIC_", "IPY", "JPY_", "JUPYTER_", "PIP_", "UV_", "VIRTUAL", "XDG_")
+_LEAKS = (
+    "CONDA_",
+    "ENVMAGIC_",
+    "HATCH_",
+    "IPY",
+    "JPY_",
+    "JUPYTER_",
+    "PDM_",
+    "PIP_",
+    "PIXI_",
+    "POETRY_",
+    "UV_",
+    "VIRTUAL",
+    "WORKON_HOME",
+    "XDG_",
+)
 _LEAKING = ("PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONSTARTUP", "MPLBACKEND")
 
 
