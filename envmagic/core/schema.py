@@ -48,6 +48,13 @@ class EnvironmentData(TypedDict, total=False):
     packages: int
     problem: str
     """Empty while it can start."""
+    found: str
+    """In `list`: whose it is where it is merely found, that is not made by envmagic and not
+    attached, but can be: `uv`, `venv`, `virtualenv`, `conda`, `pixi`, `poetry`, `pdm`, `hatch`,
+    `pipenv`, `virtualenvwrapper` or `pyenv`. Else empty."""
+    here: bool
+    """In `list`: one that is found lies around the notebook, or its tool made it for a project
+    there."""
 
 
 class KernelData(TypedDict):
@@ -179,6 +186,8 @@ class ListData(TypedDict):
     kernels: list[KernelData]
     """Kernels that are not of one of the environments."""
     runtimes: list[RuntimeData]
+    all: bool
+    """Text shows each one that is found too; `environments` holds them in any case."""
 
 
 class SleepingData(TypedDict):

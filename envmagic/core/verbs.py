@@ -121,6 +121,8 @@ class ListRequest:
     operation: ClassVar = "overview.list_all"
 
     size: bool = False
+    all: bool = False
+    """Each environment of other tools, not only those of this project."""
 
 
 @dataclass(frozen=True)

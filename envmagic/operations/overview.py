@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from envmagic.core import names
 from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
-from envmagic.core.model import Frontend, Kernel, Place, Progress, Report
+from envmagic.core.model import Environment, Frontend, Kernel, Place, Progress, Report
 from envmagic.core.schema import (
     EnvironmentData,
     KernelData,
@@ -18,7 +19,9 @@ from envmagic.core.schema import (
     StatusData,
 )
 from envmagic.core.verbs import ListRequest, StatusRequest
-from envmagic.environments import inspection, registry, sizes
+from envmagic.environments import backends, discovery, inspection, registry, sizes
+from envmagic.environments.contents import MARK
+from envmagic.environments.other_tools import Found
 from envmagic.environments.runtimes import store
 from envmagic.jupyter import kernelspecs
 from envmagic.operations.handover import recorded_state
@@ -28,14 +31,9 @@ __all__ = ["list_all", "status"]
 
 
 def list_all(request: ListRequest, place: Place, progress: Progress) -> Report[ListData]:
-    """`list`: all environments, and the kernels that belong to none of them."""
+    """`list`: all environments, also those merely found, and the kernels that belong to none."""
     every = kernelspecs.every()
-    registered = kernelspecs.by_prefix(every)
-    environments = [
-        _environment_data(prefix, registered, place, size=request.size)
-        for prefix in registry.known_prefixes(place)
-    ]
-    environments.sort(key=lambda e: (not e["current"], e["name"]))
+    environments = _environments(request, kernelspecs.by_prefix(every), place)
     shown = {e["kernel"] for e in environments}
     others = [
         KernelData(
@@ -59,7 +57,48 @@ def list_all(request: ListRequest, place: Place, progress: Progress) -> Report[L
         )
         for runtime in store.every()
     ]
-    return Report("list", ListData(environments=environments, kernels=others, runtimes=runtimes))
+    data = ListData(environments=environments, kernels=others, runtimes=runtimes, all=request.all)
+    return Report("list", data)
+
+
+def _environments(
+    request: ListRequest, registered: Mapping[str, Kernel], place: Place
+) -> list[EnvironmentData]:
+    """Those that are known, then the others that are found and whole, of this project first."""
+    found = discovery.found(place.directory)
+    environments = []
+    for prefix in registry.known_prefixes(place):
+        data = _environment_data(prefix, registered, place, size=request.size)
+        each = found.pop(prefix_layout.identity(prefix), Found(prefix, "", here=False))
+        environments.append(_with_origin(data, each))
+    for each in found.values():
+        with contextlib.suppress(EnvmagicError):
+            data = registry.describe(_inspected(each.prefix), None, place)
+            if request.size and (each.here or request.all):
+                data["size"] = sizes.of(each.prefix)
+            environments.append(_with_origin(data, each))
+    environments.sort(key=_order)
+    return environments
+
+
+def _order(data: EnvironmentData) -> tuple[bool, bool, bool, str]:
+    """By name; what is merely found comes last, in the order in which it was, the nearest first."""
+    merely = bool(data["found"])
+    return not data["current"], merely, merely and not data["here"], "" if merely else data["name"]
+
+
+def _inspected(prefix: Path) -> Environment:
+    # there can be hundreds, and what is not marked we neither made nor are making
+    ours = (prefix / MARK).exists()
+    return registry.environment_at(prefix) if ours else backends.inspect(prefix)
+
+
+def _with_origin(data: EnvironmentData, each: Found) -> EnvironmentData:
+    """`data`, and whether the environment is merely found, whose it is then and what for."""
+    merely = not (data["kernel"] or data["owned"] or data["problem"])
+    data["found"] = (each.tool or data["backend"]) if merely else ""
+    data["here"] = merely and each.here
+    return data
 
 
 def _is_own_spec(kernel: Kernel, environments: list[EnvironmentData]) -> bool:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Isolated
+from support.operate import Operator
 
-from envmagic.environments import discovery, other_tools
+from envmagic.core.model import Frontend
+from envmagic.core.verbs import ListRequest
+from envmagic.environments import backends, discovery, other_tools, ownership
+from envmagic.frontends import render
+from envmagic.jupyter import kernelspecs
 from envmagic.system.prefix_layout import interpreter
 
 PROJECT = Path("/home/ada/churn")
@@ -144,3 +150,50 @@ def test_a_directory_of_very_many_is_not_looked_through(isolated: Isolated) -> N
         (isolated.work / f"run{number}").mkdir()
     usual, _ = _venv(isolated.work / "venv"), _venv(isolated.work / "run0" / ".." / "mine")
     assert [f.prefix for f in discovery.found(isolated.work).values()] == [usual]
+
+
+def _list(isolated: Isolated, **options: bool) -> tuple[dict[str, Any], str]:
+    report = Operator(isolated.work)(ListRequest(**options))
+    listed = {e["prefix"]: e for e in report.data["environments"]}
+    return listed, render.text(report, Frontend.TERMINAL)
+
+
+def test_list_tells_what_is_found_from_what_is_registered(isolated: Isolated) -> None:
+    """Of other projects a few one by one and many as a number; in JSON all of them."""
+    place = isolated.home / "v"
+    (isolated.work / "poetry.toml").write_text(f"virtualenvs.path = {str(place)!r}")
+    registered, found = _venv(isolated.work / "mine"), _venv(isolated.work / ".venv")
+    made, broken = _venv(isolated.work / "made"), _venv(isolated.work / "broken")
+    ownership.mark(made)
+    interpreter(broken).unlink()
+    backend = backends.get(backends.inspect(registered).backend)
+    environment = backends.inspect(registered)
+    kernelspecs.register(environment, "mine", backend.launch(environment), uv=None)
+
+    listed, text = _list(isolated)
+    assert str(broken) not in listed
+    assert [e["found"] for e in listed.values()] == ["", "", "uv"]
+    assert listed[str(found)]["here"] and listed[str(found)]["kernel"] is None
+    assert listed[str(registered)]["kernel"] == "mine" and not listed[str(made)]["kernel"]
+    first, second = text.split("Found, not attached yet")
+    assert str(registered) in first and str(made) in first and str(found) not in first
+    assert str(found) in second and f"To use it: envmagic attach {found}" in second
+
+    three = [_venv(place / f"web{number}") for number in range(3)]
+    text = _list(isolated)[1]
+    assert all(f"~/v/{prefix.name}" in text for prefix in three)
+    assert "envmagic attach PATH" in text and "--all" not in text
+    four = [*three, _venv(place / "web3")]
+    listed, text = _list(isolated)
+    assert [listed[str(p)]["found"] for p in four] == ["poetry"] * 4
+    assert "poetry  3.11    4 environments in ~/v\n" in text and "~/v/web" not in text
+    assert "4 are only counted. To see each: envmagic list --all" in text
+    text = _list(isolated, all=True)[1]
+    assert all(f"~/v/{prefix.name}" in text for prefix in four) and "counted" not in text
+
+
+def test_sizes_of_other_projects_are_measured_when_all_are_wanted(isolated: Isolated) -> None:
+    here, other = _venv(isolated.work / ".venv"), _venv(isolated.home / ".virtualenvs" / "ml")
+    sizes = [_list(isolated, size=True, all=every)[0] for every in (False, True)]
+    assert sizes[0][str(here)]["size"] and sizes[0][str(other)]["size"] is None
+    assert sizes[1][str(other)]["size"]

@@ -135,7 +135,13 @@ REPORTS: dict[str, Report[Any]] = {
             "environments": [
                 ENVIRONMENT,
                 {**ENVIRONMENT, "name": "old", "owned": False, "current": False, "kernel": None},
+                {**ENVIRONMENT, "current": False, "kernel": None, "found": "uv", "here": True},
+                *(
+                    {**ENVIRONMENT, "current": False, "found": "poetry", "here": False}
+                    for _ in range(4)
+                ),
             ],
+            "all": False,
             "runtimes": [
                 {
                     "python": "3.12.4",

@@ -102,7 +102,7 @@ def sync(values: Values) -> SyncRequest:
 
 
 def list_all(values: Values) -> ListRequest:
-    return ListRequest(size=values.has("--size"))
+    return ListRequest(size=values.has("--size"), all=values.has("--all"))
 
 
 def status(values: Values) -> StatusRequest:

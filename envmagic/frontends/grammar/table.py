@@ -197,10 +197,13 @@ VERBS = {
             "list",
             "list_all",
             "overview.list_all",
-            "all environments and kernels",
+            "all environments and kernels, and environments that can be attached",
             None,
-            (Option(("--size",), "measure how much disk each one takes"),),
-            ("list",),
+            (
+                Option(("--size",), "measure how much disk each one takes"),
+                Option(("--all",), "each environment that other tools made, for any project"),
+            ),
+            ("list", "list --all"),
         ),
         Verb(
             "status",

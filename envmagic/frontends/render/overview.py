@@ -14,6 +14,7 @@ from envmagic.core.schema import (
     SleepingData,
     StatusData,
 )
+from envmagic.frontends.render.found import merely_found
 from envmagic.frontends.render.parts import Fact, Facts, Line, Part, Row, Table, Tone
 from envmagic.frontends.render.phrases import count, file_size, joined, made_of, path
 from envmagic.frontends.render.record import record_fact
@@ -22,9 +23,11 @@ __all__ = ["doctor", "list_all", "status"]
 
 
 def list_all(report: Report[ListData], frontend: Frontend | None) -> tuple[Part, ...]:
-    """All environments in one table, the other kernels in another."""
+    """All environments in one table, those merely found and the other kernels in one each."""
     data = report.data
-    environments, kernels = data["environments"], data["kernels"]
+    kernels = data["kernels"]
+    found = [e for e in data["environments"] if e.get("found") and not e.get("current")]
+    environments = [e for e in data["environments"] if e not in found]
     said: list[Part] = []
     if environments:
         said.append(_environments(environments))
@@ -33,9 +36,10 @@ def list_all(report: Report[ListData], frontend: Frontend | None) -> tuple[Part,
             for e in environments
             if e.get("problem")
         ]
-    else:
+    elif not found:
         none = "There are no environments yet."
         said.append(Line(none, "To make one", Tone.INFO, ("create",)))
+    said += merely_found(found, every=data.get("all", False))
     if kernels:
         rows = tuple(
             Row((k["name"], k["display_name"], k["language"], path(k["directory"])))
