@@ -14,6 +14,7 @@ from envmagic.core.model import Frontend
 from envmagic.core.verbs import ListRequest
 from envmagic.environments import backends, discovery, other_tools, ownership
 from envmagic.frontends import render
+from envmagic.frontends.notebook import completion
 from envmagic.jupyter import kernelspecs
 from envmagic.system.prefix_layout import interpreter
 
@@ -197,3 +198,10 @@ def test_sizes_of_other_projects_are_measured_when_all_are_wanted(isolated: Isol
     sizes = [_list(isolated, size=True, all=every)[0] for every in (False, True)]
     assert sizes[0][str(here)]["size"] and sizes[0][str(other)]["size"] is None
     assert sizes[1][str(other)]["size"]
+
+
+def test_tab_offers_what_can_be_attached_the_nearest_first(isolated: Isolated) -> None:
+    other, here = _venv(isolated.home / ".virtualenvs" / "m l"), _venv(isolated.work / "venv")
+    offered = [text for text, _ in completion.candidates(["attach"], "", isolated.work)]
+    assert offered[:2] == [str(here), "~/.virtualenvs/m\\ l"] and other.is_dir()
+    assert str(here) not in dict(completion.candidates(["use"], "", isolated.work))

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envmagic.core import names
+from envmagic.core import display, names
+from envmagic.environments import discovery
 from envmagic.frontends.grammar.table import VERBS, Option, Verb, options_of
 from envmagic.jupyter import kernelspecs
 from envmagic.system import directories
@@ -79,6 +80,8 @@ def _words(
             yield from _paths(fragment, directory)
         else:
             yield from _values(expected.kind, fragment, directory)
+            if verb.name == "attach" and not fragment:  # what is begun is a NAME, or looked up
+                yield from ((path, "path") for path in _attachable(directory))
         if fragment:
             return
     flags = (option.key for option in options_of(verb, terminal=False) if option.key not in words)
@@ -112,6 +115,15 @@ def _environments(kind: str) -> list[str]:
             entry.name for entry in directories.envs().iterdir() if not entry.name.startswith(".")
         }
     return sorted(found)
+
+
+def _attachable(directory: Path) -> Iterator[str]:
+    """The paths of environments that have no kernel yet, of this project first."""
+    registered = kernelspecs.by_prefix(kernelspecs.every())
+    for identity, found in discovery.found(directory).items():
+        if identity not in registered:
+            path = display.user_path(found.prefix)
+            yield path.replace(" ", "\\ ") if os.name != "nt" else path
 
 
 def _paths(
