@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["command_line", "display", "remedy", "typed", "user_path", "user_text"]
+__all__ = ["command_line", "display", "remedy", "shell_line", "typed", "user_path", "user_text"]
 
 
 def user_path(path: Path | str) -> str:
@@ -32,6 +32,18 @@ def typed(path: Path | str) -> str:
 def command_line(words: Sequence[str], prefix: str = "") -> str:
     """The words of a command as they are typed behind `prefix`; empty without words."""
     return " ".join(filter(None, (prefix, *map(typed, words)))) if words else ""
+
+
+def shell_line(words: Sequence[str]) -> str:
+    """The words of another program's command as they are typed in a shell; empty without words."""
+    plain = re.compile(r"[\w@%+=:,./~-]+" if os.name != "nt" else r"[\w@+=:,./\\-]+")
+
+    def quoted(word: str) -> str:
+        if plain.fullmatch(word):
+            return user_path(word) if os.name != "nt" else word  # cmd.exe knows no `~`
+        return shlex.quote(word) if os.name != "nt" else f'"{word}"'
+
+    return " ".join(map(quoted, words))
 
 
 def remedy(hint: str, command: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from envmagic.core.display import command_line, remedy
+from envmagic.core.display import command_line, remedy, shell_line
 
 __all__ = ["EnvmagicError", "Problem", "Severity", "WordsError"]
 
@@ -34,10 +34,13 @@ class Problem:
     command: tuple[str, ...] = ()
     """The words of the command of ours that helps, the verb first; each frontend writes it as it is
     typed there."""
+    tool_command: tuple[str, ...] = ()
+    """The words of another program's command that helps, in the place of one of ours."""
 
     def line(self) -> str:
         """The problem as one line of text, the command as words without what stands before them."""
-        return f"{self.message} {remedy(self.hint, command_line(self.command))}".rstrip()
+        what = command_line(self.command) or shell_line(self.tool_command)
+        return f"{self.message} {remedy(self.hint, what)}".rstrip()
 
 
 class EnvmagicError(Exception):
@@ -52,10 +55,13 @@ class EnvmagicError(Exception):
         hint: str = "",
         *,
         command: tuple[str, ...] = (),
+        tool_command: tuple[str, ...] = (),
         subject: str = "",
         detail: str = "",
     ) -> None:
-        self.problem = Problem(code, message, hint, Severity.ERROR, subject, detail, command)
+        self.problem = Problem(
+            code, message, hint, Severity.ERROR, subject, detail, command, tool_command
+        )
         super().__init__(self.problem.line())
 
     def saying(self, more: str) -> EnvmagicError:
@@ -66,6 +72,7 @@ class EnvmagicError(Exception):
             f"{told.message} {more}",
             told.hint,
             command=told.command,
+            tool_command=told.tool_command,
             subject=told.subject,
             detail=told.detail,
         )

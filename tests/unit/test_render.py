@@ -330,6 +330,21 @@ def test_what_helps_is_written_as_it_is_typed_there(
         assert told["command"] == (shown.rpartition(": ")[2] if command else "")
 
 
+def test_another_programs_command_is_written_as_a_cell_or_a_shell_takes_it() -> None:
+    home = str(Path.home() / "my uv")
+    typed = {("uv", "python", "install", ">=3"): "uv python install '>=3'", (home,): f"'{home}'"}
+    for words, line in typed.items():
+        problem = Problem("x", "No.", "To get it", tool_command=words)
+        assert render.line(problem) == f"No. To get it: !{line}"
+        assert render.line(problem, Frontend.TERMINAL) == f"No. To get it: {line}"
+        said = Report("doctor", {**REPORTS["doctor"].data}, problems=(problem,))
+        assert render.text(said).endswith(f": !{line}")
+        assert json.loads(render.json(said))["problems"][0]["hint"] == f"To get it: !{line}"
+    pip = Problem("x", "No.", tool_command=("pip", "install", "uv"))
+    assert render.line(pip) == "No. %pip install uv"
+    assert render.line(pip, Frontend.TERMINAL) == pip.line() == "No. pip install uv"
+
+
 def test_status_in_a_terminal_speaks_of_the_directory() -> None:
     data = {**REPORTS["status"].data, "notebook": None, "asleep": []}
     text = render.text(Report("status", data), Frontend.TERMINAL)

@@ -29,7 +29,7 @@ def json(report: Report[Any], frontend: Frontend | None = None) -> str:
     """`report` as the versioned JSON envelope, a promise; commands are those of `frontend`."""
     from json import dumps
 
-    from envmagic.frontends.render.remedy import command_line, remedy
+    from envmagic.frontends.render.remedy import command_line, hint_of, remedy
 
     envelope = {
         "schema": 1,
@@ -42,7 +42,7 @@ def json(report: Report[Any], frontend: Frontend | None = None) -> str:
                 "code": p.code,
                 "severity": p.severity.value,
                 "message": p.message,
-                "hint": remedy(p.hint, p.command, frontend),
+                "hint": remedy(hint_of(p, frontend), p.command, frontend),
                 "command": command_line(p.command, frontend),
                 "subject": p.subject,
                 "detail": p.detail,
@@ -60,6 +60,7 @@ def bundle(report: Report[Any]) -> dict[str, str]:
 
 def line(problem: Problem, frontend: Frontend | None = None) -> str:
     """`problem` as one line of text: the sentence, then what to do at `frontend`."""
-    from envmagic.frontends.render.remedy import remedy
+    from envmagic.frontends.render.remedy import hint_of, remedy
 
-    return f"{problem.message} {remedy(problem.hint, problem.command, frontend)}".rstrip()
+    what = remedy(hint_of(problem, frontend), problem.command, frontend)
+    return f"{problem.message} {what}".rstrip()

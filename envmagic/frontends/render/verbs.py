@@ -28,6 +28,7 @@ from envmagic.frontends.render.phrases import (
     path,
 )
 from envmagic.frontends.render.record import record_fact
+from envmagic.frontends.render.remedy import hint_of
 
 __all__ = ["Renderer", "create", "install", "parts", "remove", "use"]
 
@@ -43,11 +44,12 @@ def parts(report: Report[Any], frontend: Frontend | None = None) -> tuple[Part, 
     module, _, name = verb.shows.partition(".")
     show: Renderer = getattr(import_module(f"envmagic.frontends.render.{module}"), name)
     said = show(report, frontend)
-    return (*said, *(_problem(p) for p in report.problems))
+    return (*said, *(_problem(p, frontend) for p in report.problems))
 
 
-def _problem(problem: Problem) -> Line:
-    return Line(problem.message, problem.hint, _TONES[problem.severity], problem.command)
+def _problem(problem: Problem, frontend: Frontend | None) -> Line:
+    hint = hint_of(problem, frontend)
+    return Line(problem.message, hint, _TONES[problem.severity], problem.command)
 
 
 def create(report: Report[CreateData], frontend: Frontend | None) -> tuple[Part, ...]:
