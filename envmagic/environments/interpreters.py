@@ -13,10 +13,12 @@ from envmagic._version import REQUIRES_PYTHON
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.system import process
 
-__all__ = ["Python", "find", "installed", "running"]
+__all__ = ["Python", "find", "installed", "lacking", "pyenv", "running", "search", "suits"]
 
 _VERSION = re.compile(r"\d+(?:\.\d+){0,2}$")
 _EXECUTABLE = re.compile(r"python3\.(\d+)(?:\.exe)?$")
+_OTHER = re.compile(r"(?:pypy|graalpy|pyodide)\S*|(?:c?python)?[-@]?\d[\d.]*(?:t|\+\S+)", re.I)
+"""What other tools call Pythons that are not the usual CPython: `pypy3.10`, `3.14t`."""
 _ASK = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
 
 
@@ -50,24 +52,52 @@ def installed() -> list[Python]:
 def find(wanted: str | None) -> Python:
     """The interpreter for `wanted`: a version, a specifier (`>=3.11`), a path, or None: ours.
 
-    Raises `WordsError` when the words are wrong and `EnvmagicError` when there is no such Python;
-    the message lists those there are that an environment can be made from.
+    Raises as `search` does, and `lacking` when there is no such Python.
+    """
+    python = search(wanted)
+    if python is None:
+        raise lacking(str(wanted))
+    return python
+
+
+def search(wanted: str | None) -> Python | None:
+    """The interpreter for `wanted`, as in `find`; None when a version is not on this machine.
+
+    Raises `WordsError` when the words are wrong and `EnvmagicError` when a path is no Python.
     """
     if wanted is None:
         return running()
-    if "/" in wanted or os.sep in wanted or wanted.startswith("~"):
+    if "/" in wanted or os.sep in wanted:
         return _at_path(Path(wanted).expanduser())
     candidates = sorted(installed(), key=lambda p: p.version != running().version)
-    accepts = _matcher(wanted)
+    accepts = _Matcher(wanted)
     for python in candidates:
         if accepts(python.version) and (exact := _exact(python)) and accepts(exact.version):
             return exact
-    usable = [p for p in candidates if p.parts >= REQUIRES_PYTHON]
+    return None
+
+
+def lacking(wanted: str, hint: str = "", tool_command: tuple[str, ...] = ()) -> EnvmagicError:
+    """That `wanted` is not on this machine; says which are that an environment can be made from.
+
+    `hint` and `tool_command` say what gets it.
+    """
+    usable = [p for p in installed() if p.parts >= REQUIRES_PYTHON]
     versions = sorted({p.parts[:2] for p in usable}, reverse=True)
     there = ", ".join(".".join(str(n) for n in v) for v in versions)
-    raise EnvmagicError(
-        "no-python", f"Python {wanted} is not on this machine; there are {there}.", subject=wanted
+    return EnvmagicError(
+        "no-python",
+        f"Python {wanted} is not on this machine; there are {there}.",
+        hint or "Choose one of these.",
+        tool_command=tool_command,
+        subject=wanted,
     )
+
+
+def suits(version: str, wanted: str) -> bool:
+    """Whether the full `version` is what `wanted` asks for, and one to make environments from."""
+    parts = tuple(int(part) for part in version.split("."))
+    return parts >= REQUIRES_PYTHON and _Matcher(wanted)(version)
 
 
 class _Matcher:
@@ -83,12 +113,7 @@ class _Matcher:
             try:
                 self.specifier = SpecifierSet(wanted)
             except InvalidSpecifier:
-                raise WordsError(
-                    "bad-python",
-                    f"{wanted!r} is no Python version.",
-                    "Write it like 3.12, 3.12.4, '>=3.11' or /path/to/python.",
-                    subject=wanted,
-                ) from None
+                raise _not_understood(wanted) from None
 
     def __call__(self, version: str) -> bool:
         have = tuple(int(p) for p in version.split("."))
@@ -100,8 +125,14 @@ class _Matcher:
         return self.specifier is not None and self.specifier.contains(version)
 
 
-def _matcher(wanted: str) -> _Matcher:
-    return _Matcher(wanted)
+def _not_understood(wanted: str) -> WordsError:
+    if _OTHER.fullmatch(wanted):
+        message = f"{wanted!r} is not the usual CPython, the only one that is found by its version."
+        hint = "Name another one by its path: --python /path/to/python."
+    else:
+        message = f"{wanted!r} is no Python version."
+        hint = "Write it like 3.12, 3.12.4, '>=3.11' or /path/to/python."
+    return WordsError("bad-python", message, hint, subject=wanted)
 
 
 def _exact(python: Python) -> Python | None:
@@ -139,14 +170,24 @@ def _on_path() -> Iterator[Python]:
                 yield Python(Path(entry, name), f"3.{match[1]}")
 
 
+def pyenv() -> Path:
+    """Where pyenv and its Pythons are, if they are anywhere."""
+    return Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+
+
 def _of_pyenv() -> Iterator[Python]:
-    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    yield from _versions_below(root / "versions", re.compile(r"(3\.\d+\.\d+)$"))
+    yield from _versions_below(pyenv() / "versions", re.compile(r"(3\.\d+\.\d+)$"))
 
 
 def _of_uv() -> Iterator[Python]:
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    root = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or data / "uv" / "python")
+    """Those that `uv python install` brings; see https://docs.astral.sh/uv/reference/storage/."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+        default = base / "uv" / "data" / "python"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+        default = base / "uv" / "python"
+    root = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or default)
     yield from _versions_below(root, re.compile(r"cpython-(3\.\d+\.\d+)-"))
 
 

@@ -136,8 +136,47 @@ def test_a_python_that_is_not_there_lists_those_that_are(
         )
         assert here in error.problem.message
         assert not re.search(r"\b3\.[0-9]\b", error.problem.message.partition("there are")[2])
+    for other in ("pypy3.10", "3.14t", "python3.14t"):
+        refuses(lambda v=other: operate.create("x", python=v), "not the usual CPython", 2)
     refuses(lambda: operate.create("x", python="new"), "is no Python version", 2)
     refuses(lambda: operate.create("x", python="/nope/python"), "is no Python interpreter", 1)
+
+
+def test_a_python_that_can_be_had_is_named_with_its_command_and_taken_when_it_has_come(
+    operate: Operator,
+    refuses: Refuses,
+    pythons: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    uv_command: list[str],
+) -> None:
+    from envmagic.environments.backends import pythons as sources
+
+    others = [v for v in pythons if not sys.version.startswith(f"{v}.")]
+    if not others:
+        pytest.skip("only one Python on this machine")
+    short = others[-1]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path / "pythons"))
+
+    def helps(wanted: str) -> tuple[str, ...]:
+        error = refuses(lambda: operate.create("x", python=wanted), "is not on this machine", 1)
+        return error.problem.tool_command
+
+    assert helps(short) == (), "downloads are forbidden"
+    monkeypatch.delenv("UV_PYTHON_DOWNLOADS")
+    (uv,) = uv_command
+    assert helps(short) == (uv, "python", "install", short)
+    full = helps(f">={short}.0,<{short}.99")[-1]
+    assert re.fullmatch(rf"{re.escape(short)}\.\d+", full)
+    monkeypatch.setenv("PATH", str(Path(uv).parent))
+    assert helps(f"=={short}") == ("uv", "python", "install", short)
+    assert helps("3.99") == helps("3.9") == ()
+    there = tmp_path / "pythons" / f"cpython-{full}-x-y" / "bin" / "python3"
+    there.parent.mkdir(parents=True)
+    there.symlink_to(pythons[short])
+    assert sources.find(short).executable == sources.find(f"~={full}").executable == there
 
 
 def test_a_python_too_old_for_envmagic_is_refused(operate: Operator, refuses: Refuses) -> None:

@@ -13,7 +13,7 @@ from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Problem, WordsError
 from envmagic.core.model import BackendName, Environment, EnvSpec, Progress
 from envmagic.environments import inspection, interpreters
-from envmagic.environments.backends import installers
+from envmagic.environments.backends import installers, pythons
 from envmagic.environments.backends.base import Fault, InstallPlan
 from envmagic.environments.inventory import Inventory
 from envmagic.environments.satisfaction import missing
@@ -54,7 +54,7 @@ class PyvenvBackend:
         )
 
     def has_python(self, environment: Environment, wanted: str) -> bool:
-        version = interpreters.find(wanted).version
+        version = pythons.find(wanted).version
         return version.split(".")[:2] == environment.version.split(".")[:2]
 
     def faults(self, environment: Environment) -> Iterator[Fault]:
@@ -92,7 +92,7 @@ class PyvenvBackend:
         return tuple(texts)
 
     def python(self, spec: EnvSpec) -> interpreters.Python:
-        python = interpreters.find(spec.python)
+        python = pythons.find(spec.python)
         if tuple(int(p) for p in python.version.split(".")[:2]) < REQUIRES_PYTHON:
             raise EnvmagicError(
                 "python-too-old",
