@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 __all__ = [
+    "AutoloadData",
     "Change",
     "CreateData",
     "DoctorData",
@@ -270,3 +271,14 @@ class DoctorData(TypedDict):
     environments: int
     """How many were looked at."""
     fixed: list[str]
+    autoload: str
+    """As in `AutoloadData.state`."""
+
+
+class AutoloadData(TypedDict):
+    state: str
+    """`on`, `off`, or `edited`: a file of that name is there that is not as envmagic wrote it."""
+    file: str
+    """The start-up file in IPython's default profile, whether or not it is there."""
+    profiles: list[str]
+    """The profiles of IPython's that have it as envmagic wrote it."""

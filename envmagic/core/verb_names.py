@@ -17,6 +17,7 @@ VERBS = (
     "plan",
     "remove",
     "doctor",
+    "autoload",
 )
 """Those of the requests in `core.verbs`; a test compares them."""
 RESERVED_VERBS = (

@@ -12,6 +12,7 @@ from envmagic.core.model import BackendName
 
 __all__ = [
     "AttachRequest",
+    "AutoloadRequest",
     "CellRequest",
     "CreateRequest",
     "DoctorRequest",
@@ -158,6 +159,15 @@ class DoctorRequest:
     fix: bool = False
 
 
+@dataclass(frozen=True)
+class AutoloadRequest:
+    verb: ClassVar = "autoload"
+    operation: ClassVar = "autoload.autoload"
+
+    state: str | None = None
+    """`on`, `off` or None (say how it stands)."""
+
+
 Request = (
     CreateRequest
     | CellRequest
@@ -172,4 +182,5 @@ Request = (
     | PlanRequest
     | RemoveRequest
     | DoctorRequest
+    | AutoloadRequest
 )

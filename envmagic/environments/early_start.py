@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +9,8 @@ from envmagic.core.model import Environment, Kernel, Switch
 from envmagic.environments.inventory import Inventory
 from envmagic.environments.runtimes import Behind
 from envmagic.environments.runtimes.building import modules_of
-from envmagic.jupyter import launcher
+from envmagic.jupyter import launcher, startup_file
+from envmagic.system import directories
 
 __all__ = ["EarlyStart", "runs_at_start"]
 
@@ -69,11 +69,12 @@ class EarlyStart:
 def runs_at_start(environment: Environment) -> bool:
     """Whether a person has IPython run or load something at its start, which may need what the
     environment gets."""
-    own = Path(os.environ.get("IPYTHONDIR") or Path.home() / ".ipython") / "profile_default"
-    startup = own / "startup"
+    own = directories.ipython() / "profile_default"
     places = [own, environment.prefix / "etc" / "ipython", *map(Path, _SYSTEM)]
+    startup = [f for p in places for kind in ("*.py", "*.ipy") for f in p.glob(f"startup/{kind}")]
+    # our own loads what such a kernel has loaded already
     return any((place / name).exists() for place in places for name in _CONFIGURATION) or any(
-        found for kind in ("*.py", "*.ipy") for found in startup.glob(kind)
+        not startup_file.at(file).is_ours for file in startup
     )
 
 

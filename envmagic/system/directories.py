@@ -10,6 +10,7 @@ __all__ = [
     "cache",
     "envs",
     "home",
+    "ipython",
     "journal",
     "locks",
     "package",
@@ -52,6 +53,11 @@ def _of_user(variable: str, unix: str, mac: str) -> Path:
     if sys.platform == "darwin":
         return Path.home() / mac
     return Path(os.environ.get(variable) or Path.home() / unix)
+
+
+def ipython() -> Path:
+    """Where IPython's profiles are: `$IPYTHONDIR`, else `.ipython` in the home directory."""
+    return Path(os.environ.get("IPYTHONDIR") or Path.home() / ".ipython").expanduser().absolute()
 
 
 def package() -> Path:

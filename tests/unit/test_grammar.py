@@ -71,6 +71,8 @@ def asked(line: str, frontend: Frontend = Frontend.NOTEBOOK) -> ParsedCommand:
         ("remove churn", verbs.RemoveRequest("churn")),
         ("remove churn -y --dry-run", verbs.RemoveRequest("churn", yes=True, dry_run=True)),
         ("doctor --fix", verbs.DoctorRequest(fix=True)),
+        ("autoload", verbs.AutoloadRequest()),
+        ("autoload off", verbs.AutoloadRequest("off")),
     ],
 )
 def test_words_become_the_request_they_say(line: str, request_: verbs.Request) -> None:
@@ -161,6 +163,7 @@ def test_a_cell_takes_creates_options_and_its_body() -> None:
         ("create --bare=yes", "option-value", "takes no value"),
         ("create --backend pip", "option-value", "uv, venv, virtualenv, conda"),
         ("record --pin tight", "option-value", "exact, compatible, minimum, none"),
+        ("autoload of", "option-value", "One of: on, off."),
         ("create 'my env", "open-quote", "'my env"),
     ],
 )

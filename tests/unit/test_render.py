@@ -215,12 +215,21 @@ REPORTS: dict[str, Report[Any]] = {
     ),
     "doctor": Report(
         "doctor",
-        {"kernels": 3, "environments": 2, "fixed": []},
+        {"kernels": 3, "environments": 2, "fixed": [], "autoload": "on"},
         problems=(
             Problem(
                 "missing-python", "The kernel old has no interpreter.", command=("remove", "old")
             ),
         ),
+    ),
+    "autoload": Report(
+        "autoload",
+        {
+            "state": "on",
+            "file": str(Path.home() / "profile_default" / "startup" / "50-envmagic.py"),
+            "profiles": ["default", "lab"],
+        },
+        changed=True,
     ),
 }
 

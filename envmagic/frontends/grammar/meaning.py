@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import (
     AttachRequest,
+    AutoloadRequest,
     CreateRequest,
     DoctorRequest,
     InstallRequest,
@@ -115,3 +116,7 @@ def plan(values: Values) -> PlanRequest:
 
 def doctor(values: Values) -> DoctorRequest:
     return DoctorRequest(fix=values.has("--fix"))
+
+
+def autoload(values: Values) -> AutoloadRequest:
+    return AutoloadRequest(values.words[0] if values.words else None)

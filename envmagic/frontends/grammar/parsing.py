@@ -152,6 +152,14 @@ def _count(verb: Verb, values: Values, frontend: Frontend) -> None:
             "For example",
             command=split(verb.examples[0]),
         )
+    unknown = [word for word in given if expected.words and word not in expected.words]
+    if unknown:
+        raise WordsError(
+            "option-value",
+            f"{verb.name} does not know {unknown[0]!r}.",
+            f"One of: {', '.join(expected.words)}.",
+            subject=unknown[0],
+        )
     if expected.most is not None and len(given) > expected.most:
         extra = given[expected.most]
         hint, command = _instead(verb, given)

@@ -58,6 +58,8 @@ class Positional(NamedTuple):
     most: int | None = None
     """None: any number."""
     kind: str = ""
+    words: tuple[str, ...] = ()
+    """The only ones there may be, where that is so."""
 
     @property
     def usage(self) -> str:
@@ -246,6 +248,16 @@ VERBS = {
             None,
             (Option(("--fix",), "mend what is ours"),),
             ("doctor", "doctor --fix"),
+        ),
+        Verb(
+            "autoload",
+            "autoload",
+            "overview.autoload",
+            "have IPython load envmagic at each start, so that %env needs no %load_ext",
+            Positional("on|off", "without it, how it stands is said", 0, 1, words=("on", "off")),
+            (),
+            ("autoload on", "autoload"),
+            "It writes one file into IPython's default profile, and 'off' takes that away.",
         ),
     )
 }

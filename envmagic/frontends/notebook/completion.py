@@ -75,7 +75,9 @@ def _words(
     """The words of `verb` that belong to no option; with none left, its options."""
     expected = verb.positional
     if expected is not None and (expected.most != 1 or not words):
-        if expected.kind == "record":
+        if expected.words:
+            yield from _starting(fragment, expected.words, "value")
+        elif expected.kind == "record":
             yield from _starting(fragment, ("on", "off") if not words else (), "value")
             yield from _paths(fragment, directory)
         else:

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from envmagic.core.errors import Severity
 from envmagic.core.model import Frontend, Report
 from envmagic.core.schema import (
+    AutoloadData,
     DoctorData,
     EnvironmentData,
     ListData,
@@ -19,7 +20,7 @@ from envmagic.frontends.render.parts import Fact, Facts, Line, Part, Row, Table,
 from envmagic.frontends.render.phrases import count, file_size, joined, made_of, path
 from envmagic.frontends.render.record import record_fact
 
-__all__ = ["doctor", "list_all", "status"]
+__all__ = ["autoload", "doctor", "list_all", "status"]
 
 
 def list_all(report: Report[ListData], frontend: Frontend | None) -> tuple[Part, ...]:
@@ -141,3 +142,21 @@ def doctor(report: Report[DoctorData], frontend: Frontend | None) -> tuple[Part,
     number = count(len(broken), "problem")
     tone = Tone.BAD if any(p.severity is Severity.ERROR for p in broken) else Tone.WARN
     return (Line(f"{number} in {looked}:", tone=tone), *fixed)
+
+
+def autoload(report: Report[AutoloadData], frontend: Frontend | None) -> tuple[Part, ...]:
+    """Whether IPython loads envmagic, and the file that has it do so."""
+    data = report.data
+    tone = Tone.GOOD if report.changed else Tone.INFO
+    others = [name for name in data["profiles"] if name != "default"]
+    also = (Fact("Also in", f"the profile {joined(others, 4)}"),) if others else ()
+    where = Facts((Fact("File", path(data["file"])), *also))
+    if data["state"] == "on":
+        since = "from now on, each time it starts" if report.changed else "each time it starts"
+        return (Line(f"IPython loads envmagic {since}", tone=tone), where)
+    if data["state"] == "edited":
+        return (Line("IPython runs a file there that envmagic did not write so", tone=tone), where)
+    if report.changed:
+        return (Line("IPython loads envmagic no longer when it starts", tone=tone),)
+    line = Line("IPython does not load envmagic by itself", "To have it", tone, ("autoload", "on"))
+    return (line, Facts(also)) if also else (line,)

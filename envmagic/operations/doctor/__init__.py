@@ -8,7 +8,9 @@ from envmagic.core.schema import DoctorData
 from envmagic.core.verbs import DoctorRequest
 from envmagic.environments import registry
 from envmagic.jupyter import kernelspecs
+from envmagic.operations.autoload import state
 from envmagic.operations.doctor import conda
+from envmagic.operations.doctor.autoload import of_startup_files
 from envmagic.operations.doctor.environments import of_environment
 from envmagic.operations.doctor.finding import Finding
 from envmagic.operations.doctor.kernels import of_kernel
@@ -40,9 +42,13 @@ def doctor(request: DoctorRequest, place: Place, progress: Progress) -> Report[D
         findings += of_environment(prefix, progress)
     findings += of_runtimes(every)
     findings += of_leftovers(progress)
+    findings += of_startup_files()
     fixed, kept = _mend(findings, progress) if request.fix else ([], [])
     data = DoctorData(
-        kernels=len(every), environments=len(prefixes), fixed=[p.message for p in fixed]
+        kernels=len(every),
+        environments=len(prefixes),
+        fixed=[p.message for p in fixed],
+        autoload=state(),
     )
     left = tuple(f.problem for f in findings if f.problem not in fixed)
     return Report("doctor", data, changed=bool(fixed), problems=(*left, *kept))

@@ -157,6 +157,7 @@ SCENARIOS = (
         ours=False,
         done="no-environment",
     ),
+    Scenario("autoload", ("autoload", "on"), "", beginnings.lines, proof=("autoload", "off")),
     Scenario(
         "doctor", ("doctor", "--fix"), NAMED, beginnings.broken, others=("gone", "./half", "old")
     ),
