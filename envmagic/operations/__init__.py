@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from envmagic.core import verbs
 from envmagic.core.errors import Problem
 from envmagic.core.model import Place, Progress, Report
 from envmagic.system import scratch
 
-__all__ = ["Operation", "keep_record", "run"]
+if TYPE_CHECKING:
+    from envmagic.record.missing_import import FailedImport
+
+__all__ = ["Operation", "advise", "keep_record", "run"]
 
 Operation = Callable[[Any, Place, Progress], Report[Any]]
 """What carries out one verb, found by its request; raises `EnvmagicError`."""
@@ -26,6 +30,16 @@ def run(request: verbs.Request, place: Place, progress: Progress) -> Report[Any]
     module, _, name = request.operation.partition(".")
     operation: Operation = getattr(import_module(f"{__name__}.{module}"), name)
     return operation(request, place, progress)
+
+
+def advise(failed: FailedImport, directories: Sequence[Path]) -> Problem | None:
+    """What helps with an import that has `failed` in this process; None where nothing is certain.
+
+    `directories` are those in or above which modules of the user's may lie, the notebook's first.
+    """
+    from envmagic.operations.import_advice import advice
+
+    return advice(failed, directories)
 
 
 def keep_record(place: Place) -> tuple[Problem, ...]:

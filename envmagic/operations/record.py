@@ -19,7 +19,7 @@ from envmagic.record.environments import NotebookEnvironments
 from envmagic.record.merge import Job, read, recorded, refused
 from envmagic.record.need import Needs, Surroundings
 from envmagic.record.needs import needs_of
-from envmagic.record.of_notebook import _listed, sources_for
+from envmagic.record.of_notebook import listed_in, sources_for
 from envmagic.record.parallel import scanned
 from envmagic.record.result import Outcome, RecordOptions, data_of
 from envmagic.requirements import Pin
@@ -177,7 +177,7 @@ def _scanned(
     if len(paths) == 1:
         target = kept[_target(paths[0], asked)]
         return {paths[0]: needs_of(paths[0], sources_for(paths[0], target, place, environments))}
-    listed = {file: _listed(held) for file, held in kept.items()}
+    listed = {file: listed_in(held) for file, held in kept.items()}
 
     def sources(path: Path) -> Surroundings:
         file = _target(path, asked)

@@ -32,7 +32,7 @@ from envmagic.record.install_lines import (
 from envmagic.record.name_overrides import supplied_for
 from envmagic.record.need import Need, Needs, Surroundings, Taken
 
-__all__ = ["needs_of"]
+__all__ = ["candidates", "needs_of"]
 
 _NEVER = frozenset({"pip", "envmagic", "ipykernel"})
 
@@ -132,7 +132,7 @@ def _take(
 ) -> None:
     if is_standard(site.top) or site.module in ("envmagic", "") or site.top == "envmagic":
         return
-    for dotted in _candidates(site, resolver):
+    for dotted in candidates(site, resolver):
         if is_provided(dotted):
             parts = dotted.split(".")
             heads = (".".join(parts[: n + 1]) for n in range(len(parts)))
@@ -161,7 +161,7 @@ def _has_failed(dotted: str, failed: frozenset[str]) -> bool:
     return False
 
 
-def _candidates(site: ImportSite, resolver: Resolver) -> list[str]:
+def candidates(site: ImportSite, resolver: Resolver) -> list[str]:
     """The dotted modules that an import may mean: in a namespace the names decide."""
     names = [name for name in site.names if name != "*"]
     if not names or not resolver.is_namespace(site.module):

@@ -21,7 +21,7 @@ from envmagic.record.user_lines import names_in, own_lines
 from envmagic.requirements import Kind
 from envmagic.requirements.record_file import RecordFile
 
-__all__ = ["keep", "record_notebook", "sources_for", "state_of"]
+__all__ = ["keep", "listed_in", "record_notebook", "sources_for", "state_of"]
 
 
 def record_notebook(
@@ -117,7 +117,7 @@ def sources_for(
         cells=place.cells if live else (),
         failed=place.failed if live else frozenset(),
         saved=not live or path.exists(),
-        listed=_listed(file) if listed is None else listed,
+        listed=listed_in(file) if listed is None else listed,
         unknown=_unknown(file) if live else frozenset(),
         target=file.path,
         live=environments.kernel_prefix(path, place),
@@ -130,7 +130,7 @@ def _unknown(file: RecordFile) -> frozenset[str]:
     return frozenset(entry.text for entry in entries if entry.kind is Kind.UNRESOLVED)
 
 
-def _listed(file: RecordFile) -> frozenset[str]:
+def listed_in(file: RecordFile) -> frozenset[str]:
     """The distributions that `file` names, in the user's lines or in the block."""
     names = set(own_lines(file).of(None))
     return frozenset(names | {*names_in(file.block, file.path.parent)} if file.block else names)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
 import weakref
 from collections.abc import Callable, Mapping
 from functools import partial, wraps
@@ -98,6 +99,7 @@ class _Loaded:
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
         self._undo: list[Callable[[], object]] = []
+        self._shown = id(getattr(sys, "last_value", None))
         tables = shell.magics_manager.magics
         env = Env(shell, shell.find_line_magic("env"))  # loads it where IPython has not yet
         own = Env(shell, None)
@@ -114,6 +116,7 @@ class _Loaded:
             self._append(shell.Completer.custom_matchers, _matcher(shell))
         recorder.install(shell)
         self._undo.append(lambda: recorder.uninstall(shell))
+        self._register("post_run_cell", self._after_cell)
         self._format()
 
     def undo(self) -> None:
@@ -131,6 +134,24 @@ class _Loaded:
     def _append(self, items: list[Any], item: object) -> None:
         items.append(item)
         self._undo.append(lambda: items.remove(item) if item in items else None)
+
+    def _register(self, event: str, call: Callable[[Any], object]) -> None:
+        self._shell.events.register(event, call)
+        self._undo.append(lambda: self._shell.events.unregister(event, call))
+
+    def _after_cell(self, result: Any) -> None:
+        """Below the traceback of an import that failed, what installs it; never raises."""
+        error, shown = result.error_in_exec, getattr(sys, "last_value", None)
+        if error is None and id(shown) != self._shown:
+            error = shown  # by `%run`, after which the cell goes on
+        self._shown = id(shown)
+        if isinstance(error, ModuleNotFoundError):
+            with contextlib.suppress(Exception):
+                if result.info.silent:
+                    return
+                from envmagic.frontends.notebook import failed_import
+
+                failed_import.say(self._shell, error)
 
     def _packaging(self, table: dict[str, Any]) -> None:
         """In an environment without pip or uv, `%pip`, `!pip` and `%uv` mean it all the same."""
