@@ -26,7 +26,7 @@ REAL_CONDA = (
 # New environments start slowly when their bytecode is not kept; the variable is the machine's.
 VARIABLES = {"PYTHONDONTWRITEBYTECODE": None}
 # Starting kernels and environments waits as much as it computes: more at a time than two cores.
-AT_A_TIME = ("-n", "3", "--dist", "worksteal")
+AT_A_TIME = ("-n", "4", "--dist", "worksteal")
 
 
 # Of the rooms that pyproject.toml names; it has the floor, too.
@@ -176,17 +176,17 @@ def _interpreter(session: nox.Session, version: str) -> Path:
 
 
 def _on_other_pythons(session: nox.Session) -> None:
-    """The subset on every Python but the session's own, the oldest with the lowest dependencies;
-    with the latest it is run there by `nox -s versions`."""
+    """The subset on the newest Python, and on the oldest with the lowest dependencies; on those
+    between them it is run by `nox -s versions`."""
     found = interpreters.found()
     ask = "import sys; print('%d.%d' % sys.version_info[:2])"
     own = str(session.run("python", "-c", ask, silent=True)).strip()
-    oldest = next(iter(found), own)
+    oldest, newest = next(iter(found), own), next(reversed(found), own)
     for version in interpreters.SUPPORTED:
         if version not in found:
             session.warn(f"SKIPPED: Python {version} is not on this machine")
-        elif version not in (own, oldest):
-            _subset(session, version, found[version], lowest=False)
+    if newest not in (own, oldest):
+        _subset(session, newest, found[newest], lowest=False)
     _subset(session, oldest, found[oldest], lowest=True)
 
 

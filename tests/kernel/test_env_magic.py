@@ -319,7 +319,7 @@ def test_a_failure_after_progress_leaves_the_step_and_one_line(run: Run, home: P
 
 def complete(kernel: RunningKernel, text: str) -> list[str]:
     kernel.client.complete(text, len(text))
-    matches: list[str] = kernel.client.get_shell_msg(timeout=30)["content"]["matches"]
+    matches: list[str] = kernel.client.get_shell_msg(timeout=120)["content"]["matches"]
     return matches
 
 
