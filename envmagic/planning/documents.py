@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
+from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["bad_declaration", "read", "toml", "up_from"]
+__all__ = ["bad_declaration", "read", "standards", "toml", "up_from"]
 
 _LIMIT = 16 * 1024 * 1024
 _PLACE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
@@ -45,6 +48,23 @@ def read(path: Path) -> str:
     raise EnvmagicError(
         "unreadable", f"{display.user_path(path)} cannot be read: {reason}.", subject=str(path)
     )
+
+
+@contextlib.contextmanager
+def standards(file: Path | None) -> Iterator[None]:
+    """What is imported inside reads `file`. Raises `EnvmagicError` where an environment's own
+    packaging, which goes before ours in its kernel, cannot do that yet."""
+    try:
+        yield
+    except ImportError as error:
+        raise EnvmagicError(
+            "packaging-too-old",
+            f"packaging {metadata.version('packaging')} in this kernel is too old to read"
+            f" {display.user_path(file or 'the file')}.",
+            "In a terminal it can be read",
+            subject=str(file or ""),
+            command=("plan",),
+        ) from error
 
 
 def toml(text: str, source: Source) -> dict[str, Any]:

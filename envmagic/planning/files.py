@@ -16,7 +16,7 @@ from envmagic.core.record_files import ENVIRONMENTS, REQUIREMENTS
 from envmagic.environments import backends
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.planning import lock_file
-from envmagic.planning.documents import bad_declaration, read, toml
+from envmagic.planning.documents import bad_declaration, read, standards, toml
 from envmagic.planning.plan import Declaration, Kind, PassedOver, Source, WantedPython
 
 __all__ = ["in_directory"]
@@ -142,8 +142,8 @@ def _group(groups: object, text: str, source: Source) -> Sequence[str]:
     """The requirements of the first of the groups that come along."""
     if not isinstance(groups, dict):
         return ()
-    from packaging.dependency_groups import resolve_dependency_groups
-
+    with standards(source.file):
+        from packaging.dependency_groups import resolve_dependency_groups
     name = next((name for name in _GROUPS if name in groups), None)
     if name is None:
         return ()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-
-from packaging.pylock import Package, Pylock, PylockUnsupportedVersionError, PylockValidationError
+from typing import TYPE_CHECKING
 
 from envmagic.environments.backends.base import InstallPlan
-from envmagic.planning.documents import bad_declaration, read, toml
+from envmagic.planning.documents import bad_declaration, read, standards, toml
 from envmagic.planning.plan import Declaration, Kind, Source, WantedPython
+
+if TYPE_CHECKING:
+    from packaging.pylock import Package
 
 __all__ = ["declaration"]
 
@@ -26,6 +28,12 @@ def declaration(file: Path) -> Declaration | str:
     said = toml(text, source)
     if "lock-version" not in said:
         return "it has no lock-version"
+    with standards(file):
+        from packaging.pylock import (
+            Pylock,
+            PylockUnsupportedVersionError,
+            PylockValidationError,
+        )
     try:
         lock = Pylock.from_dict(said)
     except PylockUnsupportedVersionError as error:

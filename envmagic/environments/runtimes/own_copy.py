@@ -28,7 +28,7 @@ REQUIRES = (
     "ipykernel>=6.29",
     "ipython>=8.18",
     "jupyter-client>=8.6",
-    "packaging>=23.2",
+    "packaging>=26.1",
     "tomli>=2; python_version < '3.11'",
 )
 """As in pyproject.toml; a test compares them."""
