@@ -13,7 +13,7 @@ from envmagic.imports.installs import Install
 from envmagic.imports.scan import Scan, scan_cell, scan_source
 from envmagic.imports.sites import ImportSite, Where
 
-__all__ = ["Followed", "follow", "tree_of"]
+__all__ = ["Followed", "follow", "tree_of", "up_from"]
 
 _RUN = (".py", ".ipy", ".ipynb")
 _EXTENSION = re.compile(r"\.(?:[^/]*\.)?(?:so|pyd)")
@@ -40,6 +40,12 @@ class Followed:
 def tree_of(directory: Path) -> Path:
     """How far following goes: the version-controlled tree around `directory`, else itself."""
     return Path(_top(str(directory)) or directory)
+
+
+def up_from(directory: Path) -> list[Path]:
+    """`directory` and those above it, as far as `tree_of` goes."""
+    top = tree_of(directory)
+    return [directory, *(place for place in directory.parents if place.is_relative_to(top))]
 
 
 @lru_cache(maxsize=4096)

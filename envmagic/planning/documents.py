@@ -12,7 +12,6 @@ from typing import Any
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
-from envmagic.imports.follow import tree_of
 from envmagic.planning.plan import Source
 
 if sys.version_info >= (3, 11):
@@ -20,16 +19,10 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["bad_declaration", "read", "standards", "toml", "up_from"]
+__all__ = ["bad_declaration", "read", "standards", "toml"]
 
 _LIMIT = 16 * 1024 * 1024
 _PLACE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
-
-
-def up_from(directory: Path) -> list[Path]:
-    """`directory` and those above it, up to the repository's top; alone where there is none."""
-    top = tree_of(directory)
-    return [directory, *(place for place in directory.parents if place.is_relative_to(top))]
 
 
 def read(path: Path) -> str:
@@ -61,9 +54,8 @@ def standards(file: Path | None) -> Iterator[None]:
             "packaging-too-old",
             f"packaging {metadata.version('packaging')} in this kernel is too old to read"
             f" {display.user_path(file or 'the file')}.",
-            "In a terminal it can be read",
+            "In a terminal it can be read: envmagic plan",
             subject=str(file or ""),
-            command=("plan",),
         ) from error
 
 
@@ -89,7 +81,6 @@ def bad_declaration(source: Source, what: str, line: int = 0) -> EnvmagicError:
     return EnvmagicError(
         "bad-declaration",
         f"{first[0].upper()}{first[1:]}: {what}.",
-        "Mend it, or choose an environment",
+        "Mend it there.",
         subject=str(source.file or ""),
-        command=("use", "NAME"),
     )

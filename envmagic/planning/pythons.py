@@ -11,7 +11,8 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.environments import interpreters
-from envmagic.planning.documents import bad_declaration, read, toml, up_from
+from envmagic.imports.follow import up_from
+from envmagic.planning.documents import bad_declaration, read, toml
 from envmagic.planning.plan import ChosenPython, Kind, PassedOver, Source, WantedPython
 
 __all__ = ["around", "beside", "choose"]

@@ -15,7 +15,7 @@ from envmagic.core.names import normalized
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.distributions import Index, Resolver, is_provided, is_standard
 from envmagic.imports import ImportSite
-from envmagic.imports.follow import tree_of
+from envmagic.imports.follow import tree_of, up_from
 from envmagic.record.merge import read
 from envmagic.record.name_overrides import supplied_for
 from envmagic.record.needs import candidates
@@ -90,18 +90,9 @@ def _is_local(top: str, directories: Iterable[Path]) -> bool:
         or (base / f"{top}.ipynb").exists()
         or next((base / top).glob("**/*.py"), None) is not None
         for directory in directories
-        for above in _up(directory)
+        for above in up_from(directory)
         for base in (above / root for root in _ROOTS)
     )
-
-
-def _up(directory: Path) -> Iterator[Path]:
-    """`directory` and those above it, up to the top of its version-controlled tree."""
-    tree = tree_of(directory)
-    yield directory
-    for above in directory.parents:
-        if above.is_relative_to(tree):
-            yield above
 
 
 def _listed(directories: list[Path]) -> frozenset[str]:
