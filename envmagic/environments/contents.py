@@ -59,7 +59,10 @@ class Written:
 
     def __init__(self, prefix: Path, more: Mapping[str, str | None] | None = None) -> None:
         self._prefix = prefix
-        self._recorded: dict[str, str | None] = {**(more or {}), **dict(_recorded(prefix))}
+        self._recorded: dict[str, set[str | None]] = {p: {d} for p, d in (more or {}).items()}
+        for path, digest in _recorded(prefix):
+            # distributions of a namespace share files, and the last to be installed has them
+            self._recorded.setdefault(path, set()).add(digest)
 
     def __contains__(self, relative: str) -> bool:
         """Whether the file `relative` (from the prefix, with `/`) is as a tool wrote it."""
@@ -67,8 +70,8 @@ class Written:
         if _is_skeleton(relative):
             return _is_as_made(path)
         if relative in self._recorded:
-            digest = self._recorded[relative]
-            return digest is None or _digest(path) == digest
+            digests = self._recorded[relative]
+            return None in digests or _digest(path) in digests
         compiled = _COMPILED.fullmatch(relative)
         if compiled is not None:
             source = f"{compiled['directory'] or ''}{compiled['stem']}.py"

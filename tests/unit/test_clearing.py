@@ -116,3 +116,19 @@ def test_what_is_half_made_is_no_environment_to_work_with(tmp_path: Path, isolat
     assert prefix not in registry.known_prefixes(place)
     journal.finish(entry)
     assert prefix in registry.known_prefixes(place)
+
+
+def test_a_file_that_two_packages_bring_goes_whichever_of_them_wrote_it_last(
+    tmp_path: Path, isolated: Any
+) -> None:
+    prefix = tmp_path / "e"
+    entry = journal.begin(prefix)
+    _venv(prefix)
+    site = prefix / "lib" / "python3.12" / "site-packages"
+    for name, text in (("space_two", "2"), ("space_one", "1")):
+        wheel = wheels.build(tmp_path, name, files={"space/__init__.py": text})
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(site)
+    (site / "space" / "mine.py").write_text("")
+    kept = clearing.clear(entry)
+    assert kept.files == (site / "space" / "mine.py",)
