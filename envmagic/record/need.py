@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from envmagic.distributions import Index
-from envmagic.imports import Where
+from envmagic.imports import ImportSite, Where
 from envmagic.record.environments import NotebookEnvironments
 
 __all__ = ["Need", "Needs", "Surroundings", "Taken"]
@@ -50,6 +50,8 @@ class Needs:
     """Distributions that were taken out again; only an import brings them back."""
     unconfirmed: tuple[tuple[str, Where], ...] = ()
     """Names that it installs and of which nothing says that there are such distributions."""
+    imports: tuple[ImportSite, ...] = ()
+    """Every import that is not of its own tree, with the names that it takes."""
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,7 @@ def needs_of(path: Path, sources: Surroundings) -> Needs:
         notebook.kernel,
         removed,
         tuple(sorted(taken.unconfirmed.items())),
+        tuple(followed.imports),
     )
 
 
