@@ -1,4 +1,4 @@
-"""What is known of distributions without any environment: four small text files in `data/`."""
+"""What is known of distributions without any environment: small text files in `data/`."""
 
 from __future__ import annotations
 
