@@ -67,14 +67,20 @@ class Ready:
 
 
 def make(
-    spec: EnvSpec, wanted: InstallPlan, progress: Progress, *, switch: Switch | None = None
+    spec: EnvSpec,
+    wanted: InstallPlan,
+    progress: Progress,
+    *,
+    switch: Switch | None = None,
+    look: Callable[[Inventory], object] = lambda there: None,
 ) -> Ready:
     """Make the environment `spec` with `wanted` in it and register it, whole or not at all.
 
     `spec.prefix` must not exist or be empty, and `spec.name` be free for its kernel. The caller
     holds its lock. Whatever goes wrong, an interrupt included, the directory and the kernelspec
     are as they were before. With `switch`, which moves there afterwards, the kernel is begun as
-    soon as there is a Python.
+    soon as there is a Python. `look` is called with what is there once it is filled, and may raise
+    what it likes where that is not right.
     """
     backend = backends.choose(spec.backend)
     python = backend.python(spec)
@@ -100,6 +106,7 @@ def make(
             notes += backend.fill(environment, wanted, left, progress)
         linked_pip.put(environment, behind.runtime, fetched_by=progress)
         there = _mended(_now(environment), {}, progress)
+        look(there)
         if wanted:  # it may not agree with the kernel's parts
             behind = _behind(environment, progress)
         if early is not None:

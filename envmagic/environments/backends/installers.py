@@ -28,9 +28,11 @@ __all__ = [
     "find_uv",
     "install",
     "install_aside",
+    "pip_command",
     "uninstall",
     "uv_command",
     "uv_variables",
+    "written",
 ]
 
 
@@ -92,13 +94,13 @@ def install_aside(
     """
     uv = find_uv()
     target.mkdir()
-    with _written(wanted.constraints) as constraints:
+    with written(wanted.constraints) as constraints:
         options = ["--target", target, *_options(wanted, constraints, None)]
         if uv is not None:
             words = uv_command(uv, "pip", "install", "-p", python, *options)
             words += [] if cached else ["--no-cache"]
         else:
-            words = [*_pip(python, sites), "install", "--no-compile", *options]
+            words = [*pip_command(python, sites), "install", "--no-compile", *options]
             words += [] if cached else ["--no-cache-dir"]
         _run([*words, *wanted.requirements], {}, progress, "what a kernel needs", target)
 
@@ -110,7 +112,7 @@ def _install(
     # options at a line's end, such as --hash, are only understood in files
     tailed = [r for r in wanted.requirements if _TAIL.search(r)]
     plain = [r for r in wanted.requirements if r not in tailed]
-    with _written(wanted.constraints) as constraints, _written(tailed) as lines:
+    with written(wanted.constraints) as constraints, written(tailed) as lines:
         options = [*where, *_options(wanted, constraints, lines)]
         if uv is not None:
             words = uv_command(uv, "pip", "install", "-p", environment.python, *options)
@@ -182,12 +184,12 @@ def _options(wanted: InstallPlan, constraints: Path | None, lines: Path | None) 
 
 
 def _pip_of(environment: Environment) -> list[str | Path]:
-    return _pip(environment.python, environment.site_packages)
+    return pip_command(environment.python, environment.site_packages)
 
 
-def _pip(python: Path, sites: Sequence[Path]) -> list[str | Path]:
-    """pip for `python`, which imports from `sites`: its own, else the one beside us or behind us
-    working on it from outside."""
+def pip_command(python: Path, sites: Sequence[Path] = ()) -> list[str | Path]:
+    """The words that run pip for `python`, which imports from `sites`: its own, else the one beside
+    us or behind us working on it from outside. Raises `EnvmagicError` where there is none."""
     behind = launcher.of_this_process()
     if any((site / "pip" / "__main__.py").exists() for site in sites):
         words: list[str | Path] = [python, "-m", "pip"]
@@ -205,7 +207,8 @@ def _pip(python: Path, sites: Sequence[Path]) -> list[str | Path]:
 
 
 @contextlib.contextmanager
-def _written(lines: Sequence[str]) -> Iterator[Path | None]:
+def written(lines: Sequence[str]) -> Iterator[Path | None]:
+    """A file with `lines` in it, as long as it is needed; None when there are none."""
     if not lines:
         yield None
         return
