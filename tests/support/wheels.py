@@ -17,11 +17,13 @@ def build(
     files: Mapping[str, str] | None = None,
     requires: Sequence[str] = (),
     metadata: Sequence[str] = (),
+    tag: str = "py3-none-any",
 ) -> Path:
     """Write a pure wheel into `directory` and return its path.
 
     `files`: path in site-packages to text; by default one module named after the distribution,
-    with `__version__`. `metadata`: further lines of METADATA, e.g. `Import-Name: pkg.mod`.
+    with `__version__`. `metadata`: further lines of METADATA, e.g. `Import-Name: pkg.mod`. `tag`
+    says for what it is: `cp310-none-any`.
     """
     module = name.replace("-", "_").replace(".", "_")
     contents = dict(files or {f"{module}.py": f"__version__ = {version!r}\n"})
@@ -30,12 +32,12 @@ def build(
     lines += [f"Requires-Dist: {requirement}" for requirement in requires]
     contents[f"{info}/METADATA"] = "\n".join(lines) + "\n"
     contents[f"{info}/WHEEL"] = (
-        "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: {tag}\n"
     )
     record = [f"{path},{_digest(text)}" for path, text in contents.items()]
     contents[f"{info}/RECORD"] = "\n".join([*record, f"{info}/RECORD,,"]) + "\n"
     directory.mkdir(parents=True, exist_ok=True)
-    wheel = directory / f"{module}-{version}-py3-none-any.whl"
+    wheel = directory / f"{module}-{version}-{tag}.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         for path, text in contents.items():
             archive.writestr(path, text)
