@@ -1,0 +1,1 @@
+"""An environment for a notebook that says nothing but what it imports."""
