@@ -94,6 +94,13 @@ def corpus(session: nox.Session) -> None:
 
 
 @nox.session
+def outcome(session: nox.Session) -> None:
+    """Whether the imports of a sample of notebooks work in what is guessed; `-- DIR` names it."""
+    session.install("-e", ".[uv]")
+    session.run("python", "bench/outcome.py", *session.posargs, env=VARIABLES)
+
+
+@nox.session
 def oracles(session: nox.Session) -> None:
     """Our names of distributions beside what the wheels of other scanners say."""
     session.install("-e", ".[test]", "pip")
@@ -148,7 +155,7 @@ def faults(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Every benchmark, or those named (`-- create switch`); each prints a table."""
     session.install("-e", ".[test]", "pip")
-    every = {path.stem for path in (ROOT / "bench").glob("[!_]*.py")} - {"corpus"}
+    every = {path.stem for path in (ROOT / "bench").glob("[!_]*.py")} - {"corpus", "outcome"}
     named = session.posargs or sorted(every)
     for name in named:
         session.run("python", f"bench/{name}.py", env=VARIABLES)
