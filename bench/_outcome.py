@@ -107,12 +107,8 @@ def sample(identity: str, directory: Path, truth: Truth) -> Sample | None:
         return None
     guess = guess_of(next(directory.glob("*.ipynb")))
     local = {line.partition(":")[0] for line in truth["local"]}
-    asked = tuple(
-        Asked(item.module, (name,)) if name else Asked(item.module)
-        for item in guess.imports
-        if item.module.partition(".")[0] not in local | _OF_THE_KERNEL
-        for name in (item.names or ("",))
-    )
+    others = local | _OF_THE_KERNEL
+    asked = tuple(a for a in guess.imports if a.module.partition(".")[0] not in others)
     return Sample(identity, directory, guess, asked, truth) if asked else None
 
 

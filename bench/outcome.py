@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,7 @@ from _outcome import (
 )
 from _peers import PEERS, Crashed, Peer, environments
 from corpus import ROOT, prepared
+from packaging.utils import canonicalize_name
 
 Tool = Callable[[Sample], Result]
 
@@ -62,16 +63,25 @@ def tools(place: Path, asked: argparse.Namespace) -> dict[str, Tool]:
     if asked.ours:
         return found
 
+    seen: dict[tuple[str, frozenset[str]], Result] = {}
+
+    def with_names(names: Collection[str], item: Sample) -> Result:
+        """Tools that find the same have the same come out."""
+        key = item.identity, frozenset(map(canonicalize_name, names))
+        if key not in seen:
+            seen[key] = by_names(names, item, place, asked.python)
+        return seen[key]
+
     def true(item: Sample) -> Result:
-        return by_names(item.truth["required"], item, place, asked.python)
+        return with_names(item.truth["required"], item)
 
     def newest(item: Sample) -> Result:
         names = [wish.name for wish in item.guess.wishes if not wish.companion]
-        return by_names(names, item, place, asked.python)
+        return with_names(names, item)
 
     def of(peer: Peer, bins: Path, item: Sample) -> Result:
         try:
-            return by_names(peer.names(bins, item.directory), item, place, asked.python)
+            return with_names(peer.names(bins, item.directory), item)
         except Crashed as error:
             return Result(("everything",), "no such distribution", notes=(str(error),))
 

@@ -70,6 +70,8 @@ class Remedies:
                 if changed is not None:
                     return changed
         for failure in failures:
+            if failure.is_of_itself:
+                continue
             changed = self._of_its_time(failure.asked.distribution, setting)
             if changed is not None:
                 return changed

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from envmagic.planning.guessing.guess import Asked
+from envmagic.planning.guessing.guess import Asked, dotted
 from envmagic.system import process
 
 __all__ = ["Failure", "tried"]
@@ -56,6 +56,13 @@ class Failure:
             return match[2], match[1]
         match = _NO_ATTRIBUTE.search(self.message)
         return (match[1], match[2]) if match is not None else None
+
+    @property
+    def is_of_itself(self) -> bool:
+        """Whether what is asked for is what is not there, and not something that it needs."""
+        wanted = (self.asked.module, *dotted(self.asked))
+        gone = self.module or ".".join(self.name or ())
+        return any(one == gone or one.startswith(f"{gone}.") for one in wanted if gone)
 
     @property
     def library(self) -> str:
