@@ -412,7 +412,8 @@ def _register(environment: Environment, name: str, behind: Behind) -> Kernel:
 
 def named(wanted: InstallPlan) -> str:
     """What `wanted` asks for, the first of it by name, without credentials."""
-    words = [*wanted.requirements, *(display.user_path(f) for f in wanted.files)]
+    lines = (line for line in wanted.requirements if not line.startswith("--"))
+    words = [*lines, *(display.user_path(f) for f in wanted.files)]
     shown = list(dict.fromkeys(map(_bare, words)))
     more = f" and {len(shown) - 5} more" if len(shown) > 5 else ""
     return ", ".join(shown[:5]) + more

@@ -12,13 +12,16 @@ import pytest
 from support.operate import Heard
 from support.simple_index import serving
 
+from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import EnvSpec, Silent
 from envmagic.environments import interpreters, provisioning
 from envmagic.environments.interpreters import Python
 from envmagic.planning.guessing.carrying import Carried, carry_out, pythons_for
+from envmagic.planning.guessing.dating import imports_changed
 from envmagic.planning.guessing.guess import Asked, Guess, Wish
 from envmagic.planning.guessing.offers import offers_here
 from envmagic.planning.guessing.older import newest_with
+from envmagic.system import process
 
 Wheel = Callable[..., Path]
 
@@ -153,3 +156,60 @@ def test_an_interrupt_leaves_nothing(isolated: Any, upload: Wheel) -> None:
     with pytest.raises(KeyboardInterrupt), provisioning.locked(spec.prefix):
         carry_out(guess_for(asked("oldlib", "oldlib")), spec, Interrupted())
     assert not spec.prefix.exists() and not list(isolated.data.glob("kernels/*"))
+
+
+def test_the_date_of_a_notebook_is_that_of_its_imports(tmp_path: Path) -> None:
+    def commit(day: int, *names: str, text: str) -> None:
+        for name in names:
+            (tmp_path / name).write_text(f"{text}\n")
+        when = f"2020-01-{day:02}T12:00:00+00:00"
+        who = ("-c", "user.name=a", "-c", "user.email=a@b")
+        dates = {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
+        process.run(["git", "add", "."], cwd=tmp_path)
+        process.run(["git", *who, "commit", "-qm", "x"], cwd=tmp_path, env=dates)
+
+    notebook = tmp_path / "a.ipynb"
+    notebook.write_text("")
+    assert imports_changed(notebook) is None
+    process.run(["git", "init", "-q"], cwd=tmp_path)
+    commit(1, "a.ipynb", text='"import six\\n"')
+    commit(2, "a.ipynb", text='"import six, toolz\\n"')
+    commit(3, "a.ipynb", text='"import six, toolz\\n"\n"x = 1"')
+    others = [f"{number}.ipynb" for number in range(30)]
+    commit(4, "a.ipynb", *others, text='"import  six, toolz\\n"\n"x = 1"')
+    found = imports_changed(notebook)
+    assert found is not None and found.day == 2
+
+
+def test_what_cannot_be_had_is_said_and_the_rest_is_made(
+    isolated: Any, upload: Wheel, pythons: dict[str, Path]
+) -> None:
+    upload("oldlib", "1.0")
+    upload("low", "1.0", requires=["oldlib<1"])
+    guess = Guess(
+        (Wish("oldlib>=2", ""), Wish("low", ""), Wish("nowhere", ""), Wish("unseen", "", True)),
+        ("corp",),
+        imports=(asked("oldlib", "oldlib"), asked("nowhere", "nowhere")),
+    )
+    carried = carry(isolated, guess)
+    assert carried.requirements == ("oldlib",)
+    assert carried.chosen == (
+        "Any version, since there are no wheels that go together of oldlib>=2.",
+    )
+    assert carried.lacking == (
+        "The index has no wheel of nowhere for a Python here.",
+        "The index has no wheel of unseen for a Python here.",
+        "low does not go together with the rest by wheels alone.",
+        "Nothing is known of corp.",
+    )
+
+
+def test_an_index_that_is_away_is_no_index_without_wheels(
+    isolated: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(os.environ["UV_CONFIG_FILE"]).write_text(
+        '[[index]]\nurl = "http://127.0.0.1:9/simple/"\ndefault = true\n'
+    )
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    with pytest.raises(EnvmagicError, match="cannot be reached"):
+        offers_here().resolved(["oldlib"], interpreters.running().executable)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -57,6 +58,7 @@ def carry_out(
     switch: Switch | None = None,
     offers: Offers | None = None,
     pythons: Sequence[Python] = (),
+    as_of: datetime | None = None,
 ) -> Carried:
     """Make the environment `spec` with what `guess` says, whole or not at all, as
     `provisioning.make` does; the caller holds its lock.
@@ -64,11 +66,11 @@ def carry_out(
     The newest versions go first. What is imported is looked up in the installed files and then
     tried; where something is missing or fails, another environment is made in the place of the
     first: with older versions, on another Python, with what was forgotten. `spec.python` is the
-    Python to be preferred, `pythons` are all there are (default: those of this machine). Raises
-    `EnvmagicError` as `make` does.
+    Python to be preferred, `pythons` are all there are (default: those of this machine). Where
+    nothing helps, everything is tried `as_of` that time. Raises `EnvmagicError` as `make` does.
     """
     settler = Settler(offers or offers_here(), pythons or pythons_for(spec.python), progress)
-    work = _Work(guess, Remedies(settler, progress), progress)
+    work = _Work(guess, Remedies(settler, progress, as_of), progress)
     progress.step("Choosing versions of what is imported")
     setting = settler.settled(guess.wishes)
     for _ in range(_ROUNDS):

@@ -27,7 +27,7 @@ class Wish:
     why: str
     """The module or call that it is for."""
     companion: bool = False
-    """Nothing imports it; it is left out where it cannot be had."""
+    """Nothing imports it, so that no other Python is taken for it."""
 
     @property
     def name(self) -> str:
@@ -105,8 +105,9 @@ def _taken(needs: Iterable[Need]) -> tuple[list[Wish], list[str]]:
             left.append(need.name)
         else:
             extras = f"[{','.join(sorted(need.extras))}]" if need.extras else ""
-            why = next((module for module, _ in need.sites), "")
-            wishes.append(Wish(f"{need.name}{extras}{need.specifier}", why))
+            why = next((module for module, _ in need.sites), "an install line")
+            line = f"{need.name}{extras}{need.specifier}"
+            wishes.append(Wish(line, why, companion=not need.imported))
     return wishes, left
 
 

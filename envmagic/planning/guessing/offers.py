@@ -68,7 +68,8 @@ class Offers(Protocol):
         alone: bool = False,
     ) -> tuple[Offer, ...] | None:
         """All that has to be installed on `python` for `requirements`; with `alone` without what
-        they need. None when there is no such set, or it cannot be told."""
+        they need. None when there is no such set, or it cannot be told. Raises `EnvmagicError`
+        when the index cannot be reached."""
         ...
 
 
@@ -126,7 +127,8 @@ class UvOffers:
                     input="".join(f"{line}\n" for line in lines),
                     timeout=_SECONDS,
                 ).stdout
-            except process.CommandFailed:
+            except process.CommandFailed as error:
+                _refuse_without_network(error)
                 return None
         return _of_lock(said)
 
@@ -171,9 +173,17 @@ class PipOffers:
             words += ["-c", file] if file is not None else []
             try:
                 said = process.run([*words, *lines], timeout=_SECONDS).stdout
-            except process.CommandFailed:
+            except process.CommandFailed as error:
+                _refuse_without_network(error)
                 return None
         return _of_report(said)
+
+
+def _refuse_without_network(error: process.CommandFailed) -> None:
+    """That an index cannot be reached does not say that it has not what is asked for."""
+    fault = installers.explain(error, "what is imported")
+    if fault.problem.code == "no-network":
+        raise fault from error
 
 
 def _of_lock(text: str) -> tuple[Offer, ...] | None:

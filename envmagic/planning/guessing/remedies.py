@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from envmagic.core.model import Progress
 from envmagic.core.names import normalized
@@ -40,6 +40,8 @@ class Remedies:
 
     settler: Settler
     progress: Progress
+    as_of: datetime | None = None
+    """When what the notebook imports was last changed."""
 
     def __post_init__(self) -> None:
         self._given: set[object] = set()
@@ -75,7 +77,21 @@ class Remedies:
             changed = self._of_its_time(failure.asked.distribution, setting)
             if changed is not None:
                 return changed
-        return None
+        return self._as_of(setting)
+
+    def _as_of(self, setting: Setting) -> Setting | None:
+        """Everything as it was when the notebook was written: the last that is tried."""
+        if self.as_of is None or not self.settler.offers.dated or not self._first("as of"):
+            return None
+        limits = Limits(self.as_of, _BUILD_TOOLS)
+        wish = Wish("setuptools<81", "pkg_resources", True)  # much of that time counts on it
+        wishes = setting.wishes
+        if not any(held.name == wish.name for held in wishes):
+            wishes = (*wishes, wish)
+        reason = f"Everything as of {self.as_of:%Y-%m-%d}, since it fails with newer versions."
+        return self.settler.anywhere(
+            replace(setting, wishes=wishes, fixed={}, limits=limits, reasons=(reason,))
+        )
 
     def _for_failure(
         self, failure: Failure, setting: Setting, index: Index

@@ -84,21 +84,24 @@ class Settler:
         return None
 
     def _compromise(self, setting: Setting) -> Setting:
-        wishes, lacking, reasons = [], [], []
+        wishes, lacking = [], []
         for wish in setting.wishes:
-            if any(self._has(wish, p) for p in self.pythons):
-                wishes.append(wish)
-            elif any(self._has(_loose(wish), p) for p in self.pythons):
-                wishes.append(_loose(wish))
-                reasons.append(f"{wish.requirement} has no wheel here, so any version was taken.")
-            elif not wish.companion:
+            held = next((w for w in (wish, _loose(wish)) if self._anywhere_alone(w)), None)
+            if held is not None:
+                wishes.append(held)
+            else:
                 lacking.append(f"The index has no wheel of {wish.name} for a Python here.")
-        setting = replace(setting, reasons=tuple(reasons), lacking=tuple(lacking))
         for attempt in (wishes, [_loose(wish) for wish in wishes]):
             found = self._together(replace(setting, wishes=tuple(attempt)))
             if found is not None:
-                return found
-        return self._most(replace(setting, wishes=tuple(map(_loose, wishes))))
+                break
+        else:
+            found = self._most(replace(setting, wishes=tuple(map(_loose, wishes))))
+        reasons = (*_loosened(setting, found), *self._other_python(found))
+        return replace(found, reasons=reasons, lacking=(*lacking, *_left(wishes, found)))
+
+    def _anywhere_alone(self, wish: Wish) -> bool:
+        return any(self._has(wish, python) for python in self.pythons)
 
     def _together(self, setting: Setting) -> Setting | None:
         for python in self.pythons:
@@ -107,18 +110,17 @@ class Settler:
                 continue
             found = self.on(replace(setting, python=python, wishes=there))
             if found is not None:
-                return self._explained(found)
+                return found
         return None
 
-    def _explained(self, setting: Setting) -> Setting:
-        """With the reason why it is not the first Python."""
+    def _other_python(self, setting: Setting) -> list[str]:
+        """Why it is not the first Python."""
         first, python = self.pythons[0], setting.python
         if python == first:
-            return setting
+            return []
         lost = [w.name for w in setting.wishes if not self._has(w, first)]
         why = f"{', '.join(lost)} has no wheel" if lost else "not everything goes together"
-        reason = f"Python {_short(python)}, since {why} for {_short(first)}."
-        return replace(setting, reasons=(*setting.reasons, reason))
+        return [f"Python {_short(python)}, since {why} for {_short(first)}."]
 
     def _most(self, setting: Setting) -> Setting:
         """As many wishes as go together, in their order, on the Python that has most of them."""
@@ -126,13 +128,8 @@ class Settler:
         held = self.on(replace(setting, python=python, wishes=()))
         assert held is not None
         for wish in sorted(setting.wishes, key=lambda w: w.companion):
-            more = self.on(replace(held, wishes=(*held.wishes, wish)))
-            if more is not None:
-                held = more
-            elif not wish.companion:
-                why = f"{wish.name} does not go together with the rest by wheels alone."
-                held = replace(held, lacking=(*held.lacking, why))
-        return self._explained(held)
+            held = self.on(replace(held, wishes=(*held.wishes, wish))) or held
+        return held
 
     def _has(self, wish: Wish, python: Python) -> bool:
         return bool(self.offers.resolved([wish.requirement], python.executable, alone=True))
@@ -143,6 +140,23 @@ def _loose(wish: Wish) -> Wish:
     requirement = Requirement(wish.requirement)
     requirement.specifier = SpecifierSet()
     return replace(wish, requirement=str(requirement))
+
+
+def _loosened(asked: Setting, found: Setting) -> list[str]:
+    """That versions were given up."""
+    lines = {wish.requirement for wish in asked.wishes}
+    names = {wish.name for wish in found.wishes if wish.requirement not in lines}
+    held = [wish.requirement for wish in asked.wishes if wish.name in names]
+    if not held:
+        return []
+    return [f"Any version, since there are no wheels that go together of {', '.join(held)}."]
+
+
+def _left(wishes: Sequence[Wish], found: Setting) -> list[str]:
+    """What is not among what was found."""
+    there = {wish.name for wish in found.wishes}
+    names = [wish.name for wish in wishes if wish.name not in there]
+    return [f"{name} does not go together with the rest by wheels alone." for name in names]
 
 
 def _short(python: Python) -> str:
