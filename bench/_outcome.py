@@ -52,7 +52,7 @@ CAUSES = (
     "companion missing",
     "system library",
     "package broken",
-    "our mistake",
+    "the tool's mistake",
 )
 # A kernel brings them.
 _OF_THE_KERNEL = frozenset({"IPython", "ipykernel", "traitlets"})
@@ -125,19 +125,20 @@ def resolves(guess: Guess, python: str) -> bool:
     return not Settler(offers_here(), pythons_for(python), Silent()).settled(guess.wishes).lacking
 
 
-def ours(item: Sample, place: Path, python: str) -> Result:
-    """With the environment that envmagic makes."""
+def ours(item: Sample, place: Path, python: str, *, builds: bool = False) -> Result:
+    """With the environment that envmagic makes; `builds`: also of what there is as source only."""
     spec = EnvSpec(place / item.identity, f"outcome-{item.identity.replace('_', '-')}", python)
     try:
         with provisioning.locked(spec.prefix):
-            carried = carry_out(item.guess, spec, Silent())
+            sources = offers_here(builds=True) if builds else None
+            carried = carry_out(item.guess, spec, Silent(), sources=sources)
         notes = (f"Python {carried.python.version}", *carried.chosen, *carried.lacking)
         failures = _failures(carried.ready.there.environment.python, item)
         names = {wish.name for wish in item.guess.wishes}
         return _result(failures, item, spec.prefix, names, notes)
     except EnvmagicError as error:
         said = (error.problem.message[:300],)
-        return Result(("everything",), "our mistake", notes=said)
+        return Result(("everything",), "the tool's mistake", notes=said)
     finally:
         shutil.rmtree(spec.prefix, ignore_errors=True)
 
@@ -189,7 +190,7 @@ def _cause(failure: Failure, item: Sample, prefix: Path, names: Collection[str])
     if missing_of([Asked(top)], tree):
         if any(line.startswith(f"{top}:") for line in item.truth["unresolvable"]):
             return "no such distribution"
-        return "no wheel for this Python" if all(met) else "our mistake"
+        return "no wheel for this Python" if all(met) else "the tool's mistake"
     if failure.library:
         return "system library"
     if missing_of([failure.asked], tree):

@@ -59,7 +59,11 @@ def chosen(corpus: Path, place: Path, asked: argparse.Namespace) -> list[Sample]
 
 def tools(place: Path, asked: argparse.Namespace) -> dict[str, Tool]:
     """What is compared, ours first."""
-    found: dict[str, Tool] = {"envmagic": partial(ours, place=place, python=asked.python)}
+
+    def made(builds: bool, item: Sample) -> Result:
+        return ours(item, place, asked.python, builds=builds)
+
+    found: dict[str, Tool] = {"envmagic": partial(made, asked.builds)}
     if asked.ours:
         return found
 
@@ -150,6 +154,7 @@ def main() -> None:
     parser.add_argument("--peers", type=Path, default=ROOT / ".nox" / "peers")
     parser.add_argument("--work", type=Path, default=ROOT / ".nox" / "outcome")
     parser.add_argument("--ours", action="store_true", help="without the others")
+    parser.add_argument("--builds", action="store_true", help="ours may build from source")
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
     if hasattr(os, "nice"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from envmagic.planning.guessing.dating import imports_changed
 from envmagic.planning.guessing.guess import Asked, Guess, Wish
 from envmagic.planning.guessing.offers import offers_here
 from envmagic.planning.guessing.older import newest_with
+from envmagic.planning.guessing.settling import Settler
 from envmagic.system import process
 
 Wheel = Callable[..., Path]
@@ -213,3 +215,24 @@ def test_an_index_that_is_away_is_no_index_without_wheels(
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     with pytest.raises(EnvmagicError, match="cannot be reached"):
         offers_here().resolved(["oldlib"], interpreters.running().executable)
+
+
+def test_what_is_there_as_source_only_is_built_only_where_that_was_agreed_to(
+    isolated: Any, wheelhouse: Path
+) -> None:
+    place = isolated.work / "dusty"
+    place.mkdir()
+    (place / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        '[project]\nname = "dusty"\nversion = "1.0"\n'
+    )
+    (place / "dusty.py").write_text("")
+    with tarfile.open(isolated.wheels / "dusty-1.0.tar.gz", "w:gz") as archive:
+        archive.add(place, "dusty-1.0")
+    settler = Settler(offers_here(), pythons_for(None)[:1], Silent())
+    assert settler.settled([Wish("dusty", "")]).lacking
+    sources = offers_here(builds=True)
+    settler = Settler(offers_here(), pythons_for(None)[:1], Silent(), sources=sources)
+    found = settler.settled([Wish("dusty", "")])
+    assert not found.lacking and found.reasons == ("Built from source: dusty.",)
+    assert not any("binary" in line for line in found.plan.requirements)

@@ -59,6 +59,7 @@ def carry_out(
     offers: Offers | None = None,
     pythons: Sequence[Python] = (),
     as_of: datetime | None = None,
+    sources: Offers | None = None,
 ) -> Carried:
     """Make the environment `spec` with what `guess` says, whole or not at all, as
     `provisioning.make` does; the caller holds its lock.
@@ -67,9 +68,12 @@ def carry_out(
     tried; where something is missing or fails, another environment is made in the place of the
     first: with older versions, on another Python, with what was forgotten. `spec.python` is the
     Python to be preferred, `pythons` are all there are (default: those of this machine). Where
-    nothing helps, everything is tried `as_of` that time. Raises `EnvmagicError` as `make` does.
+    nothing helps, everything is tried `as_of` that time. `sources`, `offers_here(builds=True)`, has
+    what there are no wheels of built: whoever gives it has asked a person. Raises `EnvmagicError`
+    as `make` does, and where the index cannot be reached.
     """
-    settler = Settler(offers or offers_here(), pythons or pythons_for(spec.python), progress)
+    pythons = pythons or pythons_for(spec.python)
+    settler = Settler(offers or offers_here(), pythons, progress, sources=sources)
     work = _Work(guess, Remedies(settler, progress, as_of), progress)
     progress.step("Choosing versions of what is imported")
     setting = settler.settled(guess.wishes)

@@ -16,8 +16,9 @@ from envmagic.core.names import normalized
 from envmagic.environments.backends import installers
 from envmagic.system import process
 
-__all__ = ["Limits", "Offer", "Offers", "PipOffers", "UvOffers", "offers_here"]
+__all__ = ["WHEELS_ONLY", "Limits", "Offer", "Offers", "PipOffers", "UvOffers", "offers_here"]
 
+WHEELS_ONLY = ("--only-binary", ":all:")
 _SECONDS = 180.0
 
 
@@ -33,6 +34,11 @@ class Offer:
     size: int | None = None
     """Bytes."""
     uploaded: datetime | None = None
+
+    @property
+    def is_wheel(self) -> bool:
+        """Whether nothing has to be built; it counts as one where the installer does not say."""
+        return not self.url or self.url.partition("#")[0].endswith(".whl")
 
     @property
     def pin(self) -> str:
@@ -53,8 +59,10 @@ NO_LIMITS = Limits()
 
 
 class Offers(Protocol):
-    """An installer that can be asked what it would install; wheels only."""
+    """An installer that can be asked what it would install."""
 
+    builds: bool
+    """Whether it builds what is there as source only, which runs code of it; else wheels only."""
     dated: bool
     """Whether it knows when something was uploaded."""
 
@@ -73,10 +81,10 @@ class Offers(Protocol):
         ...
 
 
-def offers_here() -> Offers:
-    """What the installer of this machine has."""
+def offers_here(*, builds: bool = False) -> Offers:
+    """What the installer of this machine has; with `builds` also what is there as source only."""
     uv = installers.find_uv()
-    return UvOffers(uv) if uv is not None else PipOffers()
+    return UvOffers(uv, builds=builds) if uv is not None else PipOffers(builds=builds)
 
 
 class UvOffers:
@@ -84,8 +92,9 @@ class UvOffers:
 
     dated = True
 
-    def __init__(self, uv: Path) -> None:
+    def __init__(self, uv: Path, *, builds: bool = False) -> None:
         self._uv = uv
+        self.builds = builds
         self._answers: dict[tuple[object, ...], tuple[Offer, ...] | None] = {}
 
     def resolved(
@@ -108,7 +117,7 @@ class UvOffers:
         words: list[str | Path] = installers.uv_command(
             self._uv, "pip", "compile", "-", "--quiet", "--format", "pylock.toml", "-p", python
         )
-        words += ["--only-binary", ":all:", *(["--no-deps"] if alone else [])]
+        words += [*(() if self.builds else WHEELS_ONLY), *(["--no-deps"] if alone else [])]
         if limits.until is not None:
             words += ["--exclude-newer", limits.until.isoformat()]
             for name in sorted(limits.exempt):
@@ -138,7 +147,8 @@ class PipOffers:
 
     dated = False
 
-    def __init__(self) -> None:
+    def __init__(self, *, builds: bool = False) -> None:
+        self.builds = builds
         self._answers: dict[tuple[object, ...], tuple[Offer, ...] | None] = {}
 
     def resolved(
@@ -167,7 +177,7 @@ class PipOffers:
             "--dry-run",
             "--ignore-installed",
         ]
-        words += ["--quiet", "--report", "-", "--only-binary", ":all:"]
+        words += ["--quiet", "--report", "-", *(() if self.builds else WHEELS_ONLY)]
         words += ["--no-deps"] if alone else []
         with installers.written(constraints) as file:
             words += ["-c", file] if file is not None else []
@@ -199,7 +209,8 @@ def _of_lock(text: str) -> tuple[Offer, ...] | None:
 
 
 def _of_package(package: Mapping[str, Any]) -> Offer:
-    wheel: Mapping[str, Any] = next(iter(package.get("wheels", [])), {})
+    built: Mapping[str, Any] = package.get("sdist", {})
+    wheel: Mapping[str, Any] = next(iter(package.get("wheels", [])), built)
     path = wheel.get("path")
     uploaded = wheel.get("upload-time")
     return Offer(
