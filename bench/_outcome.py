@@ -21,7 +21,7 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import EnvSpec, Silent
 from envmagic.distributions import is_standard, known
 from envmagic.environments import interpreters, provisioning
-from envmagic.environments.inspection import site_packages
+from envmagic.environments.inspection import distributions_in, site_packages
 from envmagic.planning.guessing.carrying import carry_out, pythons_for
 from envmagic.planning.guessing.guess import Asked, Guess, Wish, guess_of
 from envmagic.planning.guessing.offers import offers_here
@@ -180,26 +180,21 @@ def _result(
 
 
 def _cause(failure: Failure, item: Sample, prefix: Path, names: Collection[str]) -> str:
-    tree = DirectoryTree(site_packages(prefix))
-    top = failure.asked.module.partition(".")[0]
-    alternatives = item.truth.get("alternatives", {})
-    met = [
-        any(name in names for name in (needed, *alternatives.get(needed, ())))
-        for needed in item.truth["required"]
-    ]
-    if missing_of([Asked(top)], tree):
+    sites = site_packages(prefix)
+    tree, installed = DirectoryTree(sites), distributions_in(sites)
+    top, holder = failure.asked.module.partition(".")[0], failure.asked.distribution
+    holders = {holder, *item.truth.get("alternatives", {}).get(holder, ())}
+    if missing_of([Asked(top)], tree) or (holder and holders.isdisjoint(installed)):
         if any(line.startswith(f"{top}:") for line in item.truth["unresolvable"]):
             return "no such distribution"
-        return "no wheel for this Python" if all(met) else "the tool's mistake"
+        return "no wheel for this Python" if holders & {*names} else "the tool's mistake"
     if failure.library:
         return "system library"
     if missing_of([failure.asked], tree):
         return "removed in a newer version"
-    if failure.module and not is_standard(failure.module.partition(".")[0]):
-        return (
-            "companion missing" if missing_of([Asked(failure.module)], tree) else "package broken"
-        )
-    return "package broken"
+    module = failure.module
+    own = not module or is_standard(module.partition(".")[0])
+    return "package broken" if own or not missing_of([Asked(module)], tree) else "companion missing"
 
 
 def _every(truth: Truth) -> frozenset[str]:

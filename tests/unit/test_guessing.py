@@ -59,12 +59,14 @@ def test_every_module_and_name_is_to_be_looked_at(tmp_path: Path) -> None:
     found = guess(
         tmp_path,
         "import numpy as np, os.path\nfrom sklearn import svm, grid_search\nfrom sklearn import *",
-        "from google.cloud import storage\ntry:\n    import six\nexcept ImportError: pass",
+        "from google.cloud import storage\nfrom corp import deep",
+        "try:\n    import six\nexcept ImportError: pass",
     )
     assert found.imports == (
         Asked("numpy", (), "numpy"),
         Asked("sklearn", ("grid_search", "svm"), "scikit-learn"),
         Asked("google.cloud.storage", (), "google-cloud-storage"),
+        Asked("corp", ("deep",)),
     )
 
 

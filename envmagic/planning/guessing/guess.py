@@ -133,7 +133,7 @@ def _imports(needs: Needs) -> tuple[Asked, ...]:
     for site in needs.imports:
         if not _counts(site) or site.module in local:
             continue
-        if site.module in holders or not site.names:
+        if site.module in holders or not known().is_namespace(site.module) or not site.names:
             key = site.module, holders.get(site.module, "")
             found.setdefault(key, set()).update(n for n in site.names if n != "*")
             continue
