@@ -25,8 +25,8 @@ for number, line in enumerate(json.loads(sys.argv[1])):
         exec(line, {})
         answer = None
     except BaseException as error:
-        name = getattr(error, "name", None)
-        answer = [type(error).__name__, str(error), name if isinstance(name, str) else ""]
+        name = error.name if isinstance(error, ModuleNotFoundError) else None
+        answer = [type(error).__name__, str(error), name or ""]
     print("\n" + sys.argv[2] + json.dumps([number, answer]), flush=True)
 """
 _VARIABLES = {"MPLBACKEND": "agg", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONNOUSERSITE": "1"}
