@@ -75,8 +75,10 @@ def guess_of(path: Path, sources: Surroundings | None = None) -> Guess:
 
     Raises `EnvmagicError` when it cannot be read.
     """
-    needs = needs_of(path, sources or Surroundings())
-    code = "\n".join(cell.source for cell in notebook_file.read(path).cells)
+    sources = sources or Surroundings()
+    needs = needs_of(path, sources)
+    saved = notebook_file.read(path).cells if sources.saved else ()
+    code = "\n".join([*(cell.source for cell in saved), *sources.cells])
     taken, left = _taken(needs.needs)
     imports = _imports(needs)
     modules = {f"{a.module}.{n}" for a in imports for n in a.names} | {a.module for a in imports}

@@ -132,7 +132,7 @@ class UvOffers:
             try:
                 said = process.run(
                     words,
-                    env=installers.UV_ENVIRONMENT,
+                    env=installers.uv_variables(),
                     input="".join(f"{line}\n" for line in lines),
                     timeout=_SECONDS,
                 ).stdout
