@@ -134,6 +134,20 @@ def test_an_older_python_where_only_that_has_wheels(
     assert why == f"oldlib 1.0 on Python {old}, since newer ones have no oldlib.gone."
 
 
+def test_an_older_python_where_something_fails_on_newer_ones(
+    isolated: Any, upload: Wheel, pythons: dict[str, Path]
+) -> None:
+    if len(pythons) < 2:
+        pytest.skip("one Python is on this machine")
+    (old, where), *_ = pythons.items()
+    newer = [p for p in pythons_for(None) if not p.version.startswith(old)][:1]
+    text = f"import sys\nif '%d.%d' % sys.version_info[:2] != '{old}': raise TypeError('new')\n"
+    upload("fussy", "1.0", files={"fussy.py": text})
+    carried = carry(isolated, guess_for(asked("fussy", "fussy")), [*newer, Python(where, old)])
+    assert carried.ready.there.environment.short_version == old and not carried.lacking
+    assert carried.chosen == (f"Python {old}, since fussy fails on newer ones.",)
+
+
 def test_what_fails_with_newer_versions_gets_those_of_its_time(
     isolated: Any, upload: Wheel
 ) -> None:

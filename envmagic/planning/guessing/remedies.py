@@ -71,12 +71,12 @@ class Remedies:
             for changed in self._for_failure(failure, setting, index):
                 if changed is not None:
                     return changed
-        for failure in failures:
-            if failure.is_of_itself:
-                continue
-            changed = self._of_its_time(failure.asked.distribution, setting)
-            if changed is not None:
-                return changed
+        broken = [failure for failure in failures if not failure.is_of_itself]
+        for way in (self._of_its_time, self._for_older_python):
+            for failure in broken:
+                changed = way(failure.asked, setting)
+                if changed is not None:
+                    return changed
         return self._as_of(setting)
 
     def _as_of(self, setting: Setting) -> Setting | None:
@@ -159,6 +159,9 @@ class Remedies:
             replace(setting, wishes=wishes, reasons=(*setting.reasons, reason))
         )
 
+    def _for_older_python(self, asked: Asked, setting: Setting) -> Setting | None:
+        return self._older_python(f"{asked.module} fails on newer ones", setting)
+
     def _older_python(self, why: str, setting: Setting) -> Setting | None:
         older = [p for p in self.settler.pythons if p.parts[:2] < setting.python.parts[:2]]
         for python in sorted(older, key=lambda p: p.parts, reverse=True):
@@ -170,9 +173,10 @@ class Remedies:
                     return found
         return None
 
-    def _of_its_time(self, name: str, setting: Setting) -> Setting | None:
-        """With what was there when the distribution `name` was uploaded, as early as there are
+    def _of_its_time(self, asked: Asked, setting: Setting) -> Setting | None:
+        """With what was there when the distribution of `asked` was uploaded, as early as there are
         wheels of it: one that nobody cares for works with what it was made for."""
+        name = asked.distribution
         offer = setting.offer(name)
         if offer is None or offer.uploaded is None or not self.settler.offers.dated:
             return None
