@@ -20,7 +20,7 @@ from envmagic.environments.interpreters import Python
 from envmagic.planning.guessing.carrying import Carried, carry_out, pythons_for
 from envmagic.planning.guessing.dating import imports_changed
 from envmagic.planning.guessing.guess import Asked, Guess, Wish
-from envmagic.planning.guessing.offers import offers_here
+from envmagic.planning.guessing.offers import Offers, offers_here
 from envmagic.planning.guessing.older import newest_with
 from envmagic.planning.guessing.settling import Settler
 from envmagic.system import process
@@ -62,10 +62,15 @@ def guess_for(*imports: Asked) -> Guess:
     return Guess(tuple(Wish(name, name) for name in names), imports=imports)
 
 
-def carry(isolated: Any, guess: Guess, pythons: Sequence[Python] = ()) -> Carried:
+def carry(
+    isolated: Any,
+    guess: Guess,
+    pythons: Sequence[Python] = (),
+    sources: Offers | None = None,
+) -> Carried:
     spec = EnvSpec(isolated.work / "guessed", "guessed", None)
     with provisioning.locked(spec.prefix):
-        return carry_out(guess, spec, Silent(), pythons=pythons)
+        return carry_out(guess, spec, Silent(), pythons=pythons, sources=sources)
 
 
 def versions(carried: Carried, *names: str) -> list[str | None]:
@@ -231,22 +236,37 @@ def test_an_index_that_is_away_is_no_index_without_wheels(
         offers_here().resolved(["oldlib"], interpreters.running().executable)
 
 
-def test_what_is_there_as_source_only_is_built_only_where_that_was_agreed_to(
-    isolated: Any, wheelhouse: Path
-) -> None:
-    place = isolated.work / "dusty"
+def source(isolated: Any, name: str, module: str = "", backend: str = "hatchling.build") -> None:
+    """Put the source of a distribution where wheels are found, and no wheel of it."""
+    place = isolated.work / name
     place.mkdir()
     (place / "pyproject.toml").write_text(
-        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
-        '[project]\nname = "dusty"\nversion = "1.0"\n'
+        f'[build-system]\nrequires = ["hatchling"]\nbuild-backend = "{backend}"\n'
+        f'[project]\nname = "{name}"\nversion = "1.0"\n'
     )
-    (place / "dusty.py").write_text("")
-    with tarfile.open(isolated.wheels / "dusty-1.0.tar.gz", "w:gz") as archive:
-        archive.add(place, "dusty-1.0")
-    settler = Settler(offers_here(), pythons_for(None)[:1], Silent())
-    assert settler.settled([Wish("dusty", "")]).lacking
-    sources = offers_here(builds=True)
-    settler = Settler(offers_here(), pythons_for(None)[:1], Silent(), sources=sources)
+    (place / "PKG-INFO").write_text(f"Metadata-Version: 2.2\nName: {name}\nVersion: 1.0\n")
+    (place / f"{name}.py").write_text(module)
+    with tarfile.open(isolated.wheels / f"{name}-1.0.tar.gz", "w:gz") as archive:
+        archive.add(place, f"{name}-1.0")
+
+
+def test_what_is_there_as_source_only_is_built_only_where_that_was_agreed_to(
+    isolated: Any, make_wheel: Wheel
+) -> None:
+    make_wheel("plain")
+    source(isolated, "dusty")
+    source(isolated, "torn", backend="no_such_backend")
+    first = pythons_for(None)[:1]
+    assert Settler(offers_here(), first, Silent()).settled([Wish("dusty", "")]).lacking
+    settler = Settler(offers_here(), first, Silent(), sources=offers_here(builds=True))
     found = settler.settled([Wish("dusty", "")])
     assert not found.lacking and found.reasons == ("Built from source: dusty.",)
     assert not any("binary" in line for line in found.plan.requirements)
+    # what cannot be built is done without
+    guess = guess_for(asked("plain", "plain"), asked("torn", "torn"))
+    carried = carry(isolated, guess, first, sources=offers_here(builds=True))
+    assert carried.requirements == ("plain",)
+    assert [line.partition(" `")[0] for line in carried.lacking] == [
+        "The index has no wheel of torn for a Python here.",
+        "Failed to build",
+    ]

@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from envmagic._version import REQUIRES_PYTHON
+from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import EnvSpec, Progress, Switch
 from envmagic.distributions import index_of
 from envmagic.environments import interpreters, provisioning
@@ -82,6 +83,11 @@ def carry_out(
             return work.made(spec, setting, switch, more=True)
         except _Better as better:
             setting = better.setting
+        except EnvmagicError as error:
+            if not setting.builds or error.problem.code != "install-failed":
+                raise
+            found = settler.by_wheels(guess.wishes)  # what could not be built is done without
+            setting = replace(found, lacking=(*found.lacking, error.problem.message))
     return work.made(spec, work.best or setting, switch, more=False)
 
 

@@ -71,13 +71,16 @@ class Settler:
     def settled(self, wishes: Sequence[Wish]) -> Setting:
         """The newest versions on the first Python, else on the next that has wheels of all; what
         no Python here has a wheel of is left out, and so is what does not go with the rest."""
-        first = Setting(self.pythons[0], tuple(wishes))
-        found = self._settled(first)
+        found = self.by_wheels(wishes)
         if not found.lacking or self._sources is None:
             return found
         self._progress.step("Looking for what has to be built")
-        built = self._settled(replace(first, builds=True))
+        built = self._settled(Setting(self.pythons[0], tuple(wishes), builds=True))
         return built if len(built.lacking) < len(found.lacking) else found
+
+    def by_wheels(self, wishes: Sequence[Wish]) -> Setting:
+        """As `settled`, without building anything, whatever was agreed to."""
+        return self._settled(Setting(self.pythons[0], tuple(wishes)))
 
     def _settled(self, setting: Setting) -> Setting:
         found = self.on(setting)
