@@ -237,7 +237,10 @@ class FromBehind(Switch):
         if not kernel.stdin_socket.poll(seconds * 1000):
             return None
         with _whole():
-            _, message = kernel.session.recv(kernel.stdin_socket)
+            try:
+                _, message = kernel.session.recv(kernel.stdin_socket)
+            except ValueError:  # of somebody who does not belong here: not signed, or no message
+                return None
         if message is None or message["header"]["msg_type"] != "envmagic_answer":
             return None
         content: dict[str, Any] = message["content"]

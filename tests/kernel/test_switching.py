@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zmq
 from support.processes import children, eventually, runs
 
 WHO = "import os; print(os.getpid())"
@@ -294,6 +296,23 @@ def test_input_is_answered_by_the_front_end(switching: Any) -> None:
         kernel.client.input("Ada")
         assert kernel._listen(request, time.monotonic() + 60).stdout == "got Ada\n"
         assert kernel._reply(request)["status"] == "ok"
+
+
+def test_strangers_on_its_ports_break_no_cell(switching: Any) -> None:
+    """Ports are given anew at once: who still believes that a port is his talks to this kernel."""
+    kernel = switching()
+    kernel.run("x = 5\n%env use alpha")
+    with zmq.Context() as context:
+        for port in (kernel.client.stdin_port, kernel.client.shell_port):
+            with context.socket(zmq.REQ) as stranger:
+                stranger.linger = 1000
+                stranger.connect(f"tcp://127.0.0.1:{port}")
+                stranger.send(b"ping")
+    for _ in range(5):
+        asleep = json.loads(kernel.run("%env status --json").result)
+        assert [kernel["kernel"] for kernel in asleep["data"]["asleep"]] == ["python3"]
+    kernel.run("%env use python3")
+    assert kernel.run("x").result == "5"
 
 
 @pytest.mark.parametrize(("code", "status"), [("os._exit(7)", 7), ("os.kill(os.getpid(), 9)", -9)])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
+import psutil
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
@@ -122,13 +126,26 @@ class RunningKernel:
         ran = Ran()
         by_id: dict[str, dict[str, Any]] = {}
         while True:
-            message = self.client.get_iopub_msg(timeout=max(0.1, end - time.monotonic()))
+            try:
+                message = self.client.get_iopub_msg(timeout=max(0.1, end - time.monotonic()))
+            except Empty:
+                self._show_stacks()
+                raise
             if message["parent_header"].get("msg_id") != request:
                 continue
             kind, content = message["msg_type"], message["content"]
             if kind == "status" and content["execution_state"] == "idle":
                 return ran
             _take(ran, by_id, kind, content)
+
+    def _show_stacks(self) -> None:
+        """Let the kernels that are silent say what each thread does: ipykernel does, on standard
+        error, when it is ended by this signal."""
+        parent = psutil.Process(self.pid)
+        for process in [*parent.children(recursive=True), parent]:
+            with contextlib.suppress(psutil.Error):
+                process.send_signal(signal.SIGABRT)
+        time.sleep(1)
 
 
 def wait_until_taken(client: BlockingKernelClient, seconds: float = 60) -> None:
