@@ -5,14 +5,16 @@ A request says which: its `operation` is a module of `envmagic.operations` and a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
+from envmagic.core.errors import Problem
 from envmagic.core.model import BackendName
 
 __all__ = [
     "AttachRequest",
     "AutoloadRequest",
+    "CarryOutRequest",
     "CellRequest",
     "CreateRequest",
     "DoctorRequest",
@@ -99,6 +101,23 @@ class SyncRequest:
     verb: ClassVar = "sync"
     operation: ClassVar = "install.sync"
 
+    trust: bool = False
+    """What reaches beyond the user's own index is agreed to, and remembered."""
+
+
+@dataclass(frozen=True)
+class CarryOutRequest:
+    """What the first cell of a notebook with its own environment does, before it runs there."""
+
+    verb: ClassVar = "%%env"
+    operation: ClassVar = "carry_out.carry_out"
+
+    cell: str = ""
+    """The source of that cell, which may not be saved; empty where none waits."""
+    trust: bool = False
+    failed: dict[str, Problem] = field(default_factory=dict)
+    """What went wrong before, by plan; these are not tried again. Added to."""
+
 
 @dataclass(frozen=True)
 class RecordRequest:
@@ -183,4 +202,5 @@ Request = (
     | RemoveRequest
     | DoctorRequest
     | AutoloadRequest
+    | CarryOutRequest
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["RELAY", "Connection", "connection", "kernel_name", "relay_of"]
+__all__ = ["RELAY", "Connection", "connection", "kernel_name", "of_file", "relay_of"]
 
 
 RELAY = "ENVMAGIC_RELAY"
@@ -44,11 +44,13 @@ def connection() -> Connection | None:
     application = getattr(module, "IPKernelApp", None)
     if application is None or not application.initialized():
         return None
-    return _front_of(Path(application.instance().abs_connection_file).absolute())
+    return of_file(Path(application.instance().abs_connection_file).absolute())
 
 
 @functools.cache  # whatever becomes of the variables and of the parent
-def _front_of(connection_file: Path) -> Connection:
+def of_file(connection_file: Path) -> Connection:
+    """The frontend's connection of the kernel that is started with `connection_file`, an absolute
+    path, in this process."""
     relay = relay_of(connection_file)
     if relay is not None:
         return Connection(Path(relay["connection_file"]), relay["parent"])

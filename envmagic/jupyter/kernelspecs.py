@@ -33,6 +33,7 @@ __all__ = [
     "restore",
     "snapshot",
     "unregister",
+    "unregistered",
 ]
 
 _NAME = re.compile(r"[a-zA-Z0-9._\-]+")  # what jupyter_client accepts
@@ -180,6 +181,12 @@ def planned(
     """
     spec = _spec(environment, name, launch, (_LAUNCHER, _CONDA_LAUNCHER), uv=uv)
     spec["argv"][-2:-2] = [_GIVEN, json.dumps(behind)]
+    return _kernel(directory() / name, spec)
+
+
+def unregistered(environment: Environment, name: str, launch: Launch, *, uv: Path | None) -> Kernel:
+    """The kernel that `register` would write, started by the launchers that lie with us."""
+    spec = _spec(environment, name, launch, (_LAUNCHER, _CONDA_LAUNCHER), uv=uv)
     return _kernel(directory() / name, spec)
 
 

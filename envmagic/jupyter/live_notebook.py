@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from envmagic.jupyter.connection import Connection
     from envmagic.jupyter.server_api import Server, Session
 
-__all__ = ["Located", "find"]
+__all__ = ["Located", "at_start", "find"]
 
 _FRESH = 2.0  # seconds; how long "Save as" may go unnoticed. A rename is noticed at once.
 _EXECUTORS = {
@@ -80,6 +80,24 @@ def _find(shell: InteractiveShell | None) -> Located:
     found = server_api.session(front)
     if found is not None:
         return _of_session(*found, directory)
+    return _told(front, directory)
+
+
+def at_start(connection_file: Path) -> Located:
+    """The notebook of the kernel that is about to be started in this process.
+
+    The server is asked last: it may be waiting for this very kernel.
+    """
+    front, directory = connection.of_file(connection_file), _working_directory()
+    located = _told(front, directory)
+    if located.path is not None or located.executing or front.kernel_id is None:
+        return located
+    found = server_api.session(front)
+    return _of_session(*found, directory) if found is not None else located
+
+
+def _told(front: Connection, directory: Path) -> Located:
+    """What who started the kernel has told, by its command or by a variable."""
     executor = _executor(front)
     if executor is not None:
         path = _argument(*executor)

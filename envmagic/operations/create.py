@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +35,15 @@ from envmagic.operations.pins import constrained
 from envmagic.planning import pythons
 from envmagic.system import directories, prefix_layout
 
-__all__ = ["cell", "create"]
+__all__ = ["Maker", "cell", "create", "make", "provide"]
+
+Maker = Callable[[EnvSpec, InstallPlan, Progress, Switch | None], Ready]
+"""Makes an environment with what is wanted in it, and its kernel, as `provisioning.make` does."""
+
+
+def make(spec: EnvSpec, wanted: InstallPlan, progress: Progress, switch: Switch | None) -> Ready:
+    """As `provisioning.make`; raises the same."""
+    return provisioning.make(spec, wanted, progress, switch=switch)
 
 
 def create(request: CreateRequest, place: Place, progress: Progress) -> Report[CreateData]:
@@ -48,7 +56,7 @@ def create(request: CreateRequest, place: Place, progress: Progress) -> Report[C
         request.requirements, files, directory=place.directory, upgrade=request.upgrade
     )
     validation.check(wanted, backend)
-    return _provide("create", request, at, wanted, place, progress, notes)
+    return provide("create", request, at, wanted, place, progress, notes)
 
 
 def cell(request: CellRequest, place: Place, progress: Progress) -> Report[CreateData]:
@@ -60,7 +68,7 @@ def cell(request: CellRequest, place: Place, progress: Progress) -> Report[Creat
     files = tuple(validation.existing_file(f, place) for f in wish.files)
     wanted = InstallPlan(asked, files, directory=place.directory, upgrade=wish.upgrade)
     validation.check(wanted, backend)
-    return _provide("%%env", wish, at, wanted, place, progress, [])
+    return provide("%%env", wish, at, wanted, place, progress, [])
 
 
 def _backend(request: CreateRequest, at: Target) -> Backend:
@@ -68,7 +76,7 @@ def _backend(request: CreateRequest, at: Target) -> Backend:
     return backends.get(request.backend) if request.backend else backends.at(at.prefix)
 
 
-def _provide(
+def provide(
     verb: str,
     request: CreateRequest,
     at: Target,
@@ -76,7 +84,15 @@ def _provide(
     place: Place,
     progress: Progress,
     notes: list[str],
+    *,
+    make: Maker = make,
+    records: bool = True,
 ) -> Report[CreateData]:
+    """Make or renew the environment `at` with `wanted` in it, and move the notebook there.
+
+    `notes` are told first. With `records` the record of the notebook is kept from then on. Raises
+    `EnvmagicError`.
+    """
     started = time.monotonic()
     if request.use and place.switch is not None:
         place.switch.check()
@@ -92,7 +108,7 @@ def _provide(
                 spec = EnvSpec(at.prefix, name, request.python, request.backend, request.channels)
                 if spec.python is None:
                     spec = replace(spec, python=_python(spec, wanted, place, notes))
-                ready = provisioning.make(spec, wanted, progress, switch=switch)
+                ready = make(spec, wanted, progress, switch)
                 notes += [*ready.notes, *_tip()]
             else:
                 there = backends.look(_present(at.prefix, request))
@@ -108,7 +124,9 @@ def _provide(
         )
         goes = request.use or prefix_layout.same(environment.prefix, place.prefix)
         # the record of a notebook that stays where it is has nothing to do with this environment
-        recorded = start_recording(place, environment, wanted.requirements) if goes else Recorded()
+        recorded = Recorded()
+        if goes and records:
+            recorded = start_recording(place, environment, wanted.requirements)
         data["record"] = recorded.data
         data["switch"] = move(
             request.use,

@@ -21,6 +21,8 @@ from envmagic.environments.projects import changes as project_changes
 from envmagic.jupyter import kernelspecs
 from envmagic.operations import validation
 from envmagic.operations.handover import start_recording
+from envmagic.planning import consent
+from envmagic.planning.planner import plan_of
 
 __all__ = ["install", "sync", "uninstall"]
 
@@ -110,6 +112,8 @@ def _refuse_needed(packages: Sequence[str], there: Inventory, held: Collection[s
 def sync(request: SyncRequest, place: Place, progress: Progress) -> Report[InstallData]:
     """Install what the files beside the notebook ask for and the environment lacks."""
     environment = _environment(place)
+    if request.trust:
+        consent.trust(plan_of(place.notebook, place.directory, place.cells).questions)
     files = _beside(place, environment)
     wanted = InstallPlan(files=files, directory=place.directory)
     validation.check(wanted, backends.of(environment))

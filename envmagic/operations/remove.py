@@ -14,7 +14,7 @@ from envmagic.environments import clearing, inspection, journal, ownership, prov
 from envmagic.environments.running import pids_in
 from envmagic.jupyter import kernelspecs
 
-__all__ = ["remove"]
+__all__ = ["remove", "take_away"]
 
 _LEAVING = 2.5  # seconds that a kernel which was told to end may still take: 1.5, then it is killed
 
@@ -50,6 +50,17 @@ def remove(request: RemoveRequest, place: Place, progress: Progress) -> Report[R
         _carry_out(at.prefix, kernel, deletes=deletes)
     data["done"] = True
     return Report("remove", data, changed=True, problems=problems)
+
+
+def take_away(prefix: Path, place: Place) -> None:
+    """Remove the environment at `prefix`, which is ours, and its kernel.
+
+    Raises `EnvmagicError` where something runs in it.
+    """
+    with provisioning.locked(prefix):
+        kernel = kernelspecs.of_prefix(prefix)
+        _refuse_running(prefix, kernel, place, deletes=True)
+        _carry_out(prefix, kernel, deletes=True)
 
 
 def _carry_out(prefix: Path, kernel: Kernel | None, *, deletes: bool) -> None:

@@ -31,6 +31,8 @@ class Carried:
     """The `digest` of what was asked for last."""
     notebooks: tuple[str, ...]
     """Their paths, sorted."""
+    without: tuple[str, ...] = ()
+    """Requirements that could not be had."""
 
 
 def every() -> Iterator[Carried]:
@@ -40,7 +42,8 @@ def every() -> Iterator[Carried]:
             held = json.loads(file.read_bytes())
             notebooks = tuple(str(path) for path in held["notebooks"])
             kind, source, content = (str(held[key]) for key in ("kind", "source", "content"))
-            yield Carried(Path(held["prefix"]), kind, source, content, notebooks)
+            without = tuple(str(text) for text in held.get("without", ()))
+            yield Carried(Path(held["prefix"]), kind, source, content, notebooks, without)
 
 
 def of_notebook(notebook: Path) -> Carried | None:
@@ -53,7 +56,15 @@ def of_content(content: str) -> Carried | None:
     return next((c for c in every() if c.content == content), None)
 
 
-def carried_out(prefix: Path, kind: str, source: str, content: str, notebook: Path | None) -> None:
+def carried_out(
+    prefix: Path,
+    kind: str,
+    source: str,
+    content: str,
+    notebook: Path | None,
+    *,
+    without: tuple[str, ...] = (),
+) -> None:
     """Remember that this was carried out in the environment at `prefix`.
 
     A notebook has one environment: it leaves the others. Raises `EnvmagicError` when that cannot be
@@ -66,7 +77,7 @@ def carried_out(prefix: Path, kind: str, source: str, content: str, notebook: Pa
             _save(other, tuple(path for path in other.notebooks if path != mine))
     before = held.get(prefix_layout.identity(prefix))
     notebooks = {*(before.notebooks if before else ()), *([mine] if mine else [])}
-    _save(Carried(prefix, kind, source, content, ()), tuple(sorted(notebooks)))
+    _save(Carried(prefix, kind, source, content, (), without), tuple(sorted(notebooks)))
 
 
 def forget(prefix: Path) -> None:
@@ -91,6 +102,7 @@ def _save(carried: Carried, notebooks: tuple[str, ...]) -> None:
         "source": carried.source,
         "content": carried.content,
         "notebooks": list(notebooks),
+        "without": list(carried.without),
     }
     files.write_atomic(file, json.dumps(content, indent=1).encode() + b"\n")
 

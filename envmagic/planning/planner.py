@@ -30,7 +30,7 @@ from envmagic.planning.plan import (
     WantedPython,
 )
 from envmagic.requirements import RequirementLine
-from envmagic.system import directories
+from envmagic.system import directories, prefix_layout
 
 __all__ = ["plan_of"]
 
@@ -121,7 +121,7 @@ def _completed(
     lacking: tuple[str, ...] = ()
     if there is not None:
         chosen = ChosenPython(there.version, "the environment has it")
-        lacking = _lacking(declaration, there)
+        lacking = _lacking(declaration, there, _without(prefix))
         state = State.LACKING if lacking else State.READY
     else:
         state = State.BROKEN if problem else State.MISSING
@@ -181,10 +181,21 @@ def _there(prefix: Path) -> tuple[Environment | None, str]:
         return None, error.problem.message
 
 
-def _lacking(declaration: Declaration, there: Environment) -> tuple[str, ...]:
+def _without(prefix: Path) -> frozenset[str]:
+    """What could not be had when the environment at `prefix` was made."""
+    identity = prefix_layout.identity(prefix)
+    known = (c for c in memory.every() if prefix_layout.identity(c.prefix) == identity)
+    return frozenset(text for carried in known for text in carried.without)
+
+
+def _lacking(
+    declaration: Declaration, there: Environment, without: frozenset[str]
+) -> tuple[str, ...]:
     held = inspection.distributions(there)
     found = []
     for line in _lines(declaration.wanted):
+        if line.text in without:
+            continue
         if line.requirement is not None:
             if missing([line.requirement], held, there.version):
                 found.append(line.text)

@@ -10,7 +10,7 @@ from envmagic.switching.by_hand import ByHand
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["is_leaving", "kernel_name", "leave_cell", "leaves_cell", "strategy"]
+__all__ = ["is_leaving", "kernel_name", "leave_cell", "leaves_cell", "put_off_cell", "strategy"]
 
 _NEEDED = ("shell_stream", "control_stream", "iopub_thread", "stdin_socket", "session", "io_loop")
 
@@ -69,6 +69,14 @@ def leave_cell(shell: InteractiveShell) -> None:
     if leave is not None:
         leave()
     by_relay.leave_cell(shell)
+
+
+def put_off_cell(shell: InteractiveShell, request: str, source: str) -> None:
+    """The request with that id runs a statement in the place of its cell, which is `source`: all of
+    it is to run in the kernel that the notebook moves to."""
+    from envmagic.switching import shell_state
+
+    shell_state.of(shell).whole = (request, source)
 
 
 def _in_terminal(shell: InteractiveShell) -> Switch:

@@ -12,11 +12,12 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from envmagic.core.errors import WordsError
+from envmagic.switching import shell_state
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Stopped", "Travelled", "rest_of_cell", "stop"]
+__all__ = ["Stopped", "Travelled", "put_off", "rest_of_cell", "stop"]
 
 _PLAIN = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign)
 _LINE_END = re.compile(r"\r\n?|\n")  # Python's; `str.splitlines` ends lines at form feeds as well
@@ -49,6 +50,9 @@ def rest_of_cell(shell: InteractiveShell) -> str:
     `WordsError` where a cell cannot be left: inside a block or a function, in a cell that another
     one runs, in a thread.
     """
+    whole = put_off(shell)
+    if whole:
+        return whole
     place = _place(shell)
     body = ast.parse(place.source).body
     running = [n for n in body if _first_line(n) <= place.line <= _last_line(n)]
@@ -66,6 +70,16 @@ def rest_of_cell(shell: InteractiveShell) -> str:
         if _means(shell, rest, future, later):
             return rest
     raise _refusal("this cell")
+
+
+def put_off(shell: InteractiveShell) -> str:
+    """The source of the running cell where another statement runs in its place; else empty."""
+    kernel, whole = getattr(shell, "kernel", None), shell_state.of(shell).whole
+    if kernel is None or whole is None:
+        return ""
+    request, source = whole
+    running = kernel.get_parent("shell").get("header", {}).get("msg_id")
+    return source if running == request else ""
 
 
 def stop(shell: InteractiveShell) -> None:

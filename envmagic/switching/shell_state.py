@@ -38,6 +38,8 @@ class ShellState:
     """What the server was told a restart is to start, for that move."""
     leave: Callable[[], object] | None = None
     """Ends the running cell where the relay does not: by another program, or by an exception."""
+    whole: tuple[str, str] | None = None
+    """The id of a request whose cell was put off, and its source: all of it is its rest."""
 
     @property
     def is_leaving(self) -> bool:

@@ -99,7 +99,7 @@ def uninstall(values: Values) -> UninstallRequest:
 
 
 def sync(values: Values) -> SyncRequest:
-    return SyncRequest()
+    return SyncRequest(trust=values.has("--trust"))
 
 
 def list_all(values: Values) -> ListRequest:

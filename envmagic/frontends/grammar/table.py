@@ -165,8 +165,8 @@ VERBS = {
             "verbs.install",
             "install what the requirements beside the notebook ask for and the environment lacks",
             None,
-            (),
-            ("sync",),
+            (Option(("--trust",), "also what comes from elsewhere than the package index"),),
+            ("sync", "sync --trust"),
             "Nothing is uninstalled and no file is changed.",
         ),
         Verb(

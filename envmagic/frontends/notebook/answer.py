@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from envmagic import operations
+from envmagic import operations, switching
+from envmagic.core import verbs
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Progress, Report, Silent
 from envmagic.frontends import render
@@ -54,13 +55,26 @@ def give(shell: InteractiveShell, asked: ParsedCommand | Help) -> object:
         return None
     progress = Silent() if asked.json else _progress(shell)
     try:
-        report = operations.run(asked.request, place.of_notebook(shell), progress)
+        request = _meant_here(shell, asked.request)
+        report = operations.run(request, place.of_notebook(shell), progress)
     except BaseException:
         _stop(progress)
         raise
     if asked.json:
         return Json(render.json(report))
     return _shown(shell, _once(shell, report), progress)
+
+
+def _meant_here(shell: InteractiveShell, request: verbs.Request) -> verbs.Request:
+    """`sync` where the notebook's environment is not ready: it is made so, and moved to."""
+    pending = session.pending(shell)
+    if pending is None or not isinstance(request, verbs.SyncRequest):
+        return request
+    running = shell.get_parent().get("header", {}).get("msg_id")
+    if pending.request != running:  # a person typed it
+        return verbs.CarryOutRequest(trust=request.trust)
+    switching.put_off_cell(shell, pending.request, pending.cell)
+    return verbs.CarryOutRequest(pending.cell, request.trust, pending.failed)
 
 
 def _once(shell: InteractiveShell, report: Report[Any]) -> Report[Any]:

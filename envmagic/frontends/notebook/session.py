@@ -10,13 +10,26 @@ import re
 import sys
 import time
 import weakref
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["CellLog", "Cells", "Ran", "follow", "forget", "log", "said", "time_of"]
+__all__ = [
+    "CellLog",
+    "Cells",
+    "Pending",
+    "Ran",
+    "follow",
+    "forget",
+    "log",
+    "pending",
+    "put_off",
+    "said",
+    "time_of",
+]
 
 # Nothing else in a cell can change the record.
 _RELEVANT = re.compile(
@@ -26,12 +39,35 @@ _DOES = re.compile(
     r"^[ \t]*(?:[%!][^\n]*\binstall\b|%(?:run|load_ext|pylab)\b)(?:[^\n]*\\\n)*[^\n]*", re.M
 )
 _said: weakref.WeakKeyDictionary[InteractiveShell, set[str]] = weakref.WeakKeyDictionary()
+_pending: weakref.WeakKeyDictionary[InteractiveShell, Pending] = weakref.WeakKeyDictionary()
 _LAG = 0.02  # seconds that a file's time may lag behind the clock
 
 
 def said(shell: InteractiveShell) -> set[str]:
     """The messages that a session says once, as far as it has said them; for adding to."""
     return _said.setdefault(shell, set())
+
+
+@dataclass
+class Pending:
+    """What a notebook whose environment is not ready has to do before its first cell."""
+
+    cell: str = ""
+    """The source of the cell that was put off last."""
+    request: str = ""
+    """The id of its request."""
+    failed: dict[str, Any] = field(default_factory=dict)
+    """What went wrong so far, by plan."""
+
+
+def pending(shell: InteractiveShell) -> Pending | None:
+    """What is to be done before the first cell of a session; None where nothing is."""
+    return _pending.get(shell)
+
+
+def put_off(shell: InteractiveShell, what: Pending) -> None:
+    """Have `what` done before the first cell."""
+    _pending[shell] = what
 
 
 class CellLog(NamedTuple):

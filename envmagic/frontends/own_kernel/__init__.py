@@ -1,0 +1,1 @@
+"""The kernel "Notebook's own environment": finds at its start where a notebook runs."""

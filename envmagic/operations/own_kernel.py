@@ -1,0 +1,62 @@
+"""What the kernel `envmagic` becomes at its start: the kernel of the notebook's environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from envmagic.core.model import Kernel
+from envmagic.environments import backends, registry
+from envmagic.environments.backends import installers
+from envmagic.environments.runtimes import own_copy
+from envmagic.jupyter import kernelspecs
+from envmagic.planning.plan import Plan, State
+from envmagic.planning.planner import plan_of
+
+__all__ = ["Command", "ready_kernel"]
+
+_FILE = "{connection_file}"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program to become."""
+
+    words: tuple[str, ...]
+    variables: Mapping[str, str]
+
+
+def ready_kernel(notebook: Path | None, directory: Path, connection_file: Path) -> Command | None:
+    """What starts the kernel of the notebook's environment; None where that is not ready.
+
+    Raises `EnvmagicError` where there is no plan.
+    """
+    plan = plan_of(notebook, directory)
+    if plan.state is not State.READY or plan.source.file is None:
+        return None
+    kernel = kernelspecs.of_prefix(plan.prefix)
+    if kernel is None or not kernelspecs.is_current(kernel):
+        kernel = _unregistered(plan)
+    if kernel is None:
+        return None
+    words = tuple(str(connection_file) if w == _FILE else w for w in kernel.argv)
+    expanded = {
+        name: Template(text).safe_substitute(os.environ) for name, text in kernel.env.items()
+    }
+    return Command(words, {**os.environ, **expanded})
+
+
+_FILE = "{connection_file}"
+
+
+def _unregistered(plan: Plan) -> Kernel | None:
+    """The kernel of an environment that nobody has attached yet; None where there are no parts to
+    start one with."""
+    if not own_copy.is_there():
+        return None
+    environment = registry.environment_at(plan.prefix)
+    launch = backends.of(environment).launch(environment)
+    return kernelspecs.unregistered(environment, plan.name, launch, uv=installers.find_uv())
