@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 
 from envmagic.core.model import Kernel
 from envmagic.environments import backends, registry
 from envmagic.environments.backends import installers
 from envmagic.environments.runtimes import own_copy
 from envmagic.jupyter import kernelspecs
-from envmagic.planning.plan import Plan, State
+from envmagic.planning.plan import Kind, Plan, State
 from envmagic.planning.planner import plan_of
 
-__all__ = ["Command", "ready_kernel"]
-
-_FILE = "{connection_file}"
+__all__ = ["ReadyKernel", "ready_kernel"]
 
 
 @dataclass(frozen=True)
-class Command:
-    """A program to become."""
+class ReadyKernel:
+    """What starts a kernel, as its kernelspec says it."""
 
     words: tuple[str, ...]
-    variables: Mapping[str, str]
+    variables: dict[str, str]
+    guessed: bool
+    """It follows from what the notebook imports."""
 
 
-def ready_kernel(notebook: Path | None, directory: Path, connection_file: Path) -> Command | None:
+def ready_kernel(notebook: Path | None, directory: Path) -> ReadyKernel | None:
     """What starts the kernel of the notebook's environment; None where that is not ready.
 
     Raises `EnvmagicError` where there is no plan.
@@ -42,14 +39,7 @@ def ready_kernel(notebook: Path | None, directory: Path, connection_file: Path) 
         kernel = _unregistered(plan)
     if kernel is None:
         return None
-    words = tuple(str(connection_file) if w == _FILE else w for w in kernel.argv)
-    expanded = {
-        name: Template(text).safe_substitute(os.environ) for name, text in kernel.env.items()
-    }
-    return Command(words, {**os.environ, **expanded})
-
-
-_FILE = "{connection_file}"
+    return ReadyKernel(kernel.argv, dict(kernel.env), plan.source.kind is Kind.IMPORTS)
 
 
 def _unregistered(plan: Plan) -> Kernel | None:

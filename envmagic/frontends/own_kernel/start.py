@@ -1,48 +1,86 @@
 """Starts the kernel `envmagic`: becomes the kernel of the notebook's environment where that is
-ready; else starts an ordinary one, whose first cell makes it so."""
+ready; else starts an ordinary one, whose first cell makes it so.
+
+Every start waits for this, so it imports next to nothing as long as nothing has changed.
+"""
 
 from __future__ import annotations
 
-import logging
 import os
+import re
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from string import Template
 
-from envmagic.core.errors import EnvmagicError
+from envmagic.frontends.own_kernel import remembered
 
 __all__ = ["main"]
 
-_log = logging.getLogger(__name__)
+_OF_A_SERVER = re.compile(r"kernel-[0-9a-f-]{36}\.json")
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run the kernel with `arguments`, which are ipykernel's: `-f CONNECTION_FILE` among them."""
     if os.name == "posix":  # elsewhere no process can become another one
-        _become_kernel(Path(arguments[arguments.index("-f") + 1]).absolute())
+        file = os.path.abspath(arguments[arguments.index("-f") + 1])
+        _become_again(file)
+        _become_planned(file)
     from ipykernel.kernelapp import IPKernelApp
 
     extension = "envmagic.frontends.own_kernel.first_cell"
     IPKernelApp.launch_instance(argv=[*arguments, "--ext", extension])
 
 
-def _become_kernel(connection_file: Path) -> None:
-    """Run the kernel of the notebook's environment in this process; returns where it is not ready.
+def _become_again(connection_file: str) -> None:
+    """Run the kernel that the notebook had last; returns where that may have to be another."""
+    notebook = os.environ.get("JPY_SESSION_NAME", "")
+    if not _OF_A_SERVER.fullmatch(os.path.basename(connection_file)):
+        return  # the variable is of the kernel in a cell of which this was started
+    from envmagic.system import directories
+
+    notebook = os.path.join(os.getcwd(), notebook)
+    found = remembered.recall(str(directories.home()), notebook)
+    if found is not None:
+        _become(*found, connection_file)
+
+
+def _become_planned(connection_file: str) -> None:
+    """Run the kernel of the notebook's environment; returns where it is not ready.
 
     Whatever is wrong is told by the first cell, where a person can read it.
     """
+    import logging
+    from pathlib import Path
+
+    from envmagic.core.errors import EnvmagicError
     from envmagic.jupyter import live_notebook
     from envmagic.operations.own_kernel import ready_kernel
+    from envmagic.system import directories
 
+    looks = remembered.Looks()
     try:
-        located = live_notebook.at_start(connection_file)
+        located = live_notebook.at_start(Path(connection_file))
         directory = located.path.parent if located.path is not None else located.directory
-        command = ready_kernel(located.path, directory, connection_file)
-        if command is not None:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os.execve(command.words[0], command.words, dict(command.variables))
+        with looks.at_all():
+            found = ready_kernel(located.path, directory)
+        if found is None:
+            return
+        if located.path is not None:
+            home, notebook = str(directories.home()), str(located.path)
+            remembered.remember(
+                home, notebook, looks, found.words, found.variables, everything=found.guessed
+            )
+        _become(found.words, found.variables, connection_file)
     except EnvmagicError:
         pass
     except Exception:
-        _log.warning("The notebook's environment could not be looked for.", exc_info=True)
+        logging.warning("The notebook's environment could not be looked for.", exc_info=True)
+
+
+def _become(words: Sequence[str], variables: Mapping[str, str], connection_file: str) -> None:
+    """Become the program of a kernelspec, as Jupyter would start it. Raises `OSError`."""
+    command = [connection_file if word == "{connection_file}" else word for word in words]
+    expanded = {n: Template(text).safe_substitute(os.environ) for n, text in variables.items()}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(command[0], command, {**os.environ, **expanded})
