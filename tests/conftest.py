@@ -210,7 +210,7 @@ def terminal(isolated: Isolated) -> Callable[..., Said]:
 
 @pytest.fixture
 def kernel(isolated: Isolated) -> Iterator[Callable[..., object]]:
-    """`kernel(name="python3", cwd=…, env=…)`: start that kernelspec; `.run(code)` executes.
+    """`kernel(name="python3", cwd=…, env=…, notebook=…)`: starts that kernelspec; `.run(code)`.
 
     Every kernel is shut down at the end of the test.
     """
@@ -219,9 +219,12 @@ def kernel(isolated: Isolated) -> Iterator[Callable[..., object]]:
     running: list[RunningKernel] = []
 
     def start(
-        name: str = "python3", cwd: Path | None = None, env: dict[str, str] | None = None
+        name: str = "python3",
+        cwd: Path | None = None,
+        env: dict[str, str] | None = None,
+        notebook: Path | None = None,
     ) -> RunningKernel:
-        running.append(RunningKernel(name, cwd or isolated.work, env))
+        running.append(RunningKernel(name, cwd or isolated.work, env, notebook))
         return running[-1]
 
     yield start

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from support.conda_fixtures import channel, conda_cache, conda_env
+from support.slow_package import Slow
 from support.specs import Specs
 
 __all__ = ["channel", "conda_cache", "conda_env"]
@@ -42,3 +43,13 @@ def switching(specs: Specs, short_tmp: Path, kernel: Callable[..., Any]) -> Call
         return running
 
     return start
+
+
+@pytest.fixture
+def slow(isolated: Any, make_wheel: Callable[..., Path]) -> Callable[..., Slow]:
+    """`slow()`: a package whose installation waits until it is told to go on."""
+
+    def make(name: str = "slowly", version: str = "1.0", **shape: Any) -> Slow:
+        return Slow(isolated.work / f"{name}-sources", make_wheel(name, version, **shape))
+
+    return make

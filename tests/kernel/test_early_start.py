@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,72 +12,8 @@ import pytest
 from conftest import Isolated
 from support.kernels import RunningKernel
 from support.processes import children, eventually, runs
+from support.slow_package import is_kernel
 from support.terminal import Said
-
-BACKEND = """
-import os, time
-from pathlib import Path
-
-HERE = Path(__file__).parent
-
-def build_wheel(directory, config_settings=None, metadata_directory=None):
-    parent = os.getppid()
-    (HERE / "waiting").touch()
-    while not (HERE / "go").exists():
-        if os.getppid() != parent:
-            raise SystemExit("given up")
-        time.sleep(0.01)
-    wheel = next(HERE.glob("*.whl"))
-    (Path(directory) / wheel.name).write_bytes(wheel.read_bytes())
-    return wheel.name
-"""
-PROJECT = """
-[build-system]
-requires = []
-build-backend = "backend"
-backend-path = ["."]
-
-[project]
-name = "{name}"
-version = "{version}"
-"""
-
-
-class Slow:
-    """A directory with a package whose installation waits until it is told to go on."""
-
-    def __init__(self, place: Path, wheel: Path) -> None:
-        self.place = place
-        place.mkdir()
-        shutil.copy(wheel, place)
-        name, version, *_ = wheel.name.split("-")
-        (place / "backend.py").write_text(BACKEND)
-        (place / "pyproject.toml").write_text(PROJECT.format(name=name, version=version))
-
-    def begun(self, running: RunningKernel) -> int:
-        """The process of the kernel that `running` has started while this is being installed."""
-        eventually((self.place / "waiting").exists)
-        (child,) = eventually(lambda: [p for p in children(running.pid) if _is_kernel(p)])
-        return int(child)
-
-    def go_on(self) -> None:
-        (self.place / "go").touch()
-
-
-def _is_kernel(process: int) -> bool:
-    try:
-        words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    return b"-f" in words and any(word.endswith(b"launcher.py") for word in words)
-
-
-@pytest.fixture
-def slow(isolated: Isolated, make_wheel: Callable[..., Path]) -> Callable[..., Slow]:
-    def make(name: str = "slowly", version: str = "1.0", **shape: Any) -> Slow:
-        return Slow(isolated.work / f"{name}-sources", make_wheel(name, version, **shape))
-
-    return make
 
 
 @pytest.fixture(params=["home", "behind"])
@@ -150,7 +85,7 @@ def test_it_ends_with_the_cell_that_is_interrupted(
     eventually(lambda: not runs(child))
     assert notebook.run("os.getpid()").result == before
     assert not (isolated.kernels / "churn").exists()
-    assert not [p for p in children(notebook.pid) if _is_kernel(p) and str(p) != before]
+    assert not [p for p in children(notebook.pid) if is_kernel(p) and str(p) != before]
 
 
 def test_it_ends_with_the_notebook(notebook: RunningKernel, slow: Any) -> None:
@@ -183,7 +118,7 @@ def test_nothing_is_started_for_an_environment_that_the_notebook_stays_out_of(
     package = slow()
     request = running.begin(f"%env create churn --with ./{package.place.name} --no-use")
     eventually((package.place / "waiting").exists)
-    assert not [p for p in children(running.pid) if _is_kernel(p)]
+    assert not [p for p in children(running.pid) if is_kernel(p)]
     package.go_on()
     _told(running, request)
 
@@ -211,7 +146,7 @@ def test_none_is_started_where_something_runs_at_its_start_that_may_need_what_is
     package = slow()
     request = running.begin(f"%%env churn\n./{package.place.name}")
     eventually((package.place / "waiting").exists)
-    assert not [p for p in children(running.pid) if _is_kernel(p)]
+    assert not [p for p in children(running.pid) if is_kernel(p)]
     package.go_on()
     _told(running, request)
     assert running.run("very_own").result == "1"

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
@@ -44,9 +45,21 @@ class Ran:
 class RunningKernel:
     """A started kernel; `run` executes code in it and returns what came back."""
 
-    def __init__(self, name: str, cwd: Path, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        cwd: Path,
+        env: dict[str, str] | None = None,
+        notebook: Path | None = None,
+    ) -> None:
+        """With `notebook` it is started as a server starts it for that one."""
         self.stopped = False
         self.manager = KernelManager(kernel_name=name)
+        if notebook is not None:
+            file = Path(os.environ["JUPYTER_RUNTIME_DIR"], f"kernel-{uuid.uuid4()}.json")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self.manager.connection_file = str(file)
+            env = {**(env or {}), "JPY_SESSION_NAME": str(notebook)}
         spec = self.manager.kernel_spec
         assert spec is not None, name
         variables = {**os.environ, **(env or {})}

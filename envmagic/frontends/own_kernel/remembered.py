@@ -1,0 +1,157 @@
+"""How the kernel of a notebook was started last, for as long as nothing it hangs on has changed.
+
+A plan takes a fifth of a second, most of it for imports; this imports next to nothing. What the
+plan has read is noted down by its times and sizes, what it has listed by the names, and the
+notebook by what counts in its cells. Where any of it is otherwise, the plan is made anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from envmagic._version import __version__
+
+__all__ = ["Looks", "recall", "remember"]
+
+_SCHEMA = 1
+_WHOLE = re.compile(r"%env|# ///")
+_COUNTS = re.compile(r"^.*(?:import|install|__).*$|^[ \t]*[%!].*$", re.M)
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_PASSING = re.compile(r"\.ipynb$|^\.ipynb_checkpoints$|^\.~|^__pycache__$|~$")
+
+
+class Looks:
+    """What is read and listed while a plan is made, by Python's audit events."""
+
+    def __init__(self) -> None:
+        self.files: set[str] = set()
+        self.directories: set[str] = set()
+        self._on = False
+        sys.addaudithook(self._heard)
+
+    @contextmanager
+    def at_all(self) -> Iterator[None]:
+        """Note down what happens inside."""
+        self._on = True
+        try:
+            yield
+        finally:
+            self._on = False
+
+    def _heard(self, event: str, values: tuple[Any, ...]) -> None:
+        if not self._on or event not in ("open", "os.listdir", "os.scandir"):
+            return
+        path = values[0]
+        if not isinstance(path, (str, os.PathLike)):
+            return
+        (self.files if event == "open" else self.directories).add(os.path.abspath(path))
+
+
+def recall(home: str, notebook: str) -> tuple[list[str], dict[str, str]] | None:
+    """The words and variables that the kernel of `notebook` was started with, `{connection_file}`
+    among the words; None where something has changed. Both are absolute paths."""
+    try:
+        with open(_file(home, notebook), encoding="utf-8") as opened:
+            held = json.load(opened)
+        if held["schema"] != _SCHEMA or held["who"] != _who(home) or held["notebook"] != notebook:
+            return None
+        if _essence(notebook, everything=held["everything"]) != held["essence"]:
+            return None
+        if any(_facts(path) != facts for path, facts in held["files"].items()):
+            return None
+        if any(_names(path) != names for path, names in held["directories"].items()):
+            return None
+        return held["words"], held["variables"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def remember(
+    home: str,
+    notebook: str,
+    looks: Looks,
+    words: tuple[str, ...],
+    variables: dict[str, str],
+    *,
+    everything: bool,
+) -> None:
+    """Keep for `recall` what starts the kernel of `notebook`, which follows from what `looks` has.
+
+    With `everything` the notebook's imports count too. Raises `OSError`.
+    """
+    mine = [os.path.join(home, name) for name in ("plans", "starts")]
+    passed_over = tuple(place + os.sep for place in (*sys.path, *mine) if place)
+    files = [f for f in looks.files if f != notebook and not f.startswith(passed_over)]
+    listed = [d for d in looks.directories if not f"{d}{os.sep}".startswith(passed_over)]
+    held = {
+        "schema": _SCHEMA,
+        "who": _who(home),
+        "notebook": notebook,
+        "everything": everything,
+        "essence": _essence(notebook, everything=everything),
+        "files": {path: _facts(path) for path in sorted({*files, words[0]})},
+        "directories": {path: _names(path) for path in sorted(listed)},
+        "words": list(words),
+        "variables": variables,
+    }
+    file = _file(home, notebook)
+    os.makedirs(os.path.dirname(file), exist_ok=True)
+    part = f"{file}.{os.getpid()}"
+    with open(part, "w", encoding="utf-8") as opened:
+        json.dump(held, opened)
+    os.replace(part, file)
+
+
+def _file(home: str, notebook: str) -> str:
+    name = f"{zlib.crc32(os.fsencode(notebook)):08x}.json"
+    return os.path.join(home, "starts", name)
+
+
+def _who(home: str) -> list[str]:
+    """Who has made the plan; another one may make another."""
+    return [__version__, _PACKAGE, sys.prefix, home, os.environ.get("JUPYTER_DATA_DIR", "")]
+
+
+def _essence(notebook: str, *, everything: bool) -> int:
+    """What stands for all in the cells of `notebook` that says which environment it runs in."""
+    with open(notebook, encoding="utf-8") as opened:
+        held = json.load(opened)
+    said = [str(held["metadata"].get("language_info", {}).get("version"))]
+    for cell in held["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        source = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
+        if _WHOLE.search(source):
+            said.append(source)
+        elif everything:
+            said += _COUNTS.findall(source)
+    return zlib.crc32("\n".join(said).encode("utf-8", "surrogatepass"))
+
+
+def _facts(path: str) -> list[int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return [found.st_mtime_ns, found.st_size]
+
+
+def _names(path: str) -> int | None:
+    """What stands for the names in a directory, notebooks and what editors leave apart, and for
+    which of them are conda's prefixes."""
+    try:
+        names = sorted(name for name in os.listdir(path) if not _PASSING.search(name))
+    except OSError:
+        return None
+    said = []
+    for name in names:
+        is_conda = os.path.exists(os.path.join(path, name, "conda-meta"))
+        said.append(f"{name}/" if is_conda else name)
+    return zlib.crc32("\n".join(said).encode("utf-8", "surrogateescape"))

@@ -1,0 +1,204 @@
+"""The kernel `envmagic`: a notebook's own environment, found or made, whatever is around it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Isolated
+from support.kernels import Ran, RunningKernel
+from support.processes import children
+from support.slow_package import Slow
+
+WHERE = "import sys; print(sys.prefix)"
+VERSION = "{}.{}.{}".format(*sys.version_info[:3])
+
+
+@pytest.fixture
+def opened(isolated: Isolated, kernel: Callable[..., RunningKernel]) -> Callable[..., Any]:
+    """`opened(source, ...)`: the kernel of a notebook with these cells, and its path."""
+
+    def start(*cells: str, name: str = "own.ipynb") -> tuple[RunningKernel, Path]:
+        path = write(isolated.work / name, *cells)
+        return kernel("envmagic", cwd=path.parent, notebook=path), path
+
+    return start
+
+
+def write(path: Path, *cells: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    said = [
+        {"cell_type": "code", "id": f"c{n}", "source": source, "metadata": {}, "outputs": []}
+        for n, source in enumerate(cells)
+    ]
+    metadata = {
+        "kernelspec": {"name": "envmagic", "display_name": "Notebook's own environment"},
+        "language_info": {"name": "python", "version": VERSION},
+    }
+    content = {"cells": said, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(content))
+    return path
+
+
+def mistake(ran: Ran) -> str:
+    """The one line of a cell that could not run."""
+    assert (ran.status, ran.traceback) == ("error", "")
+    (line,) = [line for line in ran.stderr.splitlines() if line.strip()]
+    return line
+
+
+def test_the_first_cell_makes_the_environment_and_all_run_there(
+    opened: Callable[..., Any], isolated: Isolated
+) -> None:
+    (isolated.work / "requirements.txt").write_text("six\n")
+    own, _ = opened("%%time\nimport six\nprint(six.__name__)", WHERE)
+    first = own.begin("%%time\nimport six\nprint(six.__name__)")
+    second = own.begin(WHERE)
+    said = own._listen(first, time.monotonic() + 300)
+    assert "six" in said.stdout.splitlines() and "Wall time" in said.stdout
+    assert "This notebook runs in work now." in said.text
+    place = isolated.work / ".venv"
+    assert own._listen(second, time.monotonic() + 300).stdout.strip() == str(place)
+    for request in (first, second):
+        assert own._reply(request)["status"] == "ok"
+    assert (isolated.work / "requirements.txt").read_text() == "six\n"
+    own.restart()  # now it is ready: the process is its kernel
+    assert own.run(WHERE).stdout.strip() == str(place)
+    assert children(own.pid) == []
+    status = json.loads(own.run("%env status --json").result)["data"]
+    assert (status["kernel"], status["asleep"]) == ("work", [])
+
+
+def test_what_a_notebook_imports_is_guessed_and_recorded(
+    opened: Callable[..., Any], isolated: Isolated
+) -> None:
+    own, path = opened("x = 1", "import six")
+    ran = own.run("x = 1\nx")
+    assert ran.result == "1"
+    assert own.run(WHERE).stdout.strip() == str(isolated.envmagic / "envs" / "own")
+    assert "six" in (path.parent / "requirements.txt").read_text()
+    assert own.run("import six; six.__name__").result == "'six'"
+
+
+def test_opening_completing_inspecting_and_checking_install_nothing(
+    opened: Callable[..., Any], isolated: Isolated
+) -> None:
+    own, _ = opened("import six")
+    client = own.client
+    for request in (
+        client.complete("impo", 4),
+        client.inspect("print", 2),
+        client.is_complete("import six"),
+        client.execute("6 * 7", silent=True),
+        client.execute("6 * 7", store_history=False),
+        client.execute("# nothing"),
+    ):
+        own._reply(request)
+    assert "own" in own.run("%env plan").text
+    assert own.run("%env status").status == "ok"
+    assert not (isolated.envmagic / "envs").exists()
+    assert own.run(WHERE, check=False).stdout.strip() != sys.prefix
+
+
+def test_a_plan_that_fails_is_tried_again_when_something_has_changed(
+    opened: Callable[..., Any], isolated: Isolated
+) -> None:
+    file = isolated.work / "requirements.txt"
+    file.write_text("no-such-thing-anywhere\n")
+    own, _ = opened("1 + 1")
+    said = mistake(own.run("1 + 1", check=False))
+    assert "no-such-thing-anywhere" in said
+    again = mistake(own.run("1 + 1", check=False))
+    assert again.split(".")[0] == said.split(".")[0] and "%env sync" in again
+    assert "no-such-thing-anywhere" in mistake(own.run("%env sync", check=False))
+    assert not (isolated.work / ".venv").exists()
+    file.write_text("six\n")
+    assert own.run("import six; six.__name__").result == "'six'"
+
+
+def test_what_reaches_beyond_the_index_is_asked_for_once(
+    opened: Callable[..., Any], isolated: Isolated
+) -> None:
+    elsewhere = isolated.home / "elsewhere"
+    elsewhere.mkdir()
+    (isolated.work / "requirements.txt").write_text(f"--find-links {elsewhere}\nsix\n")
+    own, _ = opened("1 + 1")
+    said = mistake(own.run("1 + 1", check=False))
+    assert f"--find-links {elsewhere}" in said and "%env sync --trust" in said
+    assert not (isolated.work / ".venv").exists()
+    own.run("%env sync --trust")
+    assert own.run(WHERE).stdout.strip() == str(isolated.work / ".venv")
+    shutil.rmtree(isolated.work / ".venv")
+    other, _ = opened("1 + 1", name="other.ipynb")
+    assert other.run("1 + 1").result == "2"
+
+
+def test_an_environment_that_is_there_is_used_as_it_is(
+    opened: Callable[..., Any], isolated: Isolated, bare_venv: Callable[..., Path]
+) -> None:
+    python = bare_venv(isolated.work / ".venv", "six")
+    own, _ = opened("import six")
+    assert own.run(WHERE).stdout.strip() == str(python.parent.parent)
+    assert "six" in own.run("import six; six.__name__").result
+    (isolated.work / "requirements.txt").write_text("six\nidna\n")
+    lacking, _ = opened("import idna", name="more.ipynb")
+    said = lacking.run("1 + 1").text
+    assert ".venv lacks idna" in said and "%env install idna" in said
+    lacking.run("%env install idna")
+    assert lacking.run("import idna; idna.__name__").result == "'idna'"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there the interpreter is no link")
+def test_an_environment_that_broke_is_made_anew(
+    opened: Callable[..., Any], isolated: Isolated
+) -> None:
+    (isolated.work / "requirements.txt").write_text("six\n")
+    own, _ = opened("1 + 1")
+    own.run("1 + 1")
+    own.stop()
+    place = isolated.work / ".venv"
+    for link in place.glob("bin/python*"):
+        link.unlink()
+        link.symlink_to(isolated.home / "gone")
+    again, _ = opened("1 + 1")
+    assert again.run("import six; six.__name__").result == "'six'"
+    again.stop()
+    shutil.rmtree(next(place.glob("lib/python*/site-packages")) / "six-1.17.0.dist-info")
+    third, _ = opened("1 + 1")
+    third.run("1 + 1")
+    assert list(place.glob("lib/python*/site-packages/six-*.dist-info"))
+
+
+def test_one_that_broke_and_is_not_ours_is_left_alone(
+    opened: Callable[..., Any], isolated: Isolated, bare_venv: Callable[..., Path]
+) -> None:
+    python = bare_venv(isolated.work / ".venv")
+    for link in python.parent.glob("python*"):
+        link.unlink()
+        link.symlink_to(isolated.home / "gone")
+    before = sorted(path.name for path in (isolated.work / ".venv").rglob("*"))
+    own, _ = opened("1 + 1")
+    assert ".venv" in mistake(own.run("1 + 1", check=False))
+    assert before == sorted(path.name for path in (isolated.work / ".venv").rglob("*"))
+
+
+def test_an_interrupt_leaves_everything_as_before(
+    opened: Callable[..., Any], isolated: Isolated, slow: Callable[..., Slow]
+) -> None:
+    package = slow()
+    (isolated.work / "requirements.txt").write_text(f"./{package.place.name}\n")
+    own, _ = opened("1 + 1")
+    waiting = own.begin(WHERE)
+    package.begun(own)
+    own.interrupt()
+    assert own._reply(waiting, 120)["status"] == "error"
+    assert not (isolated.work / ".venv").exists()
+    package.go_on()
+    assert own.run(WHERE).stdout.strip() == str(isolated.work / ".venv")
