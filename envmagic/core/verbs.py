@@ -106,20 +106,6 @@ class SyncRequest:
 
 
 @dataclass(frozen=True)
-class CarryOutRequest:
-    """What the first cell of a notebook with its own environment does, before it runs there."""
-
-    verb: ClassVar = "%%env"
-    operation: ClassVar = "carry_out.carry_out"
-
-    cell: str = ""
-    """The source of that cell, which may not be saved; empty where none waits."""
-    trust: bool = False
-    failed: dict[str, Problem] = field(default_factory=dict)
-    """What went wrong before, by plan; these are not tried again. Added to."""
-
-
-@dataclass(frozen=True)
 class RecordRequest:
     verb: ClassVar = "record"
     operation: ClassVar = "record.record"
@@ -202,5 +188,18 @@ Request = (
     | RemoveRequest
     | DoctorRequest
     | AutoloadRequest
-    | CarryOutRequest
 )
+
+
+@dataclass(frozen=True)
+class CarryOutRequest:
+    """What the first cell of a notebook with its own environment does, before it runs there: no
+    verb that a person says, though `sync` means it then."""
+
+    operation: ClassVar = "carry_out.carry_out"
+
+    cell: str = ""
+    """The source of that cell, which may not be saved; empty where none waits."""
+    trust: bool = False
+    failed: dict[str, Problem] = field(default_factory=dict)
+    """What went wrong before, by plan; these are not tried again. Added to."""

@@ -21,7 +21,9 @@ Operation = Callable[[Any, Place, Progress], Report[Any]]
 """What carries out one verb, found by its request; raises `EnvmagicError`."""
 
 
-def run(request: verbs.Request, place: Place, progress: Progress) -> Report[Any]:
+def run(
+    request: verbs.Request | verbs.CarryOutRequest, place: Place, progress: Progress
+) -> Report[Any]:
     """Carry out `request` at `place`. Raises `EnvmagicError` when it could not be done.
 
     What an earlier one left that was killed is cleared away first.

@@ -65,7 +65,9 @@ def give(shell: InteractiveShell, asked: ParsedCommand | Help) -> object:
     return _shown(shell, _once(shell, report), progress)
 
 
-def _meant_here(shell: InteractiveShell, request: verbs.Request) -> verbs.Request:
+def _meant_here(
+    shell: InteractiveShell, request: verbs.Request
+) -> verbs.Request | verbs.CarryOutRequest:
     """`sync` where the notebook's environment is not ready: it is made so, and moved to."""
     pending = session.pending(shell)
     if pending is None or not isinstance(request, verbs.SyncRequest):
