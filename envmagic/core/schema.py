@@ -56,6 +56,8 @@ class EnvironmentData(TypedDict, total=False):
     here: bool
     """In `list`: one that is found lies around the notebook, or its tool made it for a project
     there."""
+    notebooks: list[str]
+    """In `list`: the notebooks whose own environment it is."""
 
 
 class KernelData(TypedDict):
@@ -204,6 +206,8 @@ class StatusData(TypedDict, total=False):
     environment: EnvironmentData | None
     record: RecordData | None
     asleep: list[SleepingData]
+    declared: SourceData | None
+    """What the environment was made for, where that was the notebook's own kernel."""
 
 
 class SourceData(TypedDict):

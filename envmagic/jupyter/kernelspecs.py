@@ -18,6 +18,7 @@ from envmagic.core.model import Environment, Kernel
 from envmagic.system import directories, files, prefix_layout, scratch
 
 __all__ = [
+    "OWN",
     "Launch",
     "by_prefix",
     "directory",
@@ -36,6 +37,8 @@ __all__ = [
     "unregistered",
 ]
 
+OWN = "envmagic"
+"""The kernel that comes with us: it finds the environment of each notebook, or makes it."""
 _NAME = re.compile(r"[a-zA-Z0-9._\-]+")  # what jupyter_client accepts
 _UNFINISHED = ".envmagic-"  # half of a kernel, which an earlier version was killed over
 # beside each kernelspec, which needs nothing of us in the environment

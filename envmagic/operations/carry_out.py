@@ -13,7 +13,7 @@ from envmagic.core.model import EnvSpec, Place, Progress, Report, Switch
 from envmagic.core.names import normalized
 from envmagic.core.schema import CreateData
 from envmagic.core.verbs import CarryOutRequest, CreateRequest
-from envmagic.environments import ownership
+from envmagic.environments import ownership, provisioning
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.provisioning import Ready
 from envmagic.environments.registry import Target
@@ -124,6 +124,10 @@ def _is_guessed(plan: Plan) -> bool:
 
 def _clear_away(plan: Plan, place: Place, *, theirs: bool) -> None:
     """Make room for the environment that is made anew. Raises where it is not ours to do."""
+    with provisioning.locked(plan.prefix):
+        pass  # what was cut off is brought to an end
+    if not plan.prefix.exists():
+        return
     if theirs or not ownership.is_owned(plan.prefix):
         raise EnvmagicError(
             "broken",

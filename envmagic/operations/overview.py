@@ -16,6 +16,7 @@ from envmagic.core.schema import (
     ListData,
     RuntimeData,
     SleepingData,
+    SourceData,
     StatusData,
 )
 from envmagic.core.verbs import ListRequest, StatusRequest
@@ -25,6 +26,7 @@ from envmagic.environments.other_tools import Found
 from envmagic.environments.runtimes import store
 from envmagic.jupyter import kernelspecs
 from envmagic.operations.handover import recorded_state
+from envmagic.planning import memory
 from envmagic.system import prefix_layout
 
 __all__ = ["list_all", "status"]
@@ -70,12 +72,15 @@ def _environments(
     for prefix in registry.known_prefixes(place):
         data = _environment_data(prefix, registered, place, size=request.size)
         each = found.pop(prefix_layout.identity(prefix), Found(prefix, "", here=False))
+        known = memory.of_prefix(prefix)
+        data["notebooks"] = list(known.notebooks) if known is not None else []
         environments.append(_with_origin(data, each))
     for each in found.values():
         with contextlib.suppress(EnvmagicError):
             data = registry.describe(_inspected(each.prefix), None, place)
             if request.size and (each.here or request.all):
                 data["size"] = sizes.of(each.prefix)
+            data["notebooks"] = []
             environments.append(_with_origin(data, each))
     environments.sort(key=_order)
     return environments
@@ -137,6 +142,7 @@ def status(request: StatusRequest, place: Place, progress: Progress) -> Report[S
         environment=environment,
         record=recorded_state(place),
         asleep=[],
+        declared=_declared(place.prefix) if environment else None,
     )
     try:
         asleep = place.switch.asleep() if place.switch is not None else ()
@@ -147,6 +153,14 @@ def status(request: StatusRequest, place: Place, progress: Progress) -> Report[S
         SleepingData(kernel=a.kernel, variables=a.variables, memory=a.memory) for a in asleep
     ]
     return Report("status", data, problems=problems)
+
+
+def _declared(prefix: Path | None) -> SourceData | None:
+    """What the environment at `prefix` was made for by a notebook's own kernel."""
+    known = memory.of_prefix(prefix) if prefix is not None else None
+    if known is None:
+        return None
+    return SourceData(kind=known.kind, file=known.source or None, cell=0, line=0)
 
 
 def _environment_data(

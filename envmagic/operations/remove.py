@@ -13,6 +13,7 @@ from envmagic.core.verbs import RemoveRequest
 from envmagic.environments import clearing, inspection, journal, ownership, provisioning, registry
 from envmagic.environments.running import pids_in
 from envmagic.jupyter import kernelspecs
+from envmagic.planning import memory
 
 __all__ = ["remove", "take_away"]
 
@@ -69,6 +70,7 @@ def _carry_out(prefix: Path, kernel: Kernel | None, *, deletes: bool) -> None:
     if not deletes:
         if kernel is not None:
             kernelspecs.unregister(kernel)
+        memory.forget(prefix)
         return
     written = clearing.written_in(prefix)
     ownership.check(prefix, written)
@@ -77,6 +79,7 @@ def _carry_out(prefix: Path, kernel: Kernel | None, *, deletes: bool) -> None:
         if kernel is not None:
             kernelspecs.unregister(kernel)
         ownership.delete(prefix, written)
+        memory.forget(prefix)
     except BaseException:
         if kernel is not None and prefix.exists():
             kernelspecs.restore(kernel.name, before)

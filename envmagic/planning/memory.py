@@ -15,7 +15,16 @@ from pathlib import Path
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.system import directories, files, prefix_layout
 
-__all__ = ["Carried", "carried_out", "digest", "every", "forget", "of_content", "of_notebook"]
+__all__ = [
+    "Carried",
+    "carried_out",
+    "digest",
+    "every",
+    "forget",
+    "of_content",
+    "of_notebook",
+    "of_prefix",
+]
 
 
 @dataclass(frozen=True)
@@ -38,12 +47,24 @@ class Carried:
 def every() -> Iterator[Carried]:
     """All that is remembered."""
     for file in sorted(_place().glob("*.json")):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            held = json.loads(file.read_bytes())
-            notebooks = tuple(str(path) for path in held["notebooks"])
-            kind, source, content = (str(held[key]) for key in ("kind", "source", "content"))
-            without = tuple(str(text) for text in held.get("without", ()))
-            yield Carried(Path(held["prefix"]), kind, source, content, notebooks, without)
+        carried = _read(file)
+        if carried is not None:
+            yield carried
+
+
+def _read(file: Path) -> Carried | None:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        held = json.loads(file.read_bytes())
+        notebooks = tuple(str(path) for path in held["notebooks"])
+        kind, source, content = (str(held[key]) for key in ("kind", "source", "content"))
+        without = tuple(str(text) for text in held.get("without", ()))
+        return Carried(Path(held["prefix"]), kind, source, content, notebooks, without)
+    return None
+
+
+def of_prefix(prefix: Path) -> Carried | None:
+    """What was carried out in the environment at `prefix`."""
+    return _read(_file(prefix))
 
 
 def of_notebook(notebook: Path) -> Carried | None:

@@ -30,7 +30,7 @@ from envmagic.planning.plan import (
     WantedPython,
 )
 from envmagic.requirements import RequirementLine
-from envmagic.system import directories, prefix_layout
+from envmagic.system import directories
 
 __all__ = ["plan_of"]
 
@@ -183,9 +183,8 @@ def _there(prefix: Path) -> tuple[Environment | None, str]:
 
 def _without(prefix: Path) -> frozenset[str]:
     """What could not be had when the environment at `prefix` was made."""
-    identity = prefix_layout.identity(prefix)
-    known = (c for c in memory.every() if prefix_layout.identity(c.prefix) == identity)
-    return frozenset(text for carried in known for text in carried.without)
+    known = memory.of_prefix(prefix)
+    return frozenset(known.without if known is not None else ())
 
 
 def _lacking(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Kernel
-from envmagic.jupyter import connection, server_api
+from envmagic.jupyter import connection, kernelspecs, server_api
 from envmagic.system import files
 
 __all__ = ["Label", "restart_in", "take_back"]
@@ -34,10 +34,10 @@ def restart_in(kernel: Kernel, *, keep_name: bool, first: str) -> Label:
 
     `first`: the kernel that it starts otherwise, and the one that is told where `kernel` sleeps and
     could not start any more. Under nbconvert and the like there is no server and no restart, so
-    nothing is said.
+    nothing is said; nor where the notebook keeps the kernel that finds its environment by itself.
     """
     front = connection.connection()
-    if front is None or front.kernel_id is None:
+    if front is None or front.kernel_id is None or (keep_name and first == kernelspecs.OWN):
         return Label()
     gone = not kernel.argv or (os.path.isabs(kernel.argv[0]) and not os.path.exists(kernel.argv[0]))
     name = first if gone else kernel.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -202,3 +203,82 @@ def test_an_interrupt_leaves_everything_as_before(
     assert not (isolated.work / ".venv").exists()
     package.go_on()
     assert own.run(WHERE).stdout.strip() == str(isolated.work / ".venv")
+
+
+def test_an_installation_that_was_killed_is_finished_by_the_next_start(
+    opened: Callable[..., Any], isolated: Isolated, slow: Callable[..., Slow]
+) -> None:
+    package = slow()
+    (isolated.work / "requirements.txt").write_text(f"./{package.place.name}\n")
+    own, path = opened("1 + 1")
+    own.begin(WHERE)
+    package.begun(own)
+    os.kill(own.pid, signal.SIGKILL)
+    package.go_on()
+    again, _ = opened("1 + 1")
+    assert again.run(WHERE).stdout.strip() == str(isolated.work / ".venv")
+    told = json.loads(again.run("%env status --json").result)["data"]["declared"]
+    assert told["kind"] == "requirements" and Path(told["file"]) == path.parent / "requirements.txt"
+    listed = json.loads(again.run("%env list --json").result)["data"]["environments"]
+    assert [e["notebooks"] for e in listed if e["current"]] == [[str(path)]]
+
+
+def test_two_notebooks_with_one_plan_share_what_they_make_at_the_same_moment(
+    opened: Callable[..., Any], isolated: Isolated
+) -> None:
+    (isolated.work / "requirements.txt").write_text("six\n")
+    one, two = (opened("1 + 1", name=name)[0] for name in ("one.ipynb", "<b>$(two)&'.ipynb"))
+    requests = [(own, own.begin(WHERE)) for own in (one, two)]
+    for own, request in requests:
+        ran = own._listen(request, time.monotonic() + 300)
+        assert ran.stdout.strip().endswith(str(isolated.work / ".venv")), ran.text
+        assert own._reply(request)["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("own.ipynb", "this is no notebook", "own.ipynb"),
+        ("pyproject.toml", "[project\n", "ine 1 of"),
+        (".python-version", "3.99\n", ".python-version"),
+    ],
+)
+def test_what_cannot_be_read_is_said_by_the_first_cell_and_mended_there(
+    opened: Callable[..., Any], isolated: Isolated, name: str, content: str, said: str
+) -> None:
+    own, path = opened("1 + 1")
+    whole = path.read_text()
+    (isolated.work / name).write_text(content)
+    assert said in mistake(own.run("1 + 1", check=False))
+    if name == path.name:
+        path.write_text(whole)
+    else:
+        (isolated.work / name).unlink()
+    assert own.run("1 + 1").result == "2"
+    assert own.run(WHERE).stdout.strip() == str(isolated.envmagic / "envs" / "own")
+
+
+def test_a_notebook_may_lie_where_nothing_can_be_written(
+    opened: Callable[..., Any], isolated: Isolated
+) -> None:
+    own, path = opened("import six", name="only/read.ipynb")
+    path.parent.chmod(0o500)
+    try:
+        assert own.run("import six; six.__name__").result == "'six'"
+    finally:
+        path.parent.chmod(0o700)
+
+
+def test_without_a_notebook_or_with_a_cell_of_its_own_it_is_as_before(
+    opened: Callable[..., Any], kernel: Callable[..., RunningKernel], isolated: Isolated
+) -> None:
+    console = kernel("envmagic")
+    assert console.run("6 * 7").result == "42"
+    assert console.run(WHERE).stdout.strip() == sys.prefix
+    own, _ = opened("%%env churn\nsix", "import six")
+    own.run("%%env churn\nsix")
+    assert own.run(WHERE).stdout.strip() == str(isolated.envmagic / "envs" / "churn")
+    own.restart()
+    assert own.run(WHERE).stdout.strip() == str(isolated.envmagic / "envs" / "churn")
+    own.run("%env use envmagic")
+    assert own.run(WHERE).stdout.strip() == str(isolated.envmagic / "envs" / "churn")

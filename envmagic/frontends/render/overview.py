@@ -84,7 +84,12 @@ def _environments(environments: list[EnvironmentData]) -> Table:
 def _made_by(environment: EnvironmentData) -> str:
     backend = str(environment.get("backend") or "?")
     attached = environment.get("kernel") and not environment.get("owned")
-    return f"{backend}, attached" if attached else backend
+    notebooks = environment.get("notebooks", [])
+    said = [backend, *(["attached"] if attached else [])]
+    if notebooks:
+        one = PurePath(notebooks[0]).name
+        said.append(f"for {one if len(notebooks) == 1 else count(len(notebooks), 'notebook')}")
+    return ", ".join(said)
 
 
 def status(report: Report[StatusData], frontend: Frontend | None) -> tuple[Part, ...]:
@@ -102,6 +107,10 @@ def status(report: Report[StatusData], frontend: Frontend | None) -> tuple[Part,
         known = f", {count(packages, 'package')}" if packages is not None else ""
         what = f"{environment['name']} ({made_of(environment)}{known})"
         rows.append(Fact("Environment", what, below=path(environment["prefix"])))
+    declared = data.get("declared")
+    if declared is not None:
+        by = "its imports" if declared["kind"] == "imports" else path(declared["file"] or "")
+        rows.append(Fact("Declared by", by))
     rows.append(Fact("Kernel", data.get("kernel") or unknown))
     rows.append(Fact("Record", record_fact(record) if record else "none"))
     rows += [_sleeper(sleeper) for sleeper in data.get("asleep", [])]
