@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Kernel
 from envmagic.environments import backends, registry
 from envmagic.environments.backends import installers
@@ -13,7 +14,7 @@ from envmagic.jupyter import kernelspecs
 from envmagic.planning.plan import Kind, Plan, State
 from envmagic.planning.planner import plan_of
 
-__all__ = ["ReadyKernel", "ready_kernel"]
+__all__ = ["ReadyKernel", "is_declared", "ready_kernel"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,15 @@ def ready_kernel(notebook: Path | None, directory: Path) -> ReadyKernel | None:
     if kernel is None:
         return None
     return ReadyKernel(kernel.argv, dict(kernel.env), plan.source.kind is Kind.IMPORTS)
+
+
+def is_declared(directory: Path) -> bool:
+    """Whether something in `directory` or above declares an environment for a session without a
+    notebook; also where what declares it cannot be understood."""
+    try:
+        return plan_of(None, directory).source.kind is not Kind.IMPORTS
+    except EnvmagicError:
+        return True
 
 
 def _unregistered(plan: Plan) -> Kernel | None:

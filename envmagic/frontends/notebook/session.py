@@ -24,6 +24,7 @@ __all__ = [
     "Ran",
     "follow",
     "forget",
+    "forget_pending",
     "log",
     "pending",
     "put_off",
@@ -68,6 +69,11 @@ def pending(shell: InteractiveShell) -> Pending | None:
 def put_off(shell: InteractiveShell, what: Pending) -> None:
     """Have `what` done before the first cell."""
     _pending[shell] = what
+
+
+def forget_pending(shell: InteractiveShell) -> None:
+    """Nothing is to be done before the first cell after all."""
+    _pending.pop(shell, None)
 
 
 class CellLog(NamedTuple):

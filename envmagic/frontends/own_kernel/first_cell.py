@@ -45,11 +45,24 @@ class _FirstCell:
         source = "".join(lines).rstrip("\n")
         if request is None or source != request["content"]["code"].rstrip("\n"):
             return lines
-        if _does_nothing(lines) or _is_for_anywhere(lines):
+        if _does_nothing(lines) or _is_for_anywhere(lines) or self._stays():
             return lines
         self._pending.cell = source
         self._pending.request = request["header"]["msg_id"]
         return [_STATEMENT]
+
+    def _stays(self) -> bool:
+        """Whether this is no notebook, as in a console, and nothing declares an environment: then
+        the session is an ordinary one from now on."""
+        from envmagic.frontends.notebook import place
+        from envmagic.operations import own_kernel
+
+        here = place.of_notebook(self._shell)
+        if here.notebook is not None or own_kernel.is_declared(here.directory):
+            return False
+        session.forget_pending(self._shell)
+        self._shell.input_transformers_cleanup.remove(self)
+        return True
 
     def _request(self) -> dict[str, Any] | None:
         """The request to run a person's cell that is handled now."""
