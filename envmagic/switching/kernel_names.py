@@ -15,7 +15,7 @@ from typing import Any
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Asleep, Kernel
-from envmagic.jupyter import connection, server_api
+from envmagic.jupyter import connection, kernelspecs, server_api
 
 __all__ = [
     "front_environment",
@@ -144,7 +144,18 @@ def _meant(name: str, first: str) -> Kernel | None:
     # what the session began with may have got a second name: that of its environment's kernel
     front = connection.connection()
     if name == first or (front is not None and name == connection.kernel_name(front)):
-        return Kernel(first or name, Path(), name, ("python", "-m", "ipykernel_launcher"))
+        own = _own(front) if front is not None and name == kernelspecs.OWN else None
+        return own or Kernel(first or name, Path(), name, ("python", "-m", "ipykernel_launcher"))
+    return None
+
+
+def _own(front: connection.Connection) -> Kernel | None:
+    """The kernel that finds a notebook's environment, of whoever started this session."""
+    python = front_python(front.parent)
+    for place in _places(python):
+        kernel = kernelspecs.read(place / kernelspecs.OWN)
+        if kernel is not None and python:
+            return replace(kernel, argv=(python, *kernel.argv[1:]))
     return None
 
 

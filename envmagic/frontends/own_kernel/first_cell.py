@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from envmagic.frontends.notebook import magic, session
+from envmagic.frontends.notebook import magic, place, session
+from envmagic.operations import own_kernel
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -54,9 +55,6 @@ class _FirstCell:
     def _stays(self) -> bool:
         """Whether this is no notebook, as in a console, and nothing declares an environment: then
         the session is an ordinary one from now on."""
-        from envmagic.frontends.notebook import place
-        from envmagic.operations import own_kernel
-
         here = place.of_notebook(self._shell)
         if here.notebook is not None or own_kernel.is_declared(here.directory):
             return False
