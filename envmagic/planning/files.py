@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +62,7 @@ def _candidates(directory: Path, notebook: Path | None) -> Iterator[tuple[Path, 
     if notebook is not None:
         yield directory / f"pylock.{notebook.stem}.toml", lock_file.declaration
     yield directory / "pylock.toml", lock_file.declaration
-    yield directory / REQUIREMENTS, _requirements
+    yield directory / REQUIREMENTS, partial(_requirements, notebook=notebook)
     yield directory / "pyproject.toml", _project
     for name in ENVIRONMENTS:
         yield directory / name, _conda
@@ -70,7 +72,7 @@ def _name(found: Declaration) -> str:
     return found.source.file.name if found.source.file is not None else ""
 
 
-def _requirements(file: Path) -> Declaration | str:
+def _requirements(file: Path, notebook: Path | None) -> Declaration | str:
     source = Source(Kind.REQUIREMENTS, file)
     try:
         raw = file.read_bytes()
@@ -85,10 +87,26 @@ def _requirements(file: Path) -> Declaration | str:
     lines = _parsed(text, source)
     if not any(not line.is_option or line.includes for line in lines):
         return "it asks for nothing"
+    recorded = held.block.notebooks if held.block is not None else frozenset()
+    mine = notebook is not None and _from(file.parent, notebook) in recorded
+    if notebook is not None and not mine and _is_of_others(held, recorded):
+        return "it is the record of other notebooks"
     python = held.block.python if held.block is not None else None
     preferred = ((python, f"{source} was recorded with Python {python}"),) if python else ()
     wanted = InstallPlan(files=(file,), directory=file.parent)
-    return Declaration(source, file.parent / _VENV, wanted=wanted, preferred=preferred)
+    place = file.parent / _VENV
+    return Declaration(source, place, wanted=wanted, preferred=preferred, recorded=mine)
+
+
+def _from(directory: Path, notebook: Path) -> str:
+    """What the record calls the notebook."""
+    return Path(os.path.relpath(notebook, directory)).as_posix()
+
+
+def _is_of_others(held: requirements.RequirementsFile, recorded: frozenset[str]) -> bool:
+    """Whether nobody has written a line of it, and the notebooks that it is of are all there."""
+    there = all((held.path.parent / notebook).exists() for notebook in recorded)
+    return bool(recorded) and there and not held.user_lines()
 
 
 def _parsed(text: str, source: Source) -> tuple[requirements.RequirementLine, ...]:

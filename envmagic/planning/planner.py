@@ -151,13 +151,14 @@ def _saved_with(around: _Around) -> list[tuple[str, str]]:
 
 def _place(around: _Around, declaration: Declaration) -> tuple[str, Path]:
     """What the environment is called, and where it is."""
+    known = memory.of_notebook(around.notebook) if around.notebook is not None else None
     if declaration.prefix is not None:
         prefix = declaration.prefix
+        if known is not None and declaration.recorded and _is_of_ours(known.prefix):
+            prefix = known.prefix  # the record is of what the notebook has there
         return declaration.name or names.kernel_name_of(prefix), prefix
-    if around.notebook is not None:
-        known = memory.of_notebook(around.notebook)
-        if known is not None and known.kind == declaration.source.kind.value:
-            return known.prefix.name, known.prefix
+    if known is not None and known.kind == declaration.source.kind.value:
+        return known.prefix.name, known.prefix
     content = memory.digest(declaration.wanted, "")
     known = memory.of_content(content)
     if known is not None and declaration.wanted:
@@ -169,6 +170,11 @@ def _place(around: _Around, declaration: Declaration) -> tuple[str, Path]:
         name = names.suffixed(name, around.notebook or around.directory)
         prefix = directories.envs() / name
     return name, prefix
+
+
+def _is_of_ours(prefix: Path) -> bool:
+    """Whether it is one of those that lie beside no notebook, and is there."""
+    return prefix.parent == directories.envs() and prefix.exists()
 
 
 def _there(prefix: Path) -> tuple[Environment | None, str]:

@@ -13,6 +13,7 @@ import pytest
 from conftest import Isolated
 from support import sites
 
+from envmagic import requirements
 from envmagic.core.errors import EnvmagicError
 from envmagic.planning import consent, memory, prefixes, pythons
 from envmagic.planning.plan import Kind, Plan, State, WantedPython
@@ -334,6 +335,35 @@ def test_notebooks_with_the_same_plan_share_an_environment(
     assert {c.prefix: c.notebooks for c in memory.every()}[first.prefix] == (str(one),)
     memory.forget(first.prefix)
     assert [c.prefix for c in memory.every()] == [other.prefix]
+
+
+def test_the_record_of_a_notebook_leaves_it_and_others_where_they_are(write: Write) -> None:
+    """Else what envmagic writes itself would move a notebook, and give others what it needs."""
+    one = notebook(write, "import six", name="one.ipynb")
+    two = notebook(write, "import yaml", name="two.ipynb")
+    guessed = planned(one).prefix
+    venv(guessed, "six")
+    memory.carried_out(guessed, "imports", "", "x", one)
+    mention = (requirements.Mention("one.ipynb"),)
+    entry = requirements.Entry(requirements.Kind.REQUIREMENT, "six", mention)
+    record = requirements.read(one.parent / "requirements.txt")
+    record.path.write_bytes(record.with_block(requirements.Block(entries=(entry,))))
+    found = planned(one)
+    assert (found.source.kind, found.prefix, found.state) == (
+        Kind.REQUIREMENTS,
+        guessed,
+        State.READY,
+    )
+    other = planned(two)
+    assert (other.source.kind, other.prefix.name) == (Kind.IMPORTS, "two")
+    assert "record of other notebooks" in other.passed_over[0].reason
+    memory.forget(guessed)  # as on another machine
+    assert planned(one).prefix == one.parent / ".venv"
+    one.rename(one.with_name("renamed.ipynb"))  # its record may be of any notebook
+    assert planned(two).source.kind is Kind.REQUIREMENTS
+    write("one.ipynb")
+    record.path.write_bytes(b"yaml\n" + record.path.read_bytes())
+    assert planned(two).source.kind is Kind.REQUIREMENTS
 
 
 def test_without_a_notebook_the_directory_counts(write: Write, isolated: Isolated) -> None:
