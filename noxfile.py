@@ -35,15 +35,13 @@ COVERED = ("--cov", "--cov-report", "term")
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Lint, types and every test but the soak, a subset on the oldest Python too; `-- ARGS` go to
-    pytest."""
+    """Lint, types and every test but the soak; `-- ARGS` go to pytest."""
     session.install("-e", ".[test]", "pip", *LINT)
     _download_wheelhouse(session)
     if session.posargs:
         session.run("pytest", *session.posargs, env=VARIABLES)
         return
     _check(session)
-    _on_other_pythons(session)
     session.run("pytest", *AT_A_TIME, *COVERED, "tests/unit", env=VARIABLES)
     rest = ("tests/integration", "tests/kernel", "tests/browser")
     session.run("pytest", *AT_A_TIME, "-m", "not soak", *rest, env=VARIABLES)
@@ -181,17 +179,6 @@ def _interpreter(session: nox.Session, version: str) -> Path:
     if python is None:
         session.skip(f"Python {version} is not on this machine")
     return python
-
-
-def _on_other_pythons(session: nox.Session) -> None:
-    """The subset on the oldest Python with the lowest dependencies; on the others it is run by
-    `nox -s versions`."""
-    found = interpreters.found()
-    oldest = next(iter(found))
-    for version in interpreters.SUPPORTED:
-        if version not in found:
-            session.warn(f"SKIPPED: Python {version} is not on this machine")
-    _subset(session, oldest, found[oldest], lowest=True)
 
 
 def _subset(session: nox.Session, version: str, python: Path, *, lowest: bool) -> None:
