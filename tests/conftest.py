@@ -115,10 +115,17 @@ def runtimes_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.fixture
+def own_directory(tmp_path: Path) -> Path:
+    """Where a test's home and working directory are; a shelf whose tests share a server says
+    another."""
+    return tmp_path
+
+
 @pytest.fixture(autouse=True)
 def isolated(
     request: pytest.FixtureRequest,
-    tmp_path: Path,
+    own_directory: Path,
     monkeypatch: pytest.MonkeyPatch,
     runtimes_directory: Path,
 ) -> Isolated:
@@ -130,24 +137,24 @@ def isolated(
     for name in list(os.environ):
         if name.startswith(_LEAKS) or name in _LEAKING:
             monkeypatch.delenv(name)
-    home = tmp_path / "home"
+    home = own_directory / "home"
     made = Isolated(
         home=home,
-        work=tmp_path / "work",
+        work=own_directory / "work",
         data=home / "jupyter",
         runtime=home / "jupyter" / "runtime",
         ipython=home / "ipython",
         envmagic=home / "envmagic",
-        wheels=tmp_path / "wheels",
+        wheels=own_directory / "wheels",
     )
     for path in (made.work, made.runtime, made.ipython, made.envmagic, made.wheels):
-        path.mkdir(parents=True)
+        path.mkdir(parents=True, exist_ok=True)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("USERPROFILE", str(home))
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(made.data))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(made.runtime))
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(home / "jupyter-config"))
-    (home / "jupyter-config").mkdir()
+    (home / "jupyter-config").mkdir(exist_ok=True)
     (home / "jupyter-config" / "jupyter_config.py").write_text(ports.configuration())
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     monkeypatch.setenv("IPYTHONDIR", str(made.ipython))

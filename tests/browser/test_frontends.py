@@ -1,4 +1,4 @@
-"""The frontends themselves, without envmagic: if these fail, the harness is what is broken."""
+"""The frontends themselves, with envmagic not loaded: if these fail, the harness is broken."""
 
 from __future__ import annotations
 

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from support.lab import Page
 
-pytestmark = pytest.mark.usefixtures("server_extension")
-
 PREFIX = "import sys; print(sys.prefix)"
 
 

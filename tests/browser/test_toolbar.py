@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 from support.lab import Page, Server, write_notebook
 
-pytestmark = pytest.mark.usefixtures("server_extension")
-
 CELLS = [
     "%load_ext envmagic\nx = 5",
     "%%env churn",
@@ -247,7 +245,7 @@ def test_where_it_is_disabled_the_page_is_as_it_was(
 
 class TestWithoutTheServersExtension:
     @pytest.fixture
-    def server(self, isolated: Any, chromium: Any) -> Any:
+    def server(self, isolated: Any, extensions: None, chromium: Any) -> Any:
         off = "--ServerApp.jpserver_extensions={'envmagic.jupyter.server_extension': False}"
         with Server(isolated.work, options=[off]) as started:
             yield started

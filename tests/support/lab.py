@@ -43,6 +43,15 @@ def install_extensions() -> None:
     shutil.copy(kept / "server_config.json", server)
 
 
+def empty(directory: Path) -> None:
+    """Remove all that is in a directory, which itself stays: it may be a process's own."""
+    for entry in directory.iterdir() if directory.is_dir() else ():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
 def write_notebook(path: Path, cells: Sequence[str], kernel: str = "python3") -> Path:
     """Write an nbformat 4.5 notebook of code cells and return its path."""
     spec = {"name": kernel, "display_name": kernel, "language": "python"}
@@ -108,11 +117,7 @@ class Server:
             )
 
     def __enter__(self) -> Server:
-        try:
-            self._wait(60)
-        except BaseException:
-            self.stop()
-            raise
+        self.wait()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -121,6 +126,10 @@ class Server:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}{self.base_url}"
+
+    @property
+    def runs(self) -> bool:
+        return self.process.poll() is None
 
     def api(self, path: str, method: str = "GET", body: object = None) -> Any:
         """Ask the server's REST API (`api/kernelspecs`); returns the decoded answer."""
@@ -134,9 +143,14 @@ class Server:
             text = answer.read()
         return json.loads(text) if text else None
 
+    def shut_kernels_down(self) -> None:
+        """Every notebook's, as the list of running kernels does it."""
+        for kernel in self.api("api/kernels"):
+            self.api(f"api/kernels/{kernel['id']}", "DELETE")
+
     def stop(self) -> None:
         """End the server and with it its kernels."""
-        if self.process.poll() is None:
+        if self.runs:
             self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(20)
@@ -144,21 +158,26 @@ class Server:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-    def _wait(self, seconds: float) -> None:
+    def wait(self, seconds: float = 60) -> None:
+        """Until it answers; where it does not, it is ended and what it said is the error."""
         end = time.monotonic() + seconds
         while True:
             try:
                 self.api("api/status")
                 return
             except OSError:
-                if time.monotonic() > end or self.process.poll() is not None:
+                if time.monotonic() > end or not self.runs:
+                    self.stop()
                     raise RuntimeError(f"no server:\n{self.log.read_text()}") from None
                 time.sleep(0.2)
+            except BaseException:
+                self.stop()
+                raise
 
 
 @contextmanager
-def browser(chromium: Path, profile: Path, **options: Any) -> Iterator[Any]:
-    """A Playwright browser context on a fresh profile; `options` as `color_scheme="dark"`."""
+def browser(chromium: Path, profile: Path) -> Iterator[Any]:
+    """A Playwright browser context on a profile, which is made if it is not there."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -168,12 +187,23 @@ def browser(chromium: Path, profile: Path, **options: Any) -> Iterator[Any]:
             headless=True,
             viewport={"width": 1200, "height": 850},
             args=list(CHROMIUM_FLAGS),
-            **options,
+            env={**os.environ, "HOME": str(profile)},
         )
         try:
             yield context
         finally:
             context.close()
+
+
+def forget(context: Any, server: Server) -> None:
+    """Close the pages but the first, which is empty, and drop what they stored; caches stay."""
+    first, *pages = context.pages
+    for page in pages:
+        page.close()
+    stored = {"origin": server.url, "storageTypes": "cookies,indexeddb,local_storage"}
+    session = context.new_cdp_session(first)
+    session.send("Storage.clearDataForOrigin", stored)
+    session.detach()
 
 
 @dataclass(frozen=True)
