@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -14,13 +16,14 @@ from conftest import REPOSITORY, Isolated
 from support.sites import install
 
 from envmagic.environments.backends.conda import edits, rattler_client
+from envmagic.frontends.terminal import cli
 
+READER = ("ruamel", "ruamel.yaml")
 # What a process without the extra sees; the modules are hidden from a real one.
 HIDING = (
-    "import sys; sys.modules.update({'ruamel': None, 'ruamel.yaml': None});"
+    f"import sys; sys.modules.update(dict.fromkeys({READER}));"
     "from envmagic.frontends.terminal.cli import main; sys.exit(main())"
 )
-READING = "import sys; from envmagic.frontends.terminal.cli import main; sys.exit(main())"
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,23 @@ class Beside:
         return self.work / "environment.yml"
 
     def record(self, *words: str, reader: str, json: bool = True) -> Said:
-        """What a real `envmagic record` answers; `reader` is `here`, `elsewhere` or `none`."""
-        code = READING if reader == "here" else HIDING
-        command = [sys.executable, "-c", code, "record", "--env", str(self.prefix), "n.ipynb"]
+        """What `envmagic record` answers; `reader` is `here`, `elsewhere` or `none`.
+
+        In this process, from which the modules are hidden then: a new one for each answer took most
+        of these tests' time. `test_a_process_without_the_extra_says_the_same` has one.
+        """
+        command = ["record", "--env", str(self.prefix), "n.ipynb"]
         command += [*words, *(["--json"] if json else [])]
-        there = {rattler_client.VARIABLE: f"{sys.executable}{os.pathsep}{REPOSITORY}"}
-        env = {**os.environ, **(there if reader == "elsewhere" else {})}
-        said = subprocess.run(command, cwd=self.work, capture_output=True, text=True, env=env)
-        return Said(said.returncode, said.stdout, said.stderr)
+        out, err = StringIO(), StringIO()
+        with pytest.MonkeyPatch.context() as patched, redirect_stdout(out), redirect_stderr(err):
+            if reader != "here":
+                for name in READER:
+                    patched.setitem(sys.modules, name, None)
+            if reader == "elsewhere":
+                there = f"{sys.executable}{os.pathsep}{REPOSITORY}"
+                patched.setenv(rattler_client.VARIABLE, there)
+            code = cli.main(command)
+        return Said(code, out.getvalue(), err.getvalue())
 
     def problems(self, *words: str, reader: str) -> list[tuple[str, str, str]]:
         """Code, message and hint of what `record` says; it always ends well."""
@@ -165,6 +177,16 @@ def test_where_the_record_has_no_place_the_file_stays_as_it_is(
         assert beside.file.read_bytes() == before
     said = beside.record(reader=reader, json=False)
     assert "environment.yml:" not in said.out and "and environment.yml" not in said.out
+
+
+def test_a_process_without_the_extra_says_the_same(beside: Beside) -> None:
+    before = written(beside.file, MORE["anchors"])
+    command = [sys.executable, "-c", HIDING, "record", "--env", str(beside.prefix), "n.ipynb"]
+    said = subprocess.run([*command, "--json"], cwd=beside.work, capture_output=True, text=True)
+    assert said.returncode == 0 and "no-extra" in said.stdout, said.stderr
+    (beside.work / "requirements.txt").unlink(missing_ok=True)
+    assert beside.record(reader="none").out == said.stdout
+    assert beside.file.read_bytes() == before
 
 
 def test_a_reader_elsewhere_is_asked(beside: Beside) -> None:
