@@ -151,9 +151,17 @@ def _notes(plan: Plan) -> list[str]:
     if kind is Kind.IMPORTS:
         notes = ["Nothing here declares an environment: it has what the notebook imports."]
     else:
-        notes = [f"Declared by {plan.source}."]
+        notes = [f"Declared by {_said(plan)}."]
     passed = (f"{display.user_path(p.file)} was passed over: {p.reason}." for p in plan.passed_over)
     return [*notes, *passed]
+
+
+def _said(plan: Plan) -> str:
+    """What declares it, as a person at the notebook names it."""
+    file, notebook = plan.source.file, plan.notebook
+    if notebook is None or file is None or file.parent != notebook.parent:
+        return str(plan.source)
+    return f"cell {plan.source.cell}" if file == notebook else file.name
 
 
 def _warning(code: str, text: str) -> Problem:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envmagic import requirements
+from envmagic._version import REQUIRES_PYTHON
 from envmagic.core import names
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Environment
@@ -65,6 +66,8 @@ def _around(notebook: Path | None, directory: Path, unsaved: tuple[str, ...]) ->
     file = NotebookFile("python")
     if notebook is not None and notebook.is_file() and notebook.stat().st_size:
         file = notebook_file.read(notebook)
+    saved = {cell.source.strip() for cell in file.cells}
+    unsaved = tuple(source for source in unsaved if source.strip() not in saved)
     more = (Cell(0, source) for source in unsaved)
     return _Around(notebook, directory, (*file.cells, *more), unsaved, file.version)
 
@@ -145,8 +148,11 @@ def _completed(
 
 
 def _saved_with(around: _Around) -> list[tuple[str, str]]:
-    version = ".".join(around.language.split(".")[:2])
-    return [(version, f"the notebook was saved with Python {version}")] if version else []
+    parts = around.language.split(".")[:2]
+    if not all(part.isdigit() for part in parts) or tuple(map(int, parts)) < REQUIRES_PYTHON:
+        return []  # what it imports may run on a newer one, and we do
+    version = ".".join(parts)
+    return [(version, f"the notebook was saved with Python {version}")]
 
 
 def _place(around: _Around, declaration: Declaration) -> tuple[str, Path]:

@@ -14,6 +14,7 @@ from conftest import Isolated
 from support import sites
 
 from envmagic import requirements
+from envmagic._version import REQUIRES_PYTHON
 from envmagic.core.errors import EnvmagicError
 from envmagic.planning import consent, memory, prefixes, pythons
 from envmagic.planning.plan import Kind, Plan, State, WantedPython
@@ -67,6 +68,20 @@ def test_what_it_imports_counts_where_nothing_is_declared(write: Write) -> None:
     assert found.lacking == ("pyyaml", "scikit-learn")
     assert found.declaration.unresolved == ("nobody_knows_it",)
     assert found.prefix.parent.name == "envs"
+
+
+def test_the_cell_that_runs_may_be_saved_already_and_counts_once(write: Write) -> None:
+    block = "# /// script\n# dependencies = ['six']\n# ///\nimport six"
+    found = planned(notebook(write, block), block)
+    assert (found.source.kind, found.lacking) == (Kind.SCRIPT, ("six",))
+
+
+@pytest.mark.parametrize("version", ["3.7.16", "2.7.18", "3.9", "nobody knows", ""])
+def test_a_python_too_old_for_us_that_it_was_saved_with_does_not_count(
+    write: Write, version: str
+) -> None:
+    found = planned(notebook(write, "import six", version=version))
+    assert tuple(map(int, found.python.version.split(".")[:2])) >= REQUIRES_PYTHON
 
 
 @pytest.mark.parametrize(
