@@ -2,9 +2,10 @@
 
 The server goes on believing in the kernelspec it started. `PUT envmagic/kernels/ID {"name": NAME}`
 tells it another, `{"undo": NAME}` takes that back; so does a note in the runtime directory, for
-kernels that may not ask because the server has a password only. The pages that are open hear of it
-as an event, and a page that is loaded later asks `GET`. Enabled wherever envmagic is installed
-beside the server.
+kernels that may not ask because the server has a password only. `{"shows": DISPLAY_NAME}` says what
+a kernel that has become an environment's is to be shown as. The pages that are open hear of it as
+an event, and a page that is loaded later asks `GET`. Enabled wherever envmagic is installed beside
+the server.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ _PROPERTIES = ("kernel_id", "name", "display_name")
 _USER = os.getuid() if hasattr(os, "getuid") else None
 _before: MutableMapping[Any, tuple[str, Any]] = WeakKeyDictionary()
 """Kernel manager -> the name and the kernelspec it had before the last change."""
+_shown: MutableMapping[Any, tuple[Any, str]] = WeakKeyDictionary()
+"""Kernel manager -> a process started by it, and the display name of what that has become."""
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
@@ -68,10 +71,14 @@ def follow(wish: Any, kernels: Any, specs: Any, kernel_id: str) -> None:
     """
     from jupyter_client.kernelspec import NoSuchKernel
 
-    name, undo = (wish.get(key) if isinstance(wish, dict) else None for key in ("name", "undo"))
+    keys = ("name", "undo", "shows")
+    name, undo, shows = (wish.get(key) if isinstance(wish, dict) else None for key in keys)
     try:
         if isinstance(undo, str):
             undone(kernels, specs, kernel_id, undo)
+        elif isinstance(shows, str):
+            manager = kernels.get_kernel(kernel_id)
+            _shown[manager] = _process(manager), shows
         elif isinstance(name, str):
             restart_as(kernels, specs, kernel_id, name, keep_name=bool(wish.get("keep_name")))
         else:
@@ -111,8 +118,14 @@ def _set(manager: Any, name: str, spec: Any) -> None:
         manager.provisioner.kernel_spec = spec
 
 
+def _process(manager: Any) -> tuple[object, object]:
+    """What is another after a restart, and while a restart is to start something else."""
+    return getattr(manager.provisioner, "pid", None), manager.kernel_spec.resource_dir
+
+
 def label(kernels: Any, kernel_id: str) -> dict[str, str]:
-    """The name a notebook on the kernel saves, and the display name of what a restart starts.
+    """The name a notebook on the kernel saves, and the display name of what it has become, else of
+    what a restart starts.
 
     Raises `KeyError` when there is no such kernel, or one whose kernelspec nobody knows.
     """
@@ -120,7 +133,9 @@ def label(kernels: Any, kernel_id: str) -> dict[str, str]:
         raise KeyError(kernel_id)
     manager = kernels.get_kernel(kernel_id)
     try:
-        values = (kernel_id, manager.kernel_name, manager.kernel_spec.display_name)
+        process, shows = _shown.get(manager, (None, ""))
+        shows = shows if process == _process(manager) else manager.kernel_spec.display_name
+        values = (kernel_id, manager.kernel_name, shows)
     except AttributeError as error:  # not of this machine
         raise KeyError(kernel_id) from error
     return dict(zip(_PROPERTIES, values, strict=True))

@@ -23,6 +23,8 @@ class ReadyKernel:
 
     words: tuple[str, ...]
     variables: dict[str, str]
+    shows: str
+    """What people see as its name."""
     guessed: bool
     """It follows from what the notebook imports."""
 
@@ -40,7 +42,8 @@ def ready_kernel(notebook: Path | None, directory: Path) -> ReadyKernel | None:
         kernel = _unregistered(plan)
     if kernel is None:
         return None
-    return ReadyKernel(kernel.argv, dict(kernel.env), plan.source.kind is Kind.IMPORTS)
+    guessed = plan.source.kind is Kind.IMPORTS
+    return ReadyKernel(kernel.argv, dict(kernel.env), kernel.display_name, guessed)
 
 
 def is_declared(directory: Path) -> bool:

@@ -54,9 +54,9 @@ class Looks:
         (self.files if event == "open" else self.directories).add(os.path.abspath(path))
 
 
-def recall(home: str, notebook: str) -> tuple[list[str], dict[str, str]] | None:
+def recall(home: str, notebook: str) -> tuple[list[str], dict[str, str], str] | None:
     """The words and variables that the kernel of `notebook` was started with, `{connection_file}`
-    among the words; None where something has changed. Both are absolute paths."""
+    among the words, and what it shows; None where something has changed. Both paths are absolute."""
     try:
         with open(_file(home, notebook), encoding="utf-8") as opened:
             held = json.load(opened)
@@ -68,7 +68,7 @@ def recall(home: str, notebook: str) -> tuple[list[str], dict[str, str]] | None:
             return None
         if any(_names(path) != names for path, names in held["directories"].items()):
             return None
-        return held["words"], held["variables"]
+        return held["words"], held["variables"], held["shows"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -79,6 +79,7 @@ def remember(
     looks: Looks,
     words: tuple[str, ...],
     variables: dict[str, str],
+    shows: str,
     *,
     everything: bool,
 ) -> None:
@@ -100,6 +101,7 @@ def remember(
         "directories": {path: _names(path) for path in sorted(listed)},
         "words": list(words),
         "variables": variables,
+        "shows": shows,
     }
     file = _file(home, notebook)
     os.makedirs(os.path.dirname(file), exist_ok=True)

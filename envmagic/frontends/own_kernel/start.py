@@ -6,6 +6,8 @@ Every start waits for this, so it imports next to nothing as long as nothing has
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import re
 import sys
@@ -16,7 +18,7 @@ from envmagic.frontends.own_kernel import remembered
 
 __all__ = ["main"]
 
-_OF_A_SERVER = re.compile(r"kernel-[0-9a-f-]{36}\.json")
+_OF_A_SERVER = re.compile(r"kernel-([0-9a-f-]{36})\.json")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -67,20 +69,39 @@ def _become_planned(connection_file: str) -> None:
             return
         if located.path is not None:
             home, notebook = str(directories.home()), str(located.path)
-            remembered.remember(
-                home, notebook, looks, found.words, found.variables, everything=found.guessed
-            )
-        _become(found.words, found.variables, connection_file)
+            what = (found.words, found.variables, found.shows)
+            remembered.remember(home, notebook, looks, *what, everything=found.guessed)
+        _become(found.words, found.variables, found.shows, connection_file)
     except EnvmagicError:
         pass
     except Exception:
         logging.warning("The notebook's environment could not be looked for.", exc_info=True)
 
 
-def _become(words: Sequence[str], variables: Mapping[str, str], connection_file: str) -> None:
+def _become(
+    words: Sequence[str], variables: Mapping[str, str], shows: str, connection_file: str
+) -> None:
     """Become the program of a kernelspec, as Jupyter would start it. Raises `OSError`."""
+    _leave_note(connection_file, shows)
     command = [connection_file if word == "{connection_file}" else word for word in words]
     expanded = {n: Template(text).safe_substitute(os.environ) for n, text in variables.items()}
     sys.stdout.flush()
     sys.stderr.flush()
     os.execve(command[0], command, {**os.environ, **expanded})
+
+
+def _leave_note(connection_file: str, shows: str) -> None:
+    """Let the server's extension know what to show instead of this kernel's name: the environment.
+
+    Asking it would take longer than all the rest.
+    """
+    directory, name = os.path.split(connection_file)
+    served = _OF_A_SERVER.fullmatch(name)
+    if served is None:
+        return
+    note = os.path.join(directory, f"envmagic-restart-{served[1]}.json")
+    part = f"{note}.{os.getpid()}"
+    with contextlib.suppress(OSError):
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+            json.dump({"kernel_id": served[1], "shows": shows}, opened)
+        os.replace(part, note)
