@@ -74,8 +74,14 @@ def _browser(chromium: Path, _shared: Path) -> Iterator[Any]:
 def open_notebook(isolated: Any, server: lab.Server, _browser: Any) -> Iterator[Callable[..., Any]]:
     """`open_notebook(cells, name="a.ipynb", app="lab")`: a `lab.Page`."""
 
-    def open_(cells: Sequence[str], name: str = "a.ipynb", *, app: str = "lab") -> lab.Page:
-        lab.write_notebook(isolated.work / name, cells)
+    def open_(
+        cells: Sequence[str],
+        name: str = "a.ipynb",
+        *,
+        app: str = "lab",
+        kernel: str = "python3",
+    ) -> lab.Page:
+        lab.write_notebook(isolated.work / name, cells, kernel)
         return lab.Page(_browser, server, name, app=app)
 
     yield open_

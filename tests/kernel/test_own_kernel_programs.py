@@ -4,7 +4,6 @@ runs in the notebook's own environment."""
 from __future__ import annotations
 
 import json
-import platform
 import subprocess
 import sys
 import sysconfig
@@ -78,11 +77,9 @@ def _executed(work: Path, words: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def _write(path: Path, kernel: str) -> None:
-    """The notebook with `CELLS`, as papermill wants it; for the Python that runs the tests, whose
-    kernels have their parts already."""
+    """The notebook with `CELLS`, as papermill wants it."""
     held = json.loads(write_notebook(path, CELLS, kernel).read_text("utf-8"))
     held["cells"][0]["metadata"]["tags"] = ["parameters"]
-    held["metadata"]["language_info"]["version"] = platform.python_version()
     path.write_text(json.dumps(held, indent=1), encoding="utf-8")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import signal
 import socket
@@ -53,12 +54,13 @@ def empty(directory: Path) -> None:
 
 
 def write_notebook(path: Path, cells: Sequence[str], kernel: str = "python3") -> Path:
-    """Write an nbformat 4.5 notebook of code cells and return its path."""
+    """Write an nbformat 4.5 notebook of code cells, saved with this Python, and return its path."""
     spec = {"name": kernel, "display_name": kernel, "language": "python"}
+    language = {"name": "python", "version": platform.python_version()}
     notebook = {
         "nbformat": 4,
         "nbformat_minor": 5,
-        "metadata": {"kernelspec": spec, "language_info": {"name": "python"}},
+        "metadata": {"kernelspec": spec, "language_info": language},
         "cells": [
             {
                 "cell_type": "code",
