@@ -162,6 +162,8 @@ def _place(around: _Around, declaration: Declaration) -> tuple[str, Path]:
         prefix = declaration.prefix
         if known is not None and declaration.recorded and _is_of_ours(known.prefix):
             prefix = known.prefix  # the record is of what the notebook has there
+        elif declaration.source.kind is Kind.REQUIREMENTS and not prefix.exists():
+            prefix = _of_one_that_is_gone(around, declaration) or prefix
         return declaration.name or names.kernel_name_of(prefix), prefix
     if known is not None and known.kind == declaration.source.kind.value:
         return known.prefix.name, known.prefix
@@ -169,6 +171,9 @@ def _place(around: _Around, declaration: Declaration) -> tuple[str, Path]:
     known = memory.of_content(content)
     if known is not None and declaration.wanted:
         return known.prefix.name, known.prefix
+    left = _of_one_that_is_gone(around, declaration)
+    if left is not None:
+        return left.name, left
     named = around.notebook.stem if around.notebook is not None else around.directory.name
     name = names.suggest(named)
     prefix = directories.envs() / name
@@ -176,6 +181,20 @@ def _place(around: _Around, declaration: Declaration) -> tuple[str, Path]:
         name = names.suffixed(name, around.notebook or around.directory)
         prefix = directories.envs() / name
     return name, prefix
+
+
+def _of_one_that_is_gone(around: _Around, declaration: Declaration) -> Path | None:
+    """The environment that was guessed for a notebook which is there no more, if it has what this
+    one needs: that was renamed, or moved."""
+    if around.notebook is None or not declaration.wanted:
+        return None
+    for carried in memory.every():
+        guessed = carried.kind == Kind.IMPORTS.value and carried.notebooks
+        if guessed and not any(Path(notebook).exists() for notebook in carried.notebooks):
+            there, _ = _there(carried.prefix)
+            if there is not None and not _lacking(declaration, there, frozenset(carried.without)):
+                return carried.prefix
+    return None
 
 
 def _is_of_ours(prefix: Path) -> bool:

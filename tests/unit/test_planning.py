@@ -400,3 +400,21 @@ def test_a_notebook_that_is_none(write: Write, text: str) -> None:
 def test_a_name_that_is_trouble_to_a_shell_or_to_html(write: Write) -> None:
     found: Any = planned(notebook(write, "import six", name="$(rm) <b>;'\".ipynb"))
     assert found.name == "rm-b" and found.prefix.name == "rm-b"
+
+
+def test_a_notebook_that_was_renamed_keeps_its_environment(write: Write) -> None:
+    path = notebook(write, "import six")
+    before = planned(path)
+    content = memory.digest(before.declaration.wanted, "")
+    memory.carried_out(before.prefix, "imports", str(path), content, path)
+    venv(before.prefix, "six", "idna")
+    kept = notebook(write, "import idna", name="other.ipynb")
+    assert planned(kept).prefix != before.prefix
+    path.unlink()
+    moved = notebook(write, "import six, idna", name="sub/renamed.ipynb")
+    found = planned(moved)
+    assert (found.prefix, found.state) == (before.prefix, State.READY)
+    assert planned(notebook(write, "import yaml", name="more.ipynb")).prefix != before.prefix
+    record = "# >>> envmagic 2 >>> recording on\nsix  # report.ipynb\n# <<< envmagic <<<\n"
+    write("sub/requirements.txt", record)
+    assert planned(moved).prefix == before.prefix

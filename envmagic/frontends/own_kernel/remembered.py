@@ -56,7 +56,7 @@ class Looks:
 
 def recall(home: str, notebook: str) -> tuple[list[str], dict[str, str], str] | None:
     """The words and variables that the kernel of `notebook` was started with, `{connection_file}`
-    among the words, and what it shows; None where something has changed. Both paths are absolute."""
+    among the words, and what it shows; None where something has changed. The paths are absolute."""
     try:
         with open(_file(home, notebook), encoding="utf-8") as opened:
             held = json.load(opened)
