@@ -55,6 +55,11 @@ def test_a_kernel_starts_beside_old_parts_of_the_environment_s_own(
     module = wanted[0].partition("==")[0].replace("-", "_").replace("ipython", "IPython")
     assert repr(str(prefix))[:-1] in running.run(f"import {module}; {module}.__file__").result
     assert "theirs" in running.run("%env status").text
+    if "packaging==20.9" in wanted:  # it is the one that a cell would have, too
+        (isolated.work / "pylock.toml").write_text("lock-version = '1.0'\n")
+        said = running.run("%env plan", check=False)
+        assert said.status == "error"
+        assert "packaging 20.9 in this kernel is too old to read" in said.stderr
 
 
 def test_a_kernel_that_started_before_does_not_keep_another_version_than_was_installed(
