@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError
@@ -21,29 +21,33 @@ __all__ = ["ReadyKernel", "is_declared", "ready_kernel"]
 class ReadyKernel:
     """What starts a kernel, as its kernelspec says it."""
 
-    words: tuple[str, ...]
-    variables: dict[str, str]
-    shows: str
+    python: str
+    """The version that the notebook runs on, or will."""
+    words: tuple[str, ...] = ()
+    """Empty while the environment is not ready."""
+    variables: dict[str, str] = field(default_factory=dict)
+    shows: str = ""
     """What people see as its name."""
-    guessed: bool
+    guessed: bool = False
     """It follows from what the notebook imports."""
 
 
-def ready_kernel(notebook: Path | None, directory: Path) -> ReadyKernel | None:
-    """What starts the kernel of the notebook's environment; None where that is not ready.
+def ready_kernel(notebook: Path | None, directory: Path) -> ReadyKernel:
+    """What starts the kernel of the notebook's environment, if that is ready.
 
     Raises `EnvmagicError` where there is no plan.
     """
     plan = plan_of(notebook, directory)
+    python = plan.python.version
     if plan.state is not State.READY or plan.source.file is None:
-        return None
+        return ReadyKernel(python)
     kernel = kernelspecs.of_prefix(plan.prefix)
     if kernel is None or not kernelspecs.is_current(kernel):
         kernel = _unregistered(plan)
     if kernel is None:
-        return None
+        return ReadyKernel(python)
     guessed = plan.source.kind is Kind.IMPORTS
-    return ReadyKernel(kernel.argv, dict(kernel.env), kernel.display_name, guessed)
+    return ReadyKernel(python, kernel.argv, dict(kernel.env), kernel.display_name, guessed)
 
 
 def is_declared(directory: Path) -> bool:

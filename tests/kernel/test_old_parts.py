@@ -57,9 +57,9 @@ def test_a_kernel_starts_beside_old_parts_of_the_environment_s_own(
     assert "theirs" in running.run("%env status").text
     if "packaging==20.9" in wanted:  # it is the one that a cell would have, too
         (isolated.work / "pylock.toml").write_text("lock-version = '1.0'\n")
-        said = running.run("%env plan", check=False)
-        assert said.status == "error"
-        assert "packaging 20.9 in this kernel is too old to read" in said.stderr
+        refused = running.run("%env plan", check=False)
+        assert refused.status == "error"
+        assert "packaging 20.9 in this kernel is too old to read" in refused.stderr
 
 
 def test_a_kernel_that_started_before_does_not_keep_another_version_than_was_installed(

@@ -23,14 +23,18 @@ _OF_A_SERVER = re.compile(r"kernel-([0-9a-f-]{36})\.json")
 
 def main(arguments: Sequence[str]) -> None:
     """Run the kernel with `arguments`, which are ipykernel's: `-f CONNECTION_FILE` among them."""
+    python = ""
     if os.name == "posix":  # elsewhere no process can become another one
         file = os.path.abspath(arguments[arguments.index("-f") + 1])
         _become_again(file)
-        _become_planned(file)
+        python = _become_planned(file)
     from ipykernel.kernelapp import IPKernelApp
 
-    extension = "envmagic.frontends.own_kernel.first_cell"
-    IPKernelApp.launch_instance(argv=[*arguments, "--ext", extension])
+    app = IPKernelApp.instance()
+    app.initialize([*arguments, "--ext", "envmagic.frontends.own_kernel.first_cell"])
+    if python:  # frontends save this in the notebook, and ask for it before its first cell
+        app.kernel.language_info = {**app.kernel.language_info, "version": python}
+    app.start()
 
 
 def _become_again(connection_file: str) -> None:
@@ -43,11 +47,13 @@ def _become_again(connection_file: str) -> None:
     notebook = os.path.join(os.getcwd(), notebook)
     found = remembered.recall(str(directories.home()), notebook)
     if found is not None:
-        _become(*found, connection_file)
+        with contextlib.suppress(OSError):  # then it is planned anew, and said if need be
+            _become(*found, connection_file)
 
 
-def _become_planned(connection_file: str) -> None:
-    """Run the kernel of the notebook's environment; returns where it is not ready.
+def _become_planned(connection_file: str) -> str:
+    """Run the kernel of the notebook's environment; returns where it is not ready, with the version
+    of Python that it will have, if that is known.
 
     Whatever is wrong is told by the first cell, where a person can read it.
     """
@@ -65,17 +71,19 @@ def _become_planned(connection_file: str) -> None:
         directory = located.path.parent if located.path is not None else located.directory
         with looks.at_all():
             found = ready_kernel(located.path, directory)
-        if found is None:
-            return
+        if not found.words:
+            return found.python
         if located.path is not None:
             home, notebook = str(directories.home()), str(located.path)
             what = (found.words, found.variables, found.shows)
-            remembered.remember(home, notebook, looks, *what, everything=found.guessed)
+            with contextlib.suppress(OSError):  # nothing can be written there
+                remembered.remember(home, notebook, looks, *what, everything=found.guessed)
         _become(found.words, found.variables, found.shows, connection_file)
     except EnvmagicError:
         pass
     except Exception:
         logging.warning("The notebook's environment could not be looked for.", exc_info=True)
+    return ""
 
 
 def _become(
