@@ -56,7 +56,7 @@ def server(
 ) -> Iterator[lab.Server]:
     """A Jupyter server whose root is the test's working directory."""
     if not _servers or not _servers[-1].runs:
-        _servers.append(lab.Server(isolated.work))
+        _servers.append(lab.Server(isolated.work, pages=True))
         _servers[-1].wait()
     yield _servers[-1]
     _servers[-1].shut_kernels_down()

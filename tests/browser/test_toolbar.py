@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.lab import Page, Server, write_notebook
+from support.lab import OURS, Page, Server, write_notebook
 
 CELLS = [
     "%load_ext envmagic\nx = 5",
@@ -246,8 +246,7 @@ def test_where_it_is_disabled_the_page_is_as_it_was(
 class TestWithoutTheServersExtension:
     @pytest.fixture
     def server(self, isolated: Any, extensions: None, chromium: Any) -> Any:
-        off = "--ServerApp.jpserver_extensions={'envmagic.jupyter.server_extension': False}"
-        with Server(isolated.work, options=[off]) as started:
+        with Server(isolated.work, pages=True, without=[OURS]) as started:
             yield started
 
     def test_the_page_is_as_it_was(self, open_notebook: Callable[..., Page], specs: Any) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from support.kernels import wait_until_ready
-from support.lab import Server, install_extensions, write_notebook
+from support.lab import OURS, Server, install_extensions, write_notebook
 from support.processes import eventually
 from support.specs import register, venv
 
@@ -320,8 +320,7 @@ def _asked(server: server_api.Server, *words: Any) -> Any:
 
 def test_without_the_extension_it_is_said_what_a_restart_does(isolated: Any, opened: Any) -> None:
     # where envmagic is installed beside the server it is enabled
-    disabled = "--ServerApp.jpserver_extensions={'envmagic.jupyter.server_extension': False}"
-    with Server(isolated.work / "root", options=[disabled]) as server:
+    with Server(isolated.work / "root", without=[OURS]) as server:
         notebook = opened(server)
         said = notebook.run("x = 1\n%env use alpha")
         assert "A restart goes back to first; to make it last, choose 'alpha'" in said

@@ -68,15 +68,15 @@ def test_names_on_a_server_that_was_started_by_name(
     specs("beside", sys.executable, *words)
     (isolated.kernels / "beside" / "launch.py").write_text(script)
     (isolated.work / "root").mkdir()
-    start = isolated.work / "start"  # for the words `-m jupyter lab`
-    start.write_text('#!/bin/sh\nshift 3\nexec python -m jupyterlab "$@"\n')
+    start = isolated.work / "start"  # for the words `-m jupyter_server`
+    start.write_text('#!/bin/sh\nshift 2\nexec python -m jupyter_server "$@"\n')
     start.chmod(0o755)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with Server(isolated.work / "root", python=start, env={"PATH": path}) as server:
         notebook = Open(server, isolated.runtime)
         request.addfinalizer(lambda: notebook.client.stop_channels())
         command = Path(f"/proc/{server.process.pid}/cmdline").read_bytes()
-        assert command.startswith(b"python\0-m\0jupyterlab\0")
+        assert command.startswith(b"python\0-m\0jupyter_server\0")
         notebook.run("%load_ext envmagic\n%env use other")
         assert notebook.run(PREFIX) == str(isolated.work / "other")
         notebook.restart()

@@ -1,4 +1,4 @@
-"""A real JupyterLab or Notebook 7 in a real Chromium, as a person uses it."""
+"""A real Jupyter server, and JupyterLab or Notebook 7 in a real Chromium, as a person uses them."""
 
 from __future__ import annotations
 
@@ -30,6 +30,9 @@ CHROMIUM_FLAGS = (
 )
 
 
+# What a server has for pages; loading it takes most of a second.
+FOR_PAGES = ("jupyterlab", "jupyter_lsp", "jupyter_server_terminals", "notebook", "notebook_shim")
+OURS = "envmagic.jupyter.server_extension"
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -79,12 +82,17 @@ def write_notebook(path: Path, cells: Sequence[str], kernel: str = "python3") ->
 
 
 class Server:
-    """A Jupyter server on loopback; serves both frontends. Use as a context manager."""
+    """A Jupyter server on loopback, with `pages` for both frontends. Use as a context manager.
+
+    `without`: server extensions that are not to be loaded.
+    """
 
     def __init__(
         self,
         root: Path,
         *,
+        pages: bool = False,
+        without: Sequence[str] = (),
         token: str = "secret",
         base_url: str = "/",
         options: Sequence[str] = (),
@@ -94,18 +102,14 @@ class Server:
         self.root, self.token, self.base_url = root, token, base_url
         self.port = _free_port()
         self.log = root.parent / f"server-{self.port}.log"
-        # before those of the environment around the tests, which may be older than the checkout
-        extensions = Path(os.environ["JUPYTER_DATA_DIR"]) / "labextensions"
+        off = dict.fromkeys((*without, *(() if pages else FOR_PAGES)), False)
         command = [
-            *(str(python), "-m", "jupyter", "lab", "--allow-root", "--no-browser"),
+            *(str(python), "-m", *(("jupyter", "lab") if pages else ("jupyter_server",))),
+            *("--allow-root", "--no-browser"),
             *("--ip=127.0.0.1", f"--port={self.port}", "--ServerApp.port_retries=0"),
             *(f"--ServerApp.root_dir={root}", f"--IdentityProvider.token={token}"),
-            f"--ServerApp.base_url={base_url}",
-            *("--LabApp.expose_app_in_browser=True", "--LabApp.news_url="),
-            "--JupyterNotebookApp.expose_app_in_browser=True",
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-            f"--LabApp.extra_labextensions_path={extensions}",
-            f"--JupyterNotebookApp.extra_labextensions_path={extensions}",
+            *(f"--ServerApp.base_url={base_url}", f"--ServerApp.jpserver_extensions={off}"),
+            *(_options_of_pages() if pages else ()),
             *options,
         ]
         with self.log.open("w") as log:
@@ -175,6 +179,16 @@ class Server:
             except BaseException:
                 self.stop()
                 raise
+
+
+def _options_of_pages() -> Iterator[str]:
+    yield from ("--LabApp.expose_app_in_browser=True", "--LabApp.news_url=")
+    yield "--JupyterNotebookApp.expose_app_in_browser=True"
+    yield "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
+    # before those of the environment around the tests, which may be older than the checkout
+    extensions = Path(os.environ["JUPYTER_DATA_DIR"]) / "labextensions"
+    for app in ("LabApp", "JupyterNotebookApp"):
+        yield f"--{app}.extra_labextensions_path={extensions}"
 
 
 @contextmanager
