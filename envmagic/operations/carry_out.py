@@ -17,7 +17,7 @@ from envmagic.environments import ownership, provisioning
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.provisioning import Ready
 from envmagic.environments.registry import Target
-from envmagic.operations import create, remove
+from envmagic.operations import create, own_kernel, remove
 from envmagic.planning import consent, memory
 from envmagic.planning.guessing import carrying
 from envmagic.planning.guessing.guess import guess_of
@@ -114,7 +114,7 @@ def _carried_out(
     )
     problems = [_warning("not-all", text) for text in (guesser.lacking if guesser else ())]
     if theirs and plan.lacking:
-        problems.append(_lacks(plan))
+        problems.append(own_kernel.lacks(plan))
     return replace(report, problems=(*report.problems, *problems))
 
 
@@ -166,16 +166,6 @@ def _said(plan: Plan) -> str:
 
 def _warning(code: str, text: str) -> Problem:
     return Problem(code, text, severity=Severity.WARNING)
-
-
-def _lacks(plan: Plan) -> Problem:
-    return Problem(
-        "lacking",
-        f"{display.user_path(plan.prefix)} lacks {', '.join(plan.lacking)}.",
-        "To install it",
-        Severity.WARNING,
-        command=("install", *plan.lacking),
-    )
 
 
 @dataclass

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from envmagic.core.errors import EnvmagicError
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import Kernel
 from envmagic.environments import backends, registry
 from envmagic.environments.backends import installers
@@ -13,8 +15,9 @@ from envmagic.environments.runtimes import own_copy
 from envmagic.jupyter import kernelspecs
 from envmagic.planning.plan import Kind, Plan, State
 from envmagic.planning.planner import plan_of
+from envmagic.system import prefix_layout
 
-__all__ = ["ReadyKernel", "is_declared", "ready_kernel"]
+__all__ = ["ReadyKernel", "at_home", "lacks", "ready_kernel"]
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,31 @@ def ready_kernel(notebook: Path | None, directory: Path) -> ReadyKernel:
     return ReadyKernel(python, kernel.argv, dict(kernel.env), kernel.display_name, guessed)
 
 
-def is_declared(directory: Path) -> bool:
-    """Whether something in `directory` or above declares an environment for a session without a
-    notebook; also where what declares it cannot be understood."""
+def at_home(notebook: Path | None, directory: Path) -> tuple[Problem, ...] | None:
+    """What is to be said where the cells of `notebook`, or of a session without one, run in this
+    very process; None where they do not.
+
+    They do where the environment is this process's own, and in a session without a notebook where
+    nothing is declared.
+    """
     try:
-        return plan_of(None, directory).source.kind is not Kind.IMPORTS
+        plan = plan_of(notebook, directory)
     except EnvmagicError:
-        return True
+        return None  # the first cell says it
+    if prefix_layout.same(plan.prefix, sys.prefix):
+        return (lacks(plan),) if plan.lacking else ()
+    return () if notebook is None and plan.source.kind is Kind.IMPORTS else None
+
+
+def lacks(plan: Plan) -> Problem:
+    """That the environment, which is somebody else's, lacks what is declared."""
+    return Problem(
+        "lacking",
+        f"{display.user_path(plan.prefix)} lacks {', '.join(plan.lacking)}.",
+        "To install it",
+        Severity.WARNING,
+        command=("install", *plan.lacking),
+    )
 
 
 def _unregistered(plan: Plan) -> Kernel | None:

@@ -285,3 +285,16 @@ def test_without_a_notebook_or_with_a_cell_of_its_own_it_is_as_before(
     assert own.run(WHERE).stdout.strip() == str(isolated.envmagic / "envs" / "churn")
     own.run("%env use envmagic")
     assert own.run(WHERE).stdout.strip() == str(isolated.envmagic / "envs" / "churn")
+
+
+def test_an_environment_that_holds_jupyter_itself_is_where_its_kernel_runs(
+    opened: Callable[..., Any], isolated: Isolated
+) -> None:
+    (isolated.work / ".venv").write_text(f"{sys.prefix}\n")  # a file, as PEP 832 has it
+    (isolated.work / "requirements.txt").write_text("nobody-has-this\n")
+    own, _ = opened("1 + 1")
+    ran = own.run("1 + 1")
+    assert ran.result == "2"
+    assert "lacks nobody-has-this. To install it: %env install nobody-has-this" in ran.stdout
+    again = own.run(WHERE)
+    assert again.stdout.strip() == sys.prefix

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from envmagic.frontends import render
 from envmagic.frontends.notebook import magic, place, session
 from envmagic.operations import own_kernel
 
@@ -53,11 +54,13 @@ class _FirstCell:
         return [_STATEMENT]
 
     def _stays(self) -> bool:
-        """Whether this is no notebook, as in a console, and nothing declares an environment: then
-        the session is an ordinary one from now on."""
+        """Whether the cells run here: the session is an ordinary one from now on."""
         here = place.of_notebook(self._shell)
-        if here.notebook is not None or own_kernel.is_declared(here.directory):
+        said = own_kernel.at_home(here.notebook, here.directory)
+        if said is None:
             return False
+        for problem in said:
+            print(render.line(problem))
         session.forget_pending(self._shell)
         self._shell.input_transformers_cleanup.remove(self)
         return True
