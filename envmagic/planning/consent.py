@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 from envmagic import requirements
 from envmagic.environments.backends.base import InstallPlan
@@ -17,11 +18,22 @@ from envmagic.system import directories, files, process
 
 __all__ = ["questions", "trust"]
 
-_REASONS = (
-    (re.compile(r"-i\b|--index-url|--extra-index-url"), "it names another package index"),
-    (re.compile(r"-f\b|--find-links"), "it names another place for packages"),
-    (re.compile(r"--trusted-host"), "it switches off the check of a host's certificate"),
+_INDEX = "it names another package index"
+_REASONS = {
+    "-i": _INDEX,
+    "--index-url": _INDEX,
+    "--pypi-url": _INDEX,
+    "--extra-index-url": _INDEX,
+    "-f": "it names another place for packages",
+    "--find-links": "it names another place for packages",
+    "--trusted-host": "it switches off the check of a host's certificate",
+}
+_VARIABLE = "what it leads to hangs on a variable"
+_HARMLESS = frozenset(
+    "--no-index --pre --prefer-binary --only-binary --no-binary --require-hashes"
+    " --use-feature".split()
 )
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # that of one letter is a drive
 _NAME = "trusted.json"
 
 
@@ -63,18 +75,21 @@ def _lines(plan: InstallPlan, source: Source) -> Iterator[tuple[RequirementLine,
 
 
 def _of_file(file: Path, seen: set[Path]) -> Iterator[tuple[RequirementLine, Path]]:
-    real = file.resolve()
-    if real in seen or len(seen) > 200:
-        return
-    seen.add(real)
-    try:
-        lines = requirements.parse_lines(requirements.decode(file.read_bytes())[0], str(file))
-    except (OSError, UnicodeDecodeError):
-        return
-    for line in lines:
-        yield line, file.parent
-        if line.includes is not None and "://" not in line.includes:
-            yield from _of_file(file.parent / line.includes, seen)
+    waiting = [file]
+    while waiting:
+        file = waiting.pop(0)
+        real = file.resolve()
+        if real in seen:
+            continue
+        seen.add(real)
+        try:
+            lines = requirements.parse_lines(requirements.decode(file.read_bytes())[0], str(file))
+        except (OSError, UnicodeDecodeError):
+            continue
+        for line in lines:
+            yield line, file.parent
+            if line.includes is not None and not _SCHEME.match(line.includes):
+                waiting.append(file.parent / line.includes)
 
 
 def _question(found: tuple[RequirementLine, Path], source: Source, tree: Path) -> Question | None:
@@ -89,17 +104,33 @@ def _question(found: tuple[RequirementLine, Path], source: Source, tree: Path) -
 def _reason(line: RequirementLine, directory: Path, tree: Path) -> tuple[str, str]:
     """Why `line` is to be asked about, and what it means on this machine; empty when it is not."""
     if line.is_option:
-        if line.includes is not None:
-            return ("it reads a list from a URL", "") if "://" in line.includes else ("", "")
-        return next(((why, "") for pattern, why in _REASONS if pattern.match(line.text)), ("", ""))
+        return _of_option(line), ""
     where = line.location
     if where is None:
         return "", ""
     if re.match(r"(git|hg|svn|bzr)\+", where):
         return "it is built from a repository", ""
-    if "://" in where and not where.startswith("file:"):
+    if "${" in where:
+        return _VARIABLE, ""
+    is_file = where.lower().startswith("file:")
+    if _SCHEME.match(where) and not is_file:
         return "it is installed from a URL", ""
-    path = re.sub(r"^file:(//)?", "", where)
-    place = os.path.realpath(directory / path)
+    path = unquote(re.sub(r"^file:(//(localhost(?=/))?)?", "", where, flags=re.I))
+    place = os.path.realpath(directory / (path if is_file else where))
     inside = place == os.path.realpath(tree) or place.startswith(os.path.realpath(tree) + os.sep)
     return ("", "") if inside else ("it is installed from outside of this project", place)
+
+
+def _of_option(line: RequirementLine) -> str:
+    """Why an option is to be asked about. Installers take several on one line, and pip takes what
+    their names begin with, so what is not known to be harmless is asked about."""
+    words = [word.partition("=")[0] for word in line.text.split() if word.startswith("-")]
+    for word in words:
+        reaching = [name for name in _REASONS if name.startswith(word) or word[:2] == name]
+        if reaching:
+            return _REASONS[reaching[0]]
+    if line.includes is not None and len(words) == 1:
+        if "${" in line.includes:
+            return _VARIABLE
+        return "it reads a list from a URL" if _SCHEME.match(line.includes) else ""
+    return "" if _HARMLESS.issuperset(words) else "it is not known what it leads to"

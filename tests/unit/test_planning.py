@@ -302,6 +302,36 @@ def test_what_comes_from_elsewhere_is_asked_about_once(write: Write, line: str, 
     assert len(planned(path).questions) == 1
 
 
+def test_what_only_some_installers_take_is_asked_about_too(write: Write) -> None:
+    """pip takes beginnings of options and several on a line, uv URLs with one slash."""
+    path = notebook(write, "import six")
+    for line in (
+        "--extra https://x.invalid/simple",
+        "--pypi-url https://x.invalid/simple",
+        "--prefer-binary --find https://x.invalid/simple",
+        "--pre -r list.txt",
+        "-r list.txt -r other.txt",
+        "-e../inside",
+        "--edit inside",
+        "six @ https:/x.invalid/six-1-py3-none-any.whl",
+        "six @ file:%2e%2e/six-1-py3-none-any.whl",
+        "six @ file://localhost/x/six-1-py3-none-any.whl",
+        "-e ${HOME}/x",
+        "-r ${HOME}/x.txt",
+        "-r https:/x.invalid/list.txt",
+    ):
+        write("requirements.txt", f"{line}\nhumanize\n")
+        (question,) = planned(path).questions
+        assert question.line == line
+    harmless = "--pre\n--no-binary=:all:\n-rlist.txt\n-c 'list.txt'\nsix @ file:six.whl --hash=x\n"
+    write("requirements.txt", f"{harmless}humanize\n")
+    assert planned(path).questions == ()
+    many = [write(f"list{n}.txt", "six\n").name for n in range(250)]
+    write(many[-1], "-i https://x.invalid/simple\n")
+    write("requirements.txt", "".join(f"-r {name}\n" for name in many))
+    assert len(planned(path).questions) == 1
+
+
 def test_the_python_is_the_one_that_is_asked_for(write: Write) -> None:
     path = notebook(write, "import six", version="")
     assert planned(path).python.why == "it is the newest here"
