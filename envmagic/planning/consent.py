@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from envmagic import requirements
 from envmagic.environments.backends.base import InstallPlan
+from envmagic.planning import uv_settings
 from envmagic.planning.plan import Question, Source
 from envmagic.requirements import RequirementLine
 from envmagic.system import directories, files, process
@@ -39,9 +40,13 @@ _NAME = "trusted.json"
 
 def questions(plan: InstallPlan, source: Source, tree: Path) -> tuple[Question, ...]:
     """What of `plan` reaches beyond names from the user's own index and files below `tree`, and
-    nobody has agreed to yet."""
+    nobody has agreed to yet; what uv is told around there, too."""
     known = _trusted()
     found = [q for line in _lines(plan, source) if (q := _question(line, source, tree)) is not None]
+    found += [
+        _asked(text, where, "uv is told so there", str(where.file))
+        for text, where in uv_settings.around(_directory(plan, source))
+    ]
     return tuple(q for q in dict.fromkeys(found) if q.digest not in known)
 
 
@@ -64,7 +69,7 @@ def _trusted() -> set[str]:
 
 def _lines(plan: InstallPlan, source: Source) -> Iterator[tuple[RequirementLine, Path]]:
     """Every line that counts, included files too, each with the directory it counts from."""
-    directory = plan.directory or (source.file.parent if source.file else Path())
+    directory = _directory(plan, source)
     for text in plan.requirements:
         for line in requirements.parse_lines(text, str(source)):
             yield line, directory
@@ -72,6 +77,10 @@ def _lines(plan: InstallPlan, source: Source) -> Iterator[tuple[RequirementLine,
     for file in plan.files:
         if file.suffix == ".txt":
             yield from _of_file(file, seen)
+
+
+def _directory(plan: InstallPlan, source: Source) -> Path:
+    return plan.directory or (source.file.parent if source.file else Path())
 
 
 def _of_file(file: Path, seen: set[Path]) -> Iterator[tuple[RequirementLine, Path]]:
@@ -97,8 +106,12 @@ def _question(found: tuple[RequirementLine, Path], source: Source, tree: Path) -
     reason, means = _reason(line, directory, tree)
     if not reason:
         return None
-    digest = hashlib.sha256(f"{line.text}\n{means}".encode("utf-8", "surrogateescape")).hexdigest()
-    return Question(process.redact(line.text), source, reason, digest[:32])
+    return _asked(line.text, source, reason, means)
+
+
+def _asked(text: str, source: Source, reason: str, means: str) -> Question:
+    digest = hashlib.sha256(f"{text}\n{means}".encode("utf-8", "surrogateescape")).hexdigest()
+    return Question(process.redact(text), source, reason, digest[:32])
 
 
 def _reason(line: RequirementLine, directory: Path, tree: Path) -> tuple[str, str]:

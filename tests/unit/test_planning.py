@@ -332,6 +332,29 @@ def test_what_only_some_installers_take_is_asked_about_too(write: Write) -> None
     assert len(planned(path).questions) == 1
 
 
+def test_what_uv_is_told_around_the_notebook_is_asked_about(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("UV_CONFIG_FILE")
+    path = notebook(write, "import six", name="a/n.ipynb")
+    write("a/pyproject.toml", "[project]\ndependencies = ['six']\n[tool.ruff]\n")
+    assert planned(path).questions == ()
+    write("uv.toml", "index-url = 'https://u:secret@x.invalid/simple'\nno-cache = true\n")
+    (question,) = planned(path).questions
+    assert question.line == 'index-url = "https://x.invalid/simple"'
+    assert (question.source.file or path).name == "uv.toml"
+    consent.trust([question])
+    assert planned(path).questions == ()
+    write(
+        "a/pyproject.toml",
+        "[project]\ndependencies = ['six']\n[[tool.uv.index]]\nurl = 'https://x.invalid/simple'\n"
+        "[tool.uv.pip]\nfind-links = ['https://x.invalid/']\n",
+    )
+    assert len(planned(path).questions) == 2
+    monkeypatch.setenv("UV_NO_CONFIG", "1")
+    assert planned(path).questions == ()
+
+
 def test_the_python_is_the_one_that_is_asked_for(write: Write) -> None:
     path = notebook(write, "import six", version="")
     assert planned(path).python.why == "it is the newest here"
