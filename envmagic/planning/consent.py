@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from envmagic import requirements
+from envmagic.core.errors import EnvmagicError
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.planning import uv_settings
 from envmagic.planning.plan import Question, Source
@@ -19,6 +20,7 @@ from envmagic.system import directories, files, process
 
 __all__ = ["questions", "trust"]
 
+_CHANNEL = "--channel"  # as `create` takes it
 _INDEX = "it names another package index"
 _REASONS = {
     "-i": _INDEX,
@@ -27,6 +29,7 @@ _REASONS = {
     "--extra-index-url": _INDEX,
     "-f": "it names another place for packages",
     "--find-links": "it names another place for packages",
+    _CHANNEL: "it names a channel by its address",
     "--trusted-host": "it switches off the check of a host's certificate",
 }
 _VARIABLE = "what it leads to hangs on a variable"
@@ -34,6 +37,7 @@ _HARMLESS = frozenset(
     "--no-index --pre --prefer-binary --only-binary --no-binary --require-hashes"
     " --use-feature".split()
 )
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/\\.~]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # that of one letter is a drive
 _NAME = "trusted.json"
 
@@ -77,6 +81,29 @@ def _lines(plan: InstallPlan, source: Source) -> Iterator[tuple[RequirementLine,
     for file in plan.files:
         if file.suffix == ".txt":
             yield from _of_file(file, seen)
+        else:
+            yield from _of_conda(file, seen)
+
+
+def _of_conda(file: Path, seen: set[Path]) -> Iterator[tuple[RequirementLine, Path]]:
+    """The `pip:` section of an `environment.yml`, and the channels that it names by an address."""
+    from envmagic.environments.backends.conda import environment_file
+
+    try:
+        held = environment_file.read(file)
+    except EnvmagicError:
+        return  # so that nothing can be installed from it either
+    where = str(file)
+    for channel in (
+        *held.channels,
+        *(d.partition("::")[0] for d in held.dependencies if "::" in d),
+    ):
+        if _ADDRESS.match(channel):
+            yield RequirementLine(f"{_CHANNEL} {channel}", 0, where), file.parent
+    for line in requirements.parse_lines("\n".join(held.pip), where):
+        yield line, file.parent
+        if line.includes is not None:
+            yield from _of_file(file.parent / line.includes, seen)
 
 
 def _directory(plan: InstallPlan, source: Source) -> Path:

@@ -132,7 +132,8 @@ def _completed(
         chosen, more = pythons.choose(wanted, [*declaration.preferred, *_saved_with(around)])
         over += more
         lacking = tuple(line.text for line in _lines(declaration.wanted))
-    asked = consent.questions(declaration.wanted, declaration.source, tree_of(around.directory))
+    installs = state is not State.READY and not (declaration.as_it_is and not _is_ours(prefix))
+    tree = tree_of(around.directory)
     return Plan(
         around.notebook,
         declaration,
@@ -141,7 +142,7 @@ def _completed(
         state,
         chosen,
         lacking,
-        asked if lacking else (),
+        consent.questions(declaration.wanted, declaration.source, tree) if installs else (),
         tuple(dict.fromkeys(over)),
         problem,
     )

@@ -332,6 +332,35 @@ def test_what_only_some_installers_take_is_asked_about_too(write: Write) -> None
     assert len(planned(path).questions) == 1
 
 
+def test_what_conda_and_its_pip_get_from_elsewhere_is_asked_about(write: Write) -> None:
+    path = notebook(write, "import six")
+    write("more.txt", "-i https://x.invalid/simple\n")
+    write(
+        "environment.yml",
+        "channels: [conda-forge, 'https://x.invalid/channel']\n"
+        "dependencies:\n  - /tmp/channel::six\n  - defaults::idna\n"
+        "  - pip:\n    - humanize\n    - git+https://x.invalid/a.git\n    - -r more.txt\n",
+    )
+    assert [q.line for q in planned(path).questions] == [
+        "--channel https://x.invalid/channel",
+        "--channel /tmp/channel",
+        "git+https://x.invalid/a.git",
+        "-i https://x.invalid/simple",
+    ]
+
+
+def test_nothing_is_asked_about_where_nothing_is_installed(
+    write: Write, isolated: Isolated
+) -> None:
+    """Somebody's own environment is used as it is, whatever the file beside it says."""
+    write("requirements.txt", "--extra-index-url https://x.invalid/simple\nsix\nhumanize\n")
+    path = notebook(write, "import six")
+    assert len(planned(path).questions) == 1
+    venv(isolated.work / ".venv", "six")
+    found = planned(path)
+    assert (found.state, found.lacking, found.questions) == (State.LACKING, ("humanize",), ())
+
+
 def test_what_uv_is_told_around_the_notebook_is_asked_about(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
