@@ -2,10 +2,10 @@
 
 The server goes on believing in the kernelspec it started. `PUT envmagic/kernels/ID {"name": NAME}`
 tells it another, `{"undo": NAME}` takes that back; so does a note in the runtime directory, for
-kernels that may not ask because the server has a password only. `{"shows": DISPLAY_NAME}` says what
-a kernel that has become an environment's is to be shown as. The pages that are open hear of it as
-an event, and a page that is loaded later asks `GET`. Enabled wherever envmagic is installed beside
-the server.
+kernels that may not ask because the server has a password only. With `"shows": DISPLAY_NAME` it is
+shown as another than a restart starts, with that alone as what its process has become. The pages
+that are open hear of it as an event, and a page that is loaded later asks `GET`. Enabled wherever
+envmagic is installed beside the server.
 """
 
 from __future__ import annotations
@@ -32,9 +32,11 @@ _LIFE = 10.0  # seconds a note is followed; its kernel waits for 1.5, and may ha
 _SCHEMA = "urn:envmagic:kernel-label"
 _PROPERTIES = ("kernel_id", "name", "display_name")
 _USER = os.getuid() if hasattr(os, "getuid") else None
-_before: MutableMapping[Any, tuple[str, Any]] = WeakKeyDictionary()
-"""Kernel manager -> the name and the kernelspec it had before the last change."""
+_before: MutableMapping[Any, tuple[str, Any, Any]] = WeakKeyDictionary()
+"""Kernel manager -> the name, the kernelspec and what was shown before the last change."""
 _shown: MutableMapping[Any, tuple[Any, str]] = WeakKeyDictionary()
+"""Kernel manager -> a process started by it, and what that is shown as since it has moved."""
+_became: MutableMapping[Any, tuple[Any, str]] = WeakKeyDictionary()
 """Kernel manager -> a process started by it, and the display name of what that has become."""
 
 
@@ -76,11 +78,14 @@ def follow(wish: Any, kernels: Any, specs: Any, kernel_id: str) -> None:
     try:
         if isinstance(undo, str):
             undone(kernels, specs, kernel_id, undo)
-        elif isinstance(shows, str):
-            manager = kernels.get_kernel(kernel_id)
-            _shown[manager] = _process(manager), shows
         elif isinstance(name, str):
             restart_as(kernels, specs, kernel_id, name, keep_name=bool(wish.get("keep_name")))
+            if isinstance(shows, str):
+                manager = kernels.get_kernel(kernel_id)
+                _shown[manager] = _process(manager), shows
+        elif isinstance(shows, str):
+            manager = kernels.get_kernel(kernel_id)
+            _became[manager] = _process(manager), shows
         else:
             raise ValueError("the name of a kernelspec is missing")
     except NoSuchKernel as error:
@@ -95,7 +100,7 @@ def restart_as(kernels: Any, specs: Any, kernel_id: str, name: str, *, keep_name
     """
     manager = kernels.get_kernel(kernel_id)
     spec = specs.get_kernel_spec(name)
-    _before[manager] = manager.kernel_name, manager.kernel_spec
+    _before[manager] = manager.kernel_name, manager.kernel_spec, _shown.pop(manager, None)
     _set(manager, manager.kernel_name if keep_name else name, spec)
 
 
@@ -106,7 +111,11 @@ def undone(kernels: Any, specs: Any, kernel_id: str, name: str) -> None:
     """
     manager = kernels.get_kernel(kernel_id)
     if manager.kernel_spec.resource_dir == specs.get_kernel_spec(name).resource_dir:
-        _set(manager, *_before.pop(manager, (manager.kernel_name, manager.kernel_spec)))
+        _shown.pop(manager, None)
+        name, spec, shown = _before.pop(manager, (manager.kernel_name, manager.kernel_spec, None))
+        _set(manager, name, spec)
+        if shown is not None:
+            _shown[manager] = shown
 
 
 def _set(manager: Any, name: str, spec: Any) -> None:
@@ -123,9 +132,16 @@ def _process(manager: Any) -> tuple[object, object]:
     return getattr(manager.provisioner, "pid", None), manager.kernel_spec.resource_dir
 
 
+def _shows(manager: Any) -> str:
+    for known in (_shown, _became):
+        process, shows = known.get(manager, (None, ""))
+        if process == _process(manager):
+            return shows
+    return str(manager.kernel_spec.display_name)
+
+
 def label(kernels: Any, kernel_id: str) -> dict[str, str]:
-    """The name a notebook on the kernel saves, and the display name of what it has become, else of
-    what a restart starts.
+    """The name a notebook on the kernel saves, and what it is shown as.
 
     Raises `KeyError` when there is no such kernel, or one whose kernelspec nobody knows.
     """
@@ -133,9 +149,7 @@ def label(kernels: Any, kernel_id: str) -> dict[str, str]:
         raise KeyError(kernel_id)
     manager = kernels.get_kernel(kernel_id)
     try:
-        process, shows = _shown.get(manager, (None, ""))
-        shows = shows if process == _process(manager) else manager.kernel_spec.display_name
-        values = (kernel_id, manager.kernel_name, shows)
+        values = (kernel_id, manager.kernel_name, _shows(manager))
     except AttributeError as error:  # not of this machine
         raise KeyError(kernel_id) from error
     return dict(zip(_PROPERTIES, values, strict=True))

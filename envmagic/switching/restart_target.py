@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,11 +35,15 @@ def restart_in(kernel: Kernel, *, keep_name: bool, first: str) -> Label:
 
     `first`: the kernel that it starts otherwise, and the one that is told where `kernel` sleeps and
     could not start any more. Under nbconvert and the like there is no server and no restart, so
-    nothing is said; nor where the notebook keeps the kernel that finds its environment by itself.
+    nothing is said; nor where the notebook keeps the kernel that finds its environment by itself,
+    which is what a restart starts then.
     """
     front = connection.connection()
-    if front is None or front.kernel_id is None or (keep_name and first == kernelspecs.OWN):
+    if front is None or front.kernel_id is None:
         return Label()
+    if keep_name and first == kernelspecs.OWN:
+        wish = {"name": first, "keep_name": True, "shows": kernel.display_name}
+        return Label(name=first if _tell(front, wish) else "")
     gone = not kernel.argv or (os.path.isabs(kernel.argv[0]) and not os.path.exists(kernel.argv[0]))
     name = first if gone else kernel.name
     told = bool(name) and _tell(front, {"name": name, "keep_name": keep_name})
@@ -64,7 +69,7 @@ def take_back(told: Label) -> None:
         _tell(front, {"undo": told.name})
 
 
-def _tell(front: connection.Connection, body: dict[str, object]) -> bool:
+def _tell(front: connection.Connection, body: Mapping[str, object]) -> bool:
     """Tell the server of this kernel; whether it heard."""
     for server in server_api.servers(front):
         try:
@@ -79,7 +84,7 @@ def _tell(front: connection.Connection, body: dict[str, object]) -> bool:
     return False
 
 
-def _by_note(front: connection.Connection, body: dict[str, object]) -> bool:
+def _by_note(front: connection.Connection, body: Mapping[str, object]) -> bool:
     """Leave a note for a server that lets us not ask; whether it was followed."""
     note = front.connection_file.parent / f"envmagic-restart-{front.kernel_id}.json"
     content = json.dumps({"kernel_id": front.kernel_id, **body}).encode()
