@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from dataclasses import dataclass, field, replace
 
 from packaging.requirements import Requirement
@@ -13,14 +14,16 @@ from envmagic.core.model import EnvSpec, Place, Progress, Report, Switch
 from envmagic.core.names import normalized
 from envmagic.core.schema import CreateData
 from envmagic.core.verbs import CarryOutRequest, CreateRequest
-from envmagic.environments import ownership, provisioning
+from envmagic.environments import backends, ownership, provisioning, registry
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.provisioning import Ready
 from envmagic.environments.registry import Target
 from envmagic.operations import create, own_kernel, remove
+from envmagic.operations.create import Maker
 from envmagic.planning import consent, memory
 from envmagic.planning.guessing import carrying
 from envmagic.planning.guessing.guess import guess_of
+from envmagic.planning.guessing.offers import WHEELS_ONLY
 from envmagic.planning.plan import Kind, Plan, State
 from envmagic.planning.planner import plan_of
 from envmagic.record.need import Surroundings
@@ -83,38 +86,92 @@ def _ask(plan: Plan) -> None:
 def _carried_out(
     plan: Plan, place: Place, progress: Progress, unsaved: tuple[str, ...]
 ) -> Report[CreateData]:
-    declaration = plan.declaration
-    theirs = declaration.as_it_is and not ownership.is_owned(plan.prefix)
-    guesser = _Guesser(plan, unsaved) if _is_guessed(plan) else None
+    theirs = plan.declaration.as_it_is and not ownership.is_owned(plan.prefix)
     if plan.state is State.BROKEN:
         _clear_away(plan, place, theirs=theirs)
-    request = CreateRequest(
-        target=str(plan.prefix),
-        python=_python(plan),
-        backend=None if plan.prefix.exists() else declaration.backend,
-    )
-    report = create.provide(
-        "%%env",
-        request,
-        Target(plan.prefix, plan.name),
-        InstallPlan() if theirs else declaration.wanted,
-        place,
-        progress,
-        _notes(plan),
-        make=guesser or create.make,
-        records=guesser is not None,
-    )
+    if _is_guessed(plan):
+        report, without = _guessed(plan, place, progress, unsaved)
+    else:
+        wanted = InstallPlan() if theirs else plan.declaration.wanted
+        report, without = _provided(plan, wanted, place, progress), ()
     memory.carried_out(
         plan.prefix,
         plan.source.kind.value,
         str(plan.source.file or ""),
-        memory.digest(declaration.wanted, ""),
+        memory.digest(plan.declaration.wanted, ""),
         plan.notebook,
-        without=guesser.without if guesser else (),
+        without=without,
     )
-    problems = [_warning("not-all", text) for text in (guesser.lacking if guesser else ())]
     if theirs and plan.lacking:
-        problems.append(own_kernel.lacks(plan))
+        return replace(report, problems=(*report.problems, own_kernel.lacks(plan)))
+    return report
+
+
+def _provided(
+    plan: Plan, wanted: InstallPlan, place: Place, progress: Progress, make: Maker | None = None
+) -> Report[CreateData]:
+    """The environment with what is `wanted`; what `make` makes is recorded."""
+    request = CreateRequest(
+        target=str(plan.prefix),
+        python=_python(plan),
+        backend=None if plan.prefix.exists() else plan.declaration.backend,
+    )
+    at, notes = Target(plan.prefix, plan.name), _notes(plan)
+    return create.provide(
+        "%%env",
+        request,
+        at,
+        wanted,
+        place,
+        progress,
+        notes,
+        make=make or create.make,
+        records=make is not None,
+    )
+
+
+def _guessed(
+    plan: Plan, place: Place, progress: Progress, unsaved: tuple[str, ...]
+) -> tuple[Report[CreateData], tuple[str, ...]]:
+    """The environment with what is guessed, as far as it can be had, and the requirements that
+    cannot."""
+    guesser = _Guesser(plan, unsaved)
+    if plan.state is not State.LACKING:
+        report = _provided(plan, plan.declaration.wanted, place, progress, guesser)
+        return _not_all(report, guesser.lacking), guesser.without
+    before = memory.of_prefix(plan.prefix)
+    without = before.without if before is not None else ()
+    lines = (shlex.join(WHEELS_ONLY), *plan.lacking)
+    more = InstallPlan(lines, directory=place.directory)
+    try:
+        return _provided(plan, more, place, progress, guesser), without
+    except EnvmagicError as error:
+        if error.problem.code != "install-failed":
+            raise
+        failed = _one_by_one(plan, place, progress)
+        report = _provided(plan, InstallPlan(), place, progress, guesser)
+        return _not_all(report, tuple(failed.values())), tuple(sorted({*without, *failed}))
+
+
+def _one_by_one(plan: Plan, place: Place, progress: Progress) -> dict[str, str]:
+    """Install what `plan` lacks as far as it can be had; the requirements that cannot, and why."""
+    failed = {}
+    with provisioning.locked(plan.prefix):
+        there = backends.look(registry.environment_at(plan.prefix))
+        for line in plan.lacking:
+            wanted = InstallPlan((shlex.join(WHEELS_ONLY), line), directory=place.directory)
+            try:
+                there, _ = provisioning.install_checked(there, wanted, progress)
+            except EnvmagicError as error:
+                if error.problem.code != "install-failed":
+                    raise
+                failed[line] = error.problem.message
+    return failed
+
+
+def _not_all(report: Report[CreateData], texts: tuple[str, ...]) -> Report[CreateData]:
+    """`report` with a warning for each sentence about what could not be had."""
+    problems = (Problem("not-all", text, severity=Severity.WARNING) for text in texts)
     return replace(report, problems=(*report.problems, *problems))
 
 
@@ -162,10 +219,6 @@ def _said(plan: Plan) -> str:
     if notebook is None or file is None or file.parent != notebook.parent:
         return str(plan.source)
     return f"cell {plan.source.cell}" if file == notebook else file.name
-
-
-def _warning(code: str, text: str) -> Problem:
-    return Problem(code, text, severity=Severity.WARNING)
 
 
 @dataclass

@@ -298,3 +298,19 @@ def test_an_environment_that_holds_jupyter_itself_is_where_its_kernel_runs(
     assert "lacks nobody-has-this. To install it: %env install nobody-has-this" in ran.stdout
     again = own.run(WHERE)
     assert again.stdout.strip() == sys.prefix
+
+
+def test_what_is_imported_later_comes_with_the_next_start_as_far_as_it_can_be_had(
+    opened: Callable[..., Any], isolated: Isolated
+) -> None:
+    own, path = opened("import six")
+    own.run("import six")
+    own.stop()
+    (path.parent / "requirements.txt").unlink()
+    more, _ = opened("import six, idna, torch")  # there is no torch in the wheelhouse
+    ran = more.run("import six, idna; idna.__name__")
+    assert ran.result == "'idna'" and "torch" in ran.text
+    assert more.run(WHERE).stdout.strip() == str(isolated.envmagic / "envs" / "own")
+    more.stop()
+    again, _ = opened("import six, idna, torch")
+    assert again.run(WHERE).text == str(isolated.envmagic / "envs" / "own"), "nothing is tried anew"
