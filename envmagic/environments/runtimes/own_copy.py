@@ -36,7 +36,8 @@ BEHIND = (
     "ipykernel>=6.9",
     "ipython>=7.23",
     "jupyter-client>=6.1.12",
-    "packaging>=20",
+    "packaging>=20; python_version < '3.12'",
+    "packaging>=21; python_version >= '3.12'",  # before it wants the distutils of the library
     "tomli>=2; python_version < '3.11'",
 )
 """What it makes do with in an environment that holds older parts itself."""
