@@ -20,8 +20,11 @@ CELLS = [
 
 
 @pytest.fixture
-def second_machine(isolated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """From now on nothing of the first machine is there; returns the working directory."""
+def second_machine(
+    isolated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtimes_directory: Path
+) -> Path:
+    """From now on nothing of the first machine is there, but for the parts of kernels that all
+    tests share; returns the working directory."""
     home = tmp_path / "second"
     for variable, part in {
         "HOME": "",
@@ -33,6 +36,8 @@ def second_machine(isolated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(variable, str(home / part))
     work = home / "work"
     work.mkdir(parents=True)
+    (home / "envmagic").mkdir()
+    (home / "envmagic" / "runtimes").symlink_to(runtimes_directory)
     return work
 
 
