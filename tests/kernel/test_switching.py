@@ -145,23 +145,22 @@ def test_the_rest_of_the_cell_travels(switching: Any) -> None:
     assert later.text == str(later.count + 1)
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "if True:\n    %env use alpha\n    print('never')",
-        "def f():\n    %env use alpha\nf()",
-        "import threading\nt = threading.Thread(target=get_ipython().run_line_magic,"
-        " args=('env', 'use alpha'))\nt.start(); t.join()",
-        "%%capture out\n%env use alpha",
-        "for i in range(2):\n    get_ipython().run_cell('%env use alpha')",
-    ],
-    ids=["block", "function", "thread", "capture", "nested"],
-)
-def test_a_magic_that_cannot_take_the_rest_along_refuses_first(switching: Any, code: str) -> None:
+BOUND = {
+    "block": "if True:\n    %env use alpha\n    print('never')",
+    "function": "def f():\n    %env use alpha\nf()",
+    "thread": "import threading\nt = threading.Thread(target=get_ipython().run_line_magic,"
+    " args=('env', 'use alpha'))\nt.start(); t.join()",
+    "capture": "%%capture out\n%env use alpha",
+    "nested": "for i in range(2):\n    get_ipython().run_cell('%env use alpha')",
+}
+
+
+def test_a_magic_that_cannot_take_the_rest_along_refuses_first(switching: Any) -> None:
     kernel = switching()
-    kernel.run(code, check=False)
-    assert pid_of(kernel) == kernel.pid
-    assert not [p for p in children(kernel.pid) if "bootstrap" in _command(p)]
+    for where, code in BOUND.items():
+        kernel.run(code, check=False)
+        assert pid_of(kernel) == kernel.pid, where
+        assert not [p for p in children(kernel.pid) if "bootstrap" in _command(p)], where
 
 
 @pytest.mark.every_python
@@ -199,47 +198,39 @@ def test_a_cell_that_fails_after_the_switch_was_agreed_stays(switching: Any, spe
     eventually(lambda: not [p for p in children(kernel.pid) if "bootstrap" in _command(p)])
 
 
+BROKEN = {
+    "exit code 1 (no luck)": "import sys; sys.exit('no luck')",
+    "SIGSEGV": "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+    "No module named ipykernel": "",
+    "no such file": None,
+    "no answer within 5 s": "import time; time.sleep(600)",
+}
+
+
 @pytest.mark.parametrize("where", ["python3", "alpha"])
-@pytest.mark.parametrize(
-    ("program", "says"),
-    [
-        ("import sys; sys.exit('no luck')", "exit code 1 (no luck)"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
-        ("import time; time.sleep(600)", "no answer within 5 s"),
-        ("", "No module named ipykernel"),
-        (None, "no such file"),
-    ],
-    ids=["exits", "segfault", "slow", "no ipykernel", "no interpreter"],
-)
 def test_a_kernel_that_does_not_come_up_changes_nothing(
-    switching: Any,
-    specs: Any,
-    bare_venv: Any,
-    isolated: Any,
-    short_tmp: Path,
-    where: str,
-    program: str | None,
-    says: str,
+    switching: Any, specs: Any, bare_venv: Any, isolated: Any, short_tmp: Path, where: str
 ) -> None:
     """From the first kernel, and from one behind the relay."""
-    if program is None:
-        specs("broken", str(isolated.work / "gone" / "python"), "-f", "{connection_file}")
-    elif program:
-        specs("broken", os.environ.get("PYTHON", "python3"), "-c", program, "{connection_file}")
-    else:
-        specs("broken", python=bare_venv(isolated.work / "bare"))
     kernel = switching()
     kernel.run(f"%env use {where}")  # may take its time
-    if "5 s" in says:
-        kernel.run("keep = 1\n%env use python3")
-        kernel.run("import os\nos.environ['ENVMAGIC_KERNEL_TIMEOUT'] = '5'")
-        kernel.run(f"%env use {where}")
-    before = pid_of(kernel)
-    kernel.run("x = 5")
-    failed = kernel.run("%env use broken\nprint('never')", check=False)
-    assert says in failed.text and "never" not in failed.text
-    assert kernel.run("x").result == "5" and pid_of(kernel) == before
-    assert len(list(short_tmp.glob("envmagic-relay-*"))) == (where != "python3")
+    for says, program in BROKEN.items():
+        if program is None:
+            specs("broken", str(isolated.work / "gone" / "python"), "-f", "{connection_file}")
+        elif program:
+            specs("broken", os.environ.get("PYTHON", "python3"), "-c", program, "{connection_file}")
+        else:
+            specs("broken", python=bare_venv(isolated.work / "bare"))
+        if "5 s" in says:
+            kernel.run("keep = 1\n%env use python3")
+            kernel.run("import os\nos.environ['ENVMAGIC_KERNEL_TIMEOUT'] = '5'")
+            kernel.run(f"%env use {where}")
+        before = pid_of(kernel)
+        kernel.run("x = 5")
+        failed = kernel.run("%env use broken\nprint('never')", check=False)
+        assert says in failed.text and "never" not in failed.text
+        assert kernel.run("x").result == "5" and pid_of(kernel) == before
+        assert len(list(short_tmp.glob("envmagic-relay-*"))) == (where != "python3")
 
 
 def test_interrupting_the_start_leaves_everything(switching: Any, specs: Any) -> None:
@@ -257,9 +248,14 @@ def test_interrupting_the_start_leaves_everything(switching: Any, specs: Any) ->
         assert pid_of(kernel) == before
 
 
-@pytest.mark.parametrize("way", ["group", "process", "message"])
-def test_an_interrupt_arrives_exactly_once(switching: Any, way: str) -> None:
+def test_an_interrupt_arrives_exactly_once(switching: Any) -> None:
     kernel = switching()
+    for way in ("group", "process", "message"):
+        _interrupted(kernel, way)
+
+
+def _interrupted(kernel: Any, way: str) -> None:
+    """Behind the relay, and then at home as a front end does it."""
     kernel.run("%env use alpha")
     request = kernel.begin_and_hear(
         "import time\nn = 0\nfor i in (300, 1):\n  try:\n"

@@ -22,27 +22,27 @@ def there(switching: Any, specs: Any) -> Any:
     return switching()
 
 
-@pytest.mark.parametrize(
-    "above",
-    [
-        "s = 'a\u2028b\u2028c'\nprint('once')",
-        "s = 'a\x0cb'\nprint('once')\nprint('twice')",
-        "\x0cs = 1\n# a\x1c%env use alpha\nprint('once')",
-        "s = '''\r\na\r\n'''\rprint('once')",
-        ">>> print('once')\n>>> s = 1",
-    ],
-    ids=["line separator", "form feed", "comment", "line ends", "prompts"],
-)
-def test_what_stands_above_runs_once(there: Any, above: str) -> None:
+ABOVE = {
+    "line separator": "s = 'a\u2028b\u2028c'\nprint('once')",
+    "form feed": "s = 'a\x0cb'\nprint('once')\nprint('twice')",
+    "comment": "\x0cs = 1\n# a\x1c%env use alpha\nprint('once')",
+    "line ends": "s = '''\r\na\r\n'''\rprint('once')",
+    "prompts": ">>> print('once')\n>>> s = 1",
+}
+
+
+def test_what_stands_above_runs_once(there: Any) -> None:
     """Python's lines are not those of `str.splitlines`, and a cell may be pasted with prompts."""
-    prompt = ">>> " if above.startswith(">>>") else ""
-    below = WHERE.replace("import", f"{prompt}import")
-    ran = there.run(f"{above}\n{prompt}%env use there\n{below}")
-    assert ran.stdout.count("once") == 1 and ran.stdout.count("twice") <= 1
-    assert "in there" in ran.stdout
-    assert there.run("'s' in globals()").result == "False"
-    there.run("%env use python3")
-    assert there.run("'s' in globals()").result == "True"
+    for name, above in ABOVE.items():
+        prompt = ">>> " if above.startswith(">>>") else ""
+        below = WHERE.replace("import", f"{prompt}import")
+        ran = there.run(f"{above}\n{prompt}%env use there\n{below}")
+        assert ran.stdout.count("once") == 1 and ran.stdout.count("twice") <= 1, name
+        assert "in there" in ran.stdout, name
+        assert there.run("'s' in globals()").result == "False", name
+        there.run("%env use python3")
+        assert there.run("'s' in globals()").result == "True", name
+        there.run("del s")
 
 
 def test_a_cell_that_is_indented_as_a_whole(there: Any) -> None:
