@@ -1,4 +1,4 @@
-"""Live switching as a person sees it: Run All over a `%%env` cell, interrupt, restart, reload."""
+"""Live switching as a person sees it: there and back with a question, and widgets on the way."""
 
 from __future__ import annotations
 
@@ -7,62 +7,6 @@ from typing import Any
 
 import pytest
 from support.lab import Page
-
-PREFIX = "import sys; print(sys.prefix)"
-
-
-@pytest.mark.parametrize("app", ["lab", "notebook"])
-def test_run_all_over_a_first_cell_that_moves(
-    open_notebook: Callable[..., Page], isolated: Any, app: str
-) -> None:
-    """Everything right at once, after a restart, and after closing and opening again."""
-    cells = [
-        "%load_ext envmagic\nx = 5",
-        "%%env churn",
-        PREFIX,
-        *[f"n{i} = {i}; print(n{i})" for i in range(5)],
-        "import time\nprint('go', flush=True)\ntime.sleep(60)",
-    ]
-    page = open_notebook(cells, app=app)
-    prefix = str(isolated.envmagic / "envs" / "churn")
-
-    def all_right() -> None:
-        page.run_all()
-        assert page.done(2).strip() == prefix
-        assert [page.done(3 + i).strip() for i in range(5)] == [str(i) for i in range(5)]
-        page.wait(lambda s: "go" in s.cells[8].output, "the long cell runs")
-        page.interrupt()
-        assert "KeyboardInterrupt" in page.done(8)
-        prompts = [int(cell.prompt.strip("[]:")) for cell in page.state().cells]
-        assert prompts == list(range(prompts[0], prompts[0] + len(cells)))
-
-    all_right()
-    page.restart()
-    all_right()
-    assert page.metadata()["kernelspec"]["name"] == "python3"
-    page.save()
-    page.open("a.ipynb")
-    all_right()
-    assert not page.state().dialogs
-
-
-def test_use_is_what_the_notebook_says_after_a_reload(
-    open_notebook: Callable[..., Page], isolated: Any
-) -> None:
-    """The server's name is right at once; the toolbar and the file after a reload."""
-    page = open_notebook(["%load_ext envmagic", "%env create churn", PREFIX])
-    page.run(0)
-    page.run(1)
-    prefix = str(isolated.envmagic / "envs" / "churn")
-    assert page.run(2).strip() == prefix
-    (session,) = page.server.api("api/sessions")
-    assert session["kernel"]["name"] == "churn"
-    page.open("a.ipynb")
-    assert page.state().kernel.startswith("churn")
-    page.restart()
-    assert page.run(2).strip() == prefix
-    page.save()
-    assert page.metadata()["kernelspec"]["name"] == "churn"
 
 
 @pytest.mark.parametrize("app", ["lab", "notebook"])

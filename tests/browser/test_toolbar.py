@@ -1,4 +1,4 @@
-"""The page that is open shows at once where the notebook has moved, and its file says no more."""
+"""Live switching in a page that is open: what runs where, what is shown at once, what is saved."""
 
 from __future__ import annotations
 
@@ -58,23 +58,42 @@ def complaints(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("app", ["lab", "notebook"])
-def test_the_toolbar_is_right_without_a_reload(
+def test_run_all_over_a_first_cell_that_moves(
     open_notebook: Callable[..., Page], isolated: Any, app: str
 ) -> None:
-    page = open_notebook(CELLS[:3], app=app)
+    """Everything right at once, after a restart, and after closing and opening again: the cells,
+    an interrupt, and the toolbar, while the file names the kernel that it is opened with."""
+    more = [f"n{i} = {i}; print(n{i})" for i in range(5)]
+    slow = "import time\nprint('go', flush=True)\ntime.sleep(60)"
+    page = open_notebook([*CELLS[:3], *more, slow], app=app)
+    prefix = str(isolated.envmagic / "envs" / "churn")
+
+    def all_right() -> None:
+        page.run_all()
+        assert page.done(2).strip() == prefix
+        shows(page, CHURN)
+        assert [page.done(3 + i).strip() for i in range(5)] == [str(i) for i in range(5)]
+        page.wait(lambda s: "go" in s.cells[8].output, "the long cell runs")
+        page.interrupt()
+        assert "KeyboardInterrupt" in page.done(8)
+        prompts = [int(cell.prompt.strip("[]:")) for cell in page.state().cells]
+        assert prompts == list(range(prompts[0], prompts[0] + len(prompts)))
+
     shows(page, HOME)
-    page.run_all()
-    assert page.done(2).strip() == str(isolated.envmagic / "envs" / "churn")
-    shows(page, CHURN)
+    all_right()
     page.save()
     assert saved(isolated)["name"] == "python3"
     page.restart()
-    assert page.run(2).strip() == str(isolated.envmagic / "envs" / "churn")
-    shows(page, CHURN)
+    assert page.run(2).strip() == prefix
+    all_right()
+    assert page.metadata()["kernelspec"]["name"] == "python3"
+    page.save()
     page.open("a.ipynb")
     shows(page, CHURN)
     page.save()
     assert saved(isolated)["display_name"] == HOME
+    all_right()
+    assert not page.state().dialogs
     assert not complaints(page)
 
 
@@ -101,7 +120,23 @@ def test_use_is_saved_and_going_home_too(
     # the menu is not in the way
     page.restart()
     assert page.run(2).strip() == sys.prefix
+    if app == "lab":
+        stays_after_a_reload(page, str(isolated.envmagic / "envs" / "churn"))
     assert not complaints(page)
+
+
+def stays_after_a_reload(page: Page, prefix: str) -> None:
+    page.run(0)
+    page.run(4)
+    names(page, "churn")
+    (session,) = page.server.api("api/sessions")
+    assert session["kernel"]["name"] == "churn"
+    page.open("a.ipynb")
+    shows(page, CHURN)
+    page.restart()
+    assert page.run(2).strip() == prefix
+    page.save()
+    assert page.metadata()["kernelspec"]["name"] == "churn"
 
 
 def test_only_the_page_that_ran_the_cell_has_something_to_save(
