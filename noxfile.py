@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -122,6 +123,21 @@ def conda(session: nox.Session) -> None:
     variables = {**VARIABLES, "ENVMAGIC_TEST_CONDA_PYTHON": str(inside)}
     test = "tests/integration/test_conda_conformance.py"
     session.run("pytest", test, *session.posargs, env=variables)
+
+
+@nox.session
+def hub(session: nox.Session) -> None:
+    """The kernel `envmagic` on a real JupyterHub, whose proxy is a program for Node.js."""
+    if shutil.which("npm") is None:
+        session.skip("npm is not on this machine, and JupyterHub's proxy comes from there")
+    session.install("-e", ".[test]", "pip", "jupyterhub>=5")
+    place = ROOT / ".nox" / "hub-proxy"
+    words = ("install", "--silent", "--prefix", str(place), "configurable-http-proxy")
+    session.run("npm", *words, external=True)
+    _download_wheelhouse(session)
+    program = place / "node_modules" / ".bin" / "configurable-http-proxy"
+    variables = {**VARIABLES, "ENVMAGIC_TEST_HUB_PROXY": str(program)}
+    session.run("pytest", "tests/integration/test_hub.py", *session.posargs, env=variables)
 
 
 @nox.session

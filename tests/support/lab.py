@@ -100,7 +100,7 @@ class Server:
         python: str | Path = sys.executable,
     ) -> None:
         self.root, self.token, self.base_url = root, token, base_url
-        self.port = _free_port()
+        self.port = free_port()
         self.log = root.parent / f"server-{self.port}.log"
         off = dict.fromkeys((*without, *(() if pages else FOR_PAGES)), False)
         command = [
@@ -383,7 +383,8 @@ class Page:
         self.page.screenshot(path=str(path))
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
