@@ -25,7 +25,7 @@ class ReadyKernel:
     """What starts a kernel, as its kernelspec says it."""
 
     python: str
-    """The version that the notebook runs on, or will."""
+    """The version that the notebook runs on, or will; empty where it stays where it is."""
     words: tuple[str, ...] = ()
     """Empty while the environment is not ready."""
     variables: dict[str, str] = field(default_factory=dict)
@@ -41,8 +41,10 @@ def ready_kernel(notebook: Path | None, directory: Path) -> ReadyKernel:
     Raises `EnvmagicError` where there is no plan.
     """
     plan = plan_of(notebook, directory)
+    if plan.source.file is None:
+        return ReadyKernel("")
     python = plan.python.version
-    if plan.state is not State.READY or plan.source.file is None:
+    if plan.state is not State.READY:
         return ReadyKernel(python)
     kernel = kernelspecs.of_prefix(plan.prefix)
     if kernel is None or not kernelspecs.is_current(kernel):

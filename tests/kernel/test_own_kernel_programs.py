@@ -4,6 +4,7 @@ runs in the notebook's own environment."""
 from __future__ import annotations
 
 import json
+import platform
 import subprocess
 import sys
 import sysconfig
@@ -126,7 +127,12 @@ def test_a_console_runs_in_the_environment_beside(isolated: Any, bare_venv: Any)
         assert "This session runs in work" in say("%env status")
 
 
-def test_a_console_where_nothing_is_declared_is_an_ordinary_one(isolated: Any) -> None:
+def test_a_console_where_nothing_is_declared_is_an_ordinary_one(
+    isolated: Any, kernel: Callable[..., Any]
+) -> None:
+    """Also for a program that asks which Python it talks to."""
+    told = kernel("envmagic").client.kernel_info(reply=True, timeout=60)["content"]
+    assert told["language_info"]["version"] == platform.python_version()
     with console() as say:
         assert sys.prefix in say(PREFIX).splitlines()
         assert "nothing" in say("%env sync")
