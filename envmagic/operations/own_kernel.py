@@ -14,7 +14,7 @@ from envmagic.environments.backends import installers
 from envmagic.environments.runtimes import own_copy
 from envmagic.jupyter import kernelspecs
 from envmagic.planning.plan import Kind, Plan, State
-from envmagic.planning.planner import plan_of
+from envmagic.planning.planner import looked_for, plan_of
 from envmagic.system import prefix_layout
 
 __all__ = ["ReadyKernel", "at_home", "lacks", "ready_kernel"]
@@ -33,6 +33,8 @@ class ReadyKernel:
     """What people see as its name."""
     guessed: bool = False
     """It follows from what the notebook imports."""
+    looked_for: tuple[Path, ...] = ()
+    """What is to be there, or not, for this to hold."""
 
 
 def ready_kernel(notebook: Path | None, directory: Path) -> ReadyKernel:
@@ -51,8 +53,14 @@ def ready_kernel(notebook: Path | None, directory: Path) -> ReadyKernel:
         kernel = _unregistered(plan)
     if kernel is None:
         return ReadyKernel(python)
-    guessed = plan.source.kind is Kind.IMPORTS
-    return ReadyKernel(python, kernel.argv, dict(kernel.env), kernel.display_name, guessed)
+    return ReadyKernel(
+        python,
+        kernel.argv,
+        dict(kernel.env),
+        kernel.display_name,
+        guessed=plan.source.kind is Kind.IMPORTS,
+        looked_for=tuple(looked_for(notebook, directory)),
+    )
 
 
 def at_home(notebook: Path | None, directory: Path) -> tuple[Problem, ...] | None:

@@ -21,7 +21,7 @@ from envmagic.planning import lock_file
 from envmagic.planning.documents import bad_declaration, read, standards, toml
 from envmagic.planning.plan import Declaration, Kind, PassedOver, Source, WantedPython
 
-__all__ = ["in_directory"]
+__all__ = ["in_directory", "looked_for"]
 
 _VENV = ".venv"
 _GROUPS = ("notebook", "dev")
@@ -52,6 +52,11 @@ def in_directory(
         else:
             found = read_from
     return found, over
+
+
+def looked_for(directory: Path, notebook: Path | None) -> list[Path]:
+    """The files that `in_directory` reads where they are there."""
+    return [file for file, _ in _candidates(directory, notebook)]
 
 
 _Reader = Callable[[Path], "Declaration | str"]

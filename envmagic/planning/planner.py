@@ -33,7 +33,7 @@ from envmagic.planning.plan import (
 from envmagic.requirements import RequirementLine
 from envmagic.system import directories
 
-__all__ = ["plan_of"]
+__all__ = ["looked_for", "plan_of"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,15 @@ def plan_of(notebook: Path | None, directory: Path, unsaved: Sequence[str] = ())
     nearest, more = pythons.beside(up_from(around.directory))
     over += more
     return _completed(around, declaration, nearest, over)
+
+
+def looked_for(notebook: Path | None, directory: Path) -> list[Path]:
+    """What a plan looks for and does not list; where one of them comes or goes, it may be another
+    plan."""
+    places = up_from(directory)
+    tops = [place / ".git" for place in (directory, *directory.parents)]
+    declaring = [file for place in places for file in files.looked_for(place, notebook)]
+    return [*tops, *declaring, *(path for place in places for path in prefixes.looked_for(place))]
 
 
 def _around(notebook: Path | None, directory: Path, unsaved: tuple[str, ...]) -> _Around:

@@ -10,7 +10,7 @@ from envmagic.core import display
 from envmagic.environments import backends
 from envmagic.planning.plan import PassedOver
 
-__all__ = ["in_directory"]
+__all__ = ["in_directory", "looked_for"]
 
 _VENV = ".venv"
 _LISTED = ".python-envs"
@@ -33,6 +33,13 @@ def in_directory(directory: Path) -> tuple[Path | None, list[PassedOver]]:
         reason = f"there is another conda environment beside it ({conda[1].name})"
         over.append(PassedOver(conda[0], reason))
     return (conda[0] if len(conda) == 1 else None), over
+
+
+def looked_for(directory: Path) -> list[Path]:
+    """What `in_directory` looks for without listing or reading anything."""
+    places = [directory / _VENV, directory / _PIXI]
+    within = [marker for place in places for marker in backends.markers(place)]
+    return [places[0], directory / _LISTED, *within]
 
 
 def _venv(directory: Path, over: list[PassedOver]) -> Path | None:

@@ -23,6 +23,7 @@ __all__ = [
     "inspect",
     "is_environment",
     "look",
+    "markers",
     "of",
     "of_file",
     "written",
@@ -96,6 +97,11 @@ def of_file(file: Path) -> Backend | None:
 def is_environment(prefix: Path) -> bool:
     """Whether `prefix` claims to be one: it holds what tells one of the kinds."""
     return _name_at(prefix) is not None
+
+
+def markers(prefix: Path) -> list[Path]:
+    """The files of which one is there where `prefix` claims to be an environment."""
+    return [prefix / marker for marker in dict.fromkeys(row.marker for row in _TABLE.values())]
 
 
 def inspect(prefix: Path, *, owned: bool = False) -> Environment:

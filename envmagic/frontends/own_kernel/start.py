@@ -76,7 +76,8 @@ def _become_planned(connection_file: str) -> str:
         if located.path is not None:
             home, notebook = str(directories.home()), str(located.path)
             what = (found.words, found.variables, found.shows)
-            with contextlib.suppress(OSError):  # nothing can be written there
+            looks.looked_for.update(map(str, found.looked_for))
+            with contextlib.suppress(OSError, ValueError):  # it is found out anew each time
                 remembered.remember(home, notebook, looks, *what, everything=found.guessed)
         _become(found.words, found.variables, found.shows, connection_file)
     except EnvmagicError:
