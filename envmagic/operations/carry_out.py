@@ -18,8 +18,9 @@ from envmagic.environments import backends, ownership, provisioning, registry
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.provisioning import Ready
 from envmagic.environments.registry import Target
-from envmagic.operations import create, own_kernel, remove
+from envmagic.operations import create, own_kernel
 from envmagic.operations.create import Maker
+from envmagic.operations.making_room import make_room
 from envmagic.planning import consent, memory
 from envmagic.planning.guessing import carrying
 from envmagic.planning.guessing.guess import guess_of
@@ -87,8 +88,7 @@ def _carried_out(
     plan: Plan, place: Place, progress: Progress, unsaved: tuple[str, ...]
 ) -> Report[CreateData]:
     theirs = plan.declaration.as_it_is and not ownership.is_owned(plan.prefix)
-    if plan.state is State.BROKEN:
-        _clear_away(plan, place, theirs=theirs)
+    make_room(plan, place, theirs=theirs)
     if _is_guessed(plan):
         report, without = _guessed(plan, place, progress, unsaved)
     else:
@@ -177,22 +177,6 @@ def _not_all(report: Report[CreateData], texts: tuple[str, ...]) -> Report[Creat
 
 def _is_guessed(plan: Plan) -> bool:
     return plan.source.kind is Kind.IMPORTS and plan.notebook is not None
-
-
-def _clear_away(plan: Plan, place: Place, *, theirs: bool) -> None:
-    """Make room for the environment that is made anew. Raises where it is not ours to do."""
-    with provisioning.locked(plan.prefix):
-        pass  # what was cut off is brought to an end
-    if not plan.prefix.exists():
-        return
-    if theirs or not ownership.is_owned(plan.prefix):
-        raise EnvmagicError(
-            "broken",
-            f"{plan.problem} envmagic did not make it, so it was left alone.",
-            "Make it anew with the tool that made it.",
-            subject=str(plan.prefix),
-        )
-    remove.take_away(plan.prefix, place)
 
 
 def _python(plan: Plan) -> str | None:

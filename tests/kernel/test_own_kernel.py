@@ -193,6 +193,25 @@ def test_one_that_broke_and_is_not_ours_is_left_alone(
     assert before == sorted(path.name for path in (isolated.work / ".venv").rglob("*"))
 
 
+def test_what_is_in_the_place_of_the_environment_is_named_and_left_alone(
+    opened: Callable[..., Any], isolated: Isolated
+) -> None:
+    (isolated.work / "requirements.txt").write_text("six\n")
+    own, _ = opened("1 + 1")
+    place = isolated.work / ".venv"
+    for what in ("link", "file", "other things"):
+        if what == "link":
+            place.symlink_to(place)  # to itself
+        elif what == "file":
+            place.write_text("mine")
+        else:
+            (place / "mine").mkdir(parents=True)
+        said = mistake(own.run("1 + 1", check=False))
+        assert ".venv" in said and what in said and "Move it away; then: %env sync" in said
+        place.rename(isolated.work / what)
+    assert own.run(WHERE).stdout.strip() == str(place)
+
+
 def test_an_interrupt_leaves_everything_as_before(
     opened: Callable[..., Any], isolated: Isolated, slow: Callable[..., Slow]
 ) -> None:

@@ -82,7 +82,8 @@ def _asked(environment: Environment, code: str, *more: Path) -> str:
     try:
         return process.run(words, timeout=60).stdout.strip()
     except process.CommandFailed as error:
-        raise _not_running(environment, error.last_line) from error
+        why = error.last_line or f"it ended with code {error.code} and said nothing"
+        raise _not_running(environment, why) from error
 
 
 def _not_running(environment: Environment, why: str) -> EnvmagicError:
