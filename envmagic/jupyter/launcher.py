@@ -26,6 +26,7 @@ Metadata of the runtime's distributions is found by the runtime's own code, and 
 everyone: in a cell, `importlib.metadata` tells of the environment.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -94,6 +95,10 @@ def main(arguments: "list[str]") -> None:
         app, verdict = _in_doubt(runtimes)
     if verdict.get("envmagic") and "envmagic" not in rest:
         rest = [*rest, "--ext", "envmagic"]
+        from importlib import import_module
+
+        with contextlib.suppress(Exception):  # IPython says it
+            import_module("envmagic")  # IPython would look in the working directory first
     sys.argv[1:] = rest
     app.launch_new_instance()
 

@@ -59,6 +59,9 @@ def test_the_first_cell_makes_the_environment_and_all_run_there(
     opened: Callable[..., Any], isolated: Isolated
 ) -> None:
     (isolated.work / "requirements.txt").write_text("six\n")
+    for name in ("re.py", "types.py", "sitecustomize.py", "envmagic/__init__.py"):  # not for us
+        (isolated.work / name).parent.mkdir(exist_ok=True)
+        (isolated.work / name).write_text(f"raise SystemError('{name} was imported')\n")
     own, _ = opened("%%time\nimport six\nprint(six.__name__)", WHERE)
     first = own.begin("%%time\nimport six\nprint(six.__name__)")
     second = own.begin(WHERE)

@@ -46,12 +46,12 @@ def start(arguments: "list[str]") -> None:
     watcher.start()
     try:
         if arguments[0].endswith(".py"):
-            if not getattr(sys.flags, "safe_path", False):
-                del sys.path[0]
             sys.argv = arguments
             runpy.run_path(arguments[0], run_name="__main__")
         else:
             sys.argv[1:] = arguments + _extension(arguments)
+            if not _is_safe():
+                sys.path.insert(0, os.getcwd())
             runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
@@ -141,13 +141,18 @@ def _extension(arguments: "list[str]") -> "list[str]":
     return ["--ext", "envmagic"] if sys.version_info >= (3, 10) else []
 
 
+def _is_safe() -> bool:
+    """Whether neither a script's directory nor, with `python -m`, the working directory comes first
+    on the path: with -P or PYTHONSAFEPATH."""
+    return bool(getattr(sys.flags, "safe_path", False))
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "--guard":
         run = guard if hasattr(os, "fork") else guard_on_windows
         run(sys.argv[2], sys.argv[3:])
     else:
-        # A script's own directory comes first on the path, `python -m` has the working directory
-        # there; with -P or PYTHONSAFEPATH neither is.
-        if not getattr(sys.flags, "safe_path", False):
-            sys.path[0] = os.getcwd()
+        # A script's own directory comes first on the path; nothing is to be imported from there.
+        if not _is_safe():
+            del sys.path[0]
         start(sys.argv[1:])
