@@ -32,7 +32,10 @@ def test_readme(
     make_wheel("pandas", "2.3.3")
     sklearn = {"sklearn/__init__.py": "", "sklearn/cluster.py": "class KMeans: ...\n"}
     make_wheel("scikit-learn", "1.7.2", files=sklearn)
-    cells = blocks("README.md", "python")
+    first, *cells = blocks("README.md", "python")
+    own = write_notebook(isolated.work / "own" / "own.ipynb", [first])
+    session = kernel("envmagic", cwd=own.parent, notebook=own)
+    assert "Created own" in session.run(first).text
     notebook = write_notebook(isolated.work / "analysis.ipynb", cells)
     session = kernel()
     session.run(f"__vsc_ipynb_file__ = {str(notebook)!r}")
