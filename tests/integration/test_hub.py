@@ -26,7 +26,8 @@ def test_a_notebook_runs_in_its_own_environment_behind_a_base_url(
     with Hub(isolated.work, Path(str(PROXY))) as hub:
         notebook = write_notebook(hub.home("ada") / "a.ipynb", ["import slugify"], "envmagic")
         server = hub.signed_in("ada")
-        assert "envmagic" in server.api("api/kernelspecs")["kernelspecs"]
+        specs = server.api("api/kernelspecs")
+        assert "envmagic" in specs["kernelspecs"] and specs["default"] == "envmagic"
         body = {"path": "a.ipynb", "name": "a.ipynb", "type": "notebook"}
         session = server.api("api/sessions", "POST", {**body, "kernel": {"name": "envmagic"}})
         kernel = session["kernel"]["id"]

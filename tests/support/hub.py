@@ -37,7 +37,7 @@ c.JupyterHub.load_roles = [{{"name": "tests", "services": ["tests"], "scopes": {
 c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = "{directory}/home/{{username}}"
 c.Spawner.cmd = ["{python}", "-m", "jupyterhub.singleuser"]
-c.Spawner.args = ["--allow-root"]
+c.Spawner.args = ["--allow-root", "--MultiKernelManager.default_kernel_name=envmagic"]
 c.Spawner.environment = {variables}
 """
 
