@@ -49,8 +49,10 @@ def ready_kernel(notebook: Path | None, directory: Path) -> ReadyKernel:
     if plan.state is not State.READY:
         return ReadyKernel(python)
     kernel = kernelspecs.of_prefix(plan.prefix)
-    if kernel is None or not kernelspecs.is_current(kernel):
-        kernel = _unregistered(plan)
+    if kernel is None:  # its programs may have come with the notebook: a cell is to be run first
+        return ReadyKernel(python)
+    if not kernelspecs.is_current(kernel):
+        kernel = _as_now(plan)
     if kernel is None:
         return ReadyKernel(python)
     return ReadyKernel(
@@ -90,9 +92,9 @@ def lacks(plan: Plan) -> Problem:
     )
 
 
-def _unregistered(plan: Plan) -> Kernel | None:
-    """The kernel of an environment that nobody has attached yet; None where there are no parts to
-    start one with."""
+def _as_now(plan: Plan) -> Kernel | None:
+    """The kernel of an environment that an earlier version has registered, as this one would start
+    it; None where there are no parts to start one with."""
     if not own_copy.is_there():
         return None
     environment = registry.environment_at(plan.prefix)

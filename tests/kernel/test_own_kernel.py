@@ -336,3 +336,21 @@ def test_what_is_imported_later_comes_with_the_next_start_as_far_as_it_can_be_ha
     more.stop()
     again, _ = opened("import six, idna, torch")
     assert again.run(WHERE).text == str(isolated.envmagic / "envs" / "own"), "nothing is tried anew"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there a program is no script")
+def test_an_interpreter_that_came_with_the_notebook_does_not_run_before_a_cell(
+    opened: Callable[..., Any], isolated: Isolated, bare_venv: Callable[..., Path]
+) -> None:
+    python, ran = bare_venv(isolated.work / ".venv", "six"), isolated.home / "it-ran"
+    real = python.resolve()
+    python.unlink()
+    python.write_text(f'#!/bin/sh\ntouch "{ran}"\nexec "{real}" "$@"\n')
+    python.chmod(0o755)
+    own, _ = opened("1 + 1")
+    for request in (own.client.complete("impo", 4), own.client.execute("6 * 7", silent=True)):
+        own._reply(request)
+    assert ".venv" in own.run("%env plan").text
+    assert not ran.exists()
+    own.run("1 + 1", check=False)
+    assert ran.exists()
