@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.processes import end_in
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -146,13 +147,15 @@ def put(checkout: Path, file: str, before: str, more: str) -> None:
 def passes(checkout: Path, *words: str) -> str:
     """Run tests of the checkout, on its own sources."""
     variables = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    made = f"--basetemp={checkout / 'made'}"
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", made, *words],
         cwd=checkout,
         env={**variables, "PYTHONPATH": str(checkout)},
         capture_output=True,
         text=True,
     )
+    end_in(checkout)  # its runtime is being compiled
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
 

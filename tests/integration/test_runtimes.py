@@ -16,7 +16,7 @@ import pytest
 from support import old_parts
 from support.kernels import RunningKernel
 from support.operate import Heard, Operator, prefix_of
-from support.processes import eventually
+from support.processes import end_in, eventually
 from support.terminal import Said
 
 from envmagic.core.errors import EnvmagicError
@@ -32,12 +32,13 @@ def own_runtimes(isolated: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     """No runtimes yet, and none that another test sees.
 
     What this process makes is not compiled in the background, which takes longer than the tests;
-    what a kernel has made is.
+    what a kernel has made is, until the test is over.
     """
     place: Path = directories.runtimes()
     place.unlink()
     monkeypatch.setattr(building, "_compile", lambda host, place: None)
     yield place
+    end_in(isolated.home.parent)
 
 
 def _cut_off(file: Path) -> None:

@@ -1,7 +1,10 @@
-"""Which processes run, and waiting for something to become true."""
+"""Which processes run, ending those of a test, and waiting for something to become true."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +22,26 @@ def children(pid: int) -> list[int]:
         if int(fields[1]) == pid and fields[0] != "Z":
             found.append(int(place.name))
     return found
+
+
+def working_in(directory: Path) -> list[int]:
+    """The processes that run and in whose words something below `directory` is named."""
+    inside = os.fsencode(str(directory) + os.sep)
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if inside in (place / "cmdline").read_bytes():
+                found.append(int(place.name))
+    return [pid for pid in found if runs(pid)]
+
+
+def end_in(directory: Path) -> None:
+    """Kill what still works there, as the compiling of a runtime that nobody will use."""
+    while found := working_in(directory):
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.002)
 
 
 def eventually(condition: Callable[[], Any], seconds: float = 60) -> Any:

@@ -17,7 +17,7 @@ from support import processes
 from support.faults.world import LIMIT, World
 from support.terminal import Said
 
-__all__ = ["QUIET", "Struck", "end", "strike", "survivors"]
+__all__ = ["QUIET", "Struck", "strike", "survivors"]
 
 QUIET = "quiet"
 """In the place of a strike: nothing is killed."""
@@ -57,22 +57,7 @@ def strike(
 
 def survivors(world: World) -> list[int]:
     """The processes that still work for the world: installers whose verb was killed."""
-    inside = os.fsencode(str(world.root) + os.sep)
-    found = []
-    for place in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if inside in (place / "cmdline").read_bytes():
-                found.append(int(place.name))
-    return [pid for pid in found if processes.runs(pid)]
-
-
-def end(world: World) -> None:
-    """Kill what still works for the world, so that nothing of it is written any more."""
-    while found := survivors(world):
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(_STEP)
+    return processes.working_in(world.root)
 
 
 def _at_moment(

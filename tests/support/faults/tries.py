@@ -13,7 +13,7 @@ from support.faults import checks
 from support.faults.belongings import AFTER, DURING, Belongings, beside_everything
 from support.faults.checks import Fault
 from support.faults.scenarios import Scenario, find
-from support.faults.strikes import QUIET, end, strike, survivors
+from support.faults.strikes import QUIET, strike, survivors
 from support.faults.world import LIMIT, World
 from support.terminal import Said
 
@@ -77,7 +77,7 @@ class Attempt:
             unprepared = Fault("repeat", str(error), ("what comes before the kill",))
             return Outcome(self.tried, False, (unprepared,), (), (), str(error))
         finally:
-            end(self.world)
+            processes.end_in(self.world.root)
             self.world.clear()
 
     def _run(self) -> Outcome:
