@@ -48,7 +48,11 @@ def test_it_is_started_meanwhile_and_taken(notebook: RunningKernel, slow: Any) -
     assert notebook.run("os.getpid()").result == str(child)
 
 
-@pytest.mark.parametrize("why", ["a part of kernels", "a hook"])
+@pytest.mark.parametrize(
+    ("notebook", "why"),
+    [("home", "a hook"), ("behind", "a part of kernels")],
+    indirect=["notebook"],
+)
 def test_one_that_has_loaded_another_thing_is_started_anew(
     notebook: RunningKernel, slow: Any, why: str
 ) -> None:
@@ -73,23 +77,23 @@ def test_one_that_has_loaded_another_thing_is_started_anew(
     eventually(lambda: not runs(child))
 
 
-def test_it_ends_with_the_cell_that_is_interrupted(
+def test_it_ends_with_what_it_was_started_for(
     notebook: RunningKernel, slow: Any, isolated: Isolated
 ) -> None:
-    package = slow()
+    """An installation that fails, a cell that is interrupted, a notebook that is closed."""
     before = notebook.run("import os; os.getpid()").result
+    package = slow("failing")
+    request = notebook.begin(f"%env create churn --with ./{package.place.name}")
+    child = package.begun(notebook)
+    next(package.place.glob("*.whl")).unlink()
+    package.go_on()
+    _left_as_it_was(notebook, request, child, before, isolated)
+    package = slow("interrupted")
     request = notebook.begin(f"%env create churn --with ./{package.place.name}")
     child = package.begun(notebook)
     notebook.interrupt()
-    _told(notebook, request)
-    eventually(lambda: not runs(child))
-    assert notebook.run("os.getpid()").result == before
-    assert not (isolated.kernels / "churn").exists()
-    assert not [p for p in children(notebook.pid) if is_kernel(p) and str(p) != before]
-
-
-def test_it_ends_with_the_notebook(notebook: RunningKernel, slow: Any) -> None:
-    package = slow()
+    _left_as_it_was(notebook, request, child, before, isolated)
+    package = slow("closed")
     notebook.begin(f"%env create churn --with ./{package.place.name}")
     child = package.begun(notebook)
     notebook.stop()
@@ -97,18 +101,14 @@ def test_it_ends_with_the_notebook(notebook: RunningKernel, slow: Any) -> None:
     eventually(lambda: not runs(child))
 
 
-def test_an_installation_that_fails_leaves_none(
-    notebook: RunningKernel, slow: Any, isolated: Isolated
+def _left_as_it_was(
+    notebook: RunningKernel, request: str, child: int, before: str, isolated: Isolated
 ) -> None:
-    package = slow()
-    request = notebook.begin(f"%env create churn --with ./{package.place.name}")
-    child = package.begun(notebook)
-    next(package.place.glob("*.whl")).unlink()
-    package.go_on()
     _told(notebook, request)
     eventually(lambda: not runs(child))
-    assert notebook.run("6 * 7").result == "42"
+    assert notebook.run("os.getpid()").result == before
     assert not (isolated.kernels / "churn").exists()
+    assert not [p for p in children(notebook.pid) if is_kernel(p) and str(p) != before]
 
 
 def test_nothing_is_started_for_an_environment_that_the_notebook_stays_out_of(
