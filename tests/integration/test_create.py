@@ -17,7 +17,7 @@ from support.operate import Operator, prefix_of
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import AttachRequest
-from envmagic.environments import backends, inspection, integrity, interpreters, ownership
+from envmagic.environments import backends, inspection, interpreters, ownership
 from envmagic.environments.backends import installers
 from envmagic.jupyter import kernelspecs
 from envmagic.system import directories, locks
@@ -203,25 +203,6 @@ def test_without_uv_pip_fills_it_from_outside_and_a_tip_says_what_is_faster(
     made = backends.inspect(Path(data["environment"]["prefix"]))
     assert set(inspection.distributions(made)) == {"six", "pip"}
     assert (directories.cache() / "said-uv-is-faster").exists()
-
-
-def test_two_processes_that_create_the_same_name_make_one_environment(
-    operate: Operator, terminal: Callable[..., Any]
-) -> None:
-    words = ["create", "churn", "--with", "six", "--json"]
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-m", "envmagic", *words],
-            stdout=subprocess.PIPE,
-            cwd=operate.work,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    said = [json.loads(p.communicate(timeout=120)[0]) for p in both]
-    assert sorted(s["data"]["action"] for s in said) == ["created", "reused"]
-    prefix = Path(said[0]["data"]["environment"]["prefix"])
-    assert integrity.broken_distributions(inspection.distributions(backends.inspect(prefix))) == []
 
 
 def test_a_lock_that_is_held_makes_the_other_wait_and_then_say_so(operate: Operator) -> None:
