@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nox
@@ -42,8 +43,10 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         session.run("pytest", *session.posargs, env=VARIABLES)
         return
-    _check(session)
-    session.run("pytest", *AT_A_TIME, *COVERED, "tests/unit", env=VARIABLES)
+    with ThreadPoolExecutor(1) as beside:  # types are checked by one process
+        checked = beside.submit(_check, session)
+        session.run("pytest", *AT_A_TIME, *COVERED, "tests/unit", env=VARIABLES)
+        checked.result()
     rest = ("tests/integration", "tests/kernel", "tests/browser")
     session.run("pytest", *AT_A_TIME, "-m", "not soak", *rest, env=VARIABLES)
 
