@@ -41,6 +41,33 @@ def own_runtimes(isolated: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     end_in(isolated.home.parent)
 
 
+@pytest.fixture(scope="session")
+def _once_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("made") / "runtimes"
+
+
+@pytest.fixture
+def made_runtimes(
+    own_runtimes: Path, isolated: Any, bare_venv: Callable[..., Path], _once_made: Path
+) -> Path:
+    """As `own_runtimes`, with a runtime in it; the first test that wants one makes it for all."""
+    if _once_made.exists():
+        _link_tree(_once_made, own_runtimes)
+    else:
+        bare_venv(isolated.home / "any")
+        _behind(isolated.home / "any")
+        _link_tree(own_runtimes, _once_made)
+    return own_runtimes
+
+
+def _link_tree(source: Path, target: Path) -> None:
+    def one(file: str, copy: str) -> None:
+        written = file.endswith((".json", "/used"))  # else it is replaced, if at all
+        (shutil.copy2 if written else os.link)(file, copy)
+
+    shutil.copytree(source, target, copy_function=one)
+
+
 def _cut_off(file: Path) -> None:
     content = file.read_bytes()
     file.unlink()  # it may be a link to the one in the installer's cache
@@ -99,7 +126,7 @@ def test_nothing_of_ours_is_in_an_environment(
     ids=["a file is missing", "a file is cut off", "somebody put a file there"],
 )
 def test_one_that_was_damaged_is_found_at_start_and_made_again(
-    own_runtimes: Path,
+    made_runtimes: Path,
     operate: Operator,
     kernel: Callable[..., RunningKernel],
     harm: Callable[[Path], object],
@@ -116,7 +143,7 @@ def test_one_that_was_damaged_is_found_at_start_and_made_again(
 
 
 def test_one_that_was_cut_off_before_it_was_tried_is_cleared_away_hours_later(
-    own_runtimes: Path, operate: Operator, bare_venv: Callable[..., Path]
+    made_runtimes: Path, operate: Operator, bare_venv: Callable[..., Path]
 ) -> None:
     bare_venv(operate.work / "theirs")
     runtime = _behind(operate.work / "theirs").runtime
@@ -140,7 +167,7 @@ def test_it_is_compiled_in_the_background(
 
 
 def test_all_of_them_gone_are_made_again_at_start(
-    own_runtimes: Path, operate: Operator, kernel: Callable[..., RunningKernel]
+    made_runtimes: Path, operate: Operator, kernel: Callable[..., RunningKernel]
 ) -> None:
     operate.create("churn")
     for runtime in store.every():
@@ -149,14 +176,14 @@ def test_all_of_them_gone_are_made_again_at_start(
 
 
 def test_with_the_home_wiped_one_line_says_what_helps_and_that_helps(
-    own_runtimes: Path,
+    made_runtimes: Path,
     operate: Operator,
     terminal: Callable[..., Said],
     kernel: Callable[..., RunningKernel],
 ) -> None:
     prefix = operate.work / ".venv"
     operate.create(None)
-    own_runtimes.rename(operate.work / "wiped")
+    made_runtimes.rename(operate.work / "wiped")
     spec = kernelspecs.of_prefix(prefix)
     assert spec is not None
     said = subprocess.run(spec.argv, capture_output=True, text=True)
@@ -168,18 +195,18 @@ def test_with_the_home_wiped_one_line_says_what_helps_and_that_helps(
 
 
 def test_where_the_python_that_made_them_is_gone_the_environment_s_own_does_it(
-    own_runtimes: Path, operate: Operator, kernel: Callable[..., RunningKernel]
+    made_runtimes: Path, operate: Operator, kernel: Callable[..., RunningKernel]
 ) -> None:
     operate.create("churn")
-    builder = own_runtimes / "builder.json"
+    builder = made_runtimes / "builder.json"
     builder.write_text(json.dumps({**json.loads(builder.read_text()), "python": "/no/python"}))
-    index = own_runtimes / store.every()[0].kind / "index.json"
+    index = made_runtimes / store.every()[0].kind / "index.json"
     index.unlink()
     assert kernel("churn").run("1 + 1").result == "2"
 
 
 def test_one_that_a_kernel_uses_is_not_removed(
-    own_runtimes: Path, operate: Operator, kernel: Callable[..., RunningKernel]
+    made_runtimes: Path, operate: Operator, kernel: Callable[..., RunningKernel]
 ) -> None:
     operate.create("churn")
     (runtime,) = store.every()
@@ -408,7 +435,7 @@ def test_a_python_that_no_kernel_supports_is_named(
 
 
 def test_pip_comes_into_a_runtime_that_was_made_without(
-    own_runtimes: Path, operate: Operator
+    made_runtimes: Path, operate: Operator
 ) -> None:
     operate.create("first")
     (runtime,) = store.every()
@@ -439,11 +466,11 @@ def test_without_a_network_it_is_copied_from_what_is_at_hand(
 
 
 def test_the_index_is_read_by_the_launcher_as_it_is_written(
-    own_runtimes: Path, operate: Operator
+    made_runtimes: Path, operate: Operator
 ) -> None:
     """Two processes agree on what stands for an environment: none asks the other at a start."""
     prefix = prefix_of(operate.create("churn", "tornado"))
-    builder = own_runtimes / "builder.json"
+    builder = made_runtimes / "builder.json"
     held = json.loads(builder.read_text())
     spec = kernelspecs.of_prefix(prefix)
     assert spec is not None
@@ -522,7 +549,7 @@ def test_an_environment_of_an_earlier_version_goes_on_and_is_slimmed_by_doctor(
 
 
 def test_doctor_finds_damaged_and_unused_runtimes_and_removes_them(
-    own_runtimes: Path, operate: Operator, kernel: Callable[..., RunningKernel]
+    made_runtimes: Path, operate: Operator, kernel: Callable[..., RunningKernel]
 ) -> None:
     operate.create("churn")
     (runtime,) = store.every()
@@ -548,7 +575,7 @@ def test_doctor_finds_damaged_and_unused_runtimes_and_removes_them(
 
 
 def test_a_runtime_that_nobody_has_used_for_long_goes(
-    own_runtimes: Path, operate: Operator
+    made_runtimes: Path, operate: Operator
 ) -> None:
     operate.create("churn")
     (runtime,) = store.every()
