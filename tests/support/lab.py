@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support.processes import eventually
+
 # As root in a container Chromium needs --no-sandbox; the rest keeps it from calling home.
 CHROMIUM_FLAGS = (
     "--no-sandbox",
@@ -150,7 +152,12 @@ class Server:
         return json.loads(text) if text else None
 
     def shut_kernels_down(self) -> None:
-        """Every notebook's, as the list of running kernels does it."""
+        """Every notebook's, as the list of running kernels does it, once no page is there any more.
+
+        The channels to a kernel that a page leaves after its end would be kept, and be those of
+        whichever kernel has its ports next.
+        """
+        eventually(lambda: not any(kernel["connections"] for kernel in self.api("api/kernels")))
         for kernel in self.api("api/kernels"):
             self.api(f"api/kernels/{kernel['id']}", "DELETE")
 
