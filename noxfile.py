@@ -39,14 +39,15 @@ COVERED = ("--cov", "--cov-report", "term")
 def tests(session: nox.Session) -> None:
     """Lint, types and every test but the soak; `-- ARGS` go to pytest."""
     session.install("-e", ".[test]", "pip", *LINT)
-    _download_wheelhouse(session)
     if session.posargs:
+        _download_wheelhouse(session)
         session.run("pytest", *session.posargs, env=VARIABLES)
         return
-    with ThreadPoolExecutor(1) as beside:  # types are checked by one process
-        checked = beside.submit(_check, session)
+    with ThreadPoolExecutor(2) as beside:  # the unit tests install nothing
+        others = [beside.submit(part, session) for part in (_download_wheelhouse, _check)]
         session.run("pytest", *AT_A_TIME, *COVERED, "tests/unit", env=VARIABLES)
-        checked.result()
+        for other in others:
+            other.result()
     rest = ("tests/integration", "tests/kernel", "tests/browser")
     session.run("pytest", *AT_A_TIME, "-m", "not soak", *rest, env=VARIABLES)
 
