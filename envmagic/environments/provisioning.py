@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from envmagic._version import __version__
@@ -20,6 +20,7 @@ from envmagic.environments import (
     clearing,
     journal,
     ownership,
+    relocation,
     runtimes,
 )
 from envmagic.environments.backends import installers
@@ -155,7 +156,13 @@ def make_ready(
     notes: list[str] = []
     early = None
     try:
+        made = relocation.made_at(environment)
+        if made is not None:
+            note, environment = _moved(environment, made)
+            notes.append(note)
         own = kernelspecs.of_prefix(environment.prefix)
+        if own is None and made is not None and not os.path.lexists(made):
+            own = kernelspecs.of_prefix(made)  # whose notebooks follow
         name = own.name if own else kernelspecs.free_name(name, environment.prefix)
         if wanted:
             # what is installed now may be what lets a kernel start
@@ -184,6 +191,16 @@ def make_ready(
         finally:
             put_back(before, progress)
         raise
+
+
+def _moved(environment: Environment, made: Path) -> tuple[str, Environment]:
+    """What is said of an environment that was made at `made`; and it, with commands of its own
+    where it is of ours."""
+    was = f"It was moved or copied from {display.user_path(made)}"
+    if relocation.is_of_ours(environment, made) and relocation.relocate(environment, made):
+        owned = ownership.is_owned(environment.prefix)
+        return f"{was}; its commands belong to it again.", replace(environment, owned=owned)
+    return f"{was}, and its commands, pip among them, still work there.", environment
 
 
 def install_checked(

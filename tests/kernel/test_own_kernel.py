@@ -18,6 +18,9 @@ from support.kernels import Ran, RunningKernel
 from support.processes import children
 from support.slow_package import Slow
 
+from envmagic.environments import ownership
+from envmagic.jupyter import kernelspecs
+
 WHERE = "import sys; print(sys.prefix)"
 VERSION = "{}.{}.{}".format(*sys.version_info[:3])
 
@@ -181,6 +184,51 @@ def test_an_environment_that_broke_is_made_anew(
     third, _ = opened("1 + 1")
     third.run("1 + 1")
     assert list(place.glob("lib/python*/site-packages/six-*.dist-info"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there a command is no text")
+def test_an_environment_that_was_moved_or_copied_is_used_where_it_is_now(
+    opened: Callable[..., Any], isolated: Isolated
+) -> None:
+    was = isolated.work / "was"
+    was.mkdir()
+    (was / "requirements.txt").write_text("six\n")
+    opened("1 + 1", name="was/own.ipynb")[0].run("%pip list")
+    shutil.copytree(was, isolated.work / "a copy", symlinks=True)
+    was.rename(isolated.work / "is")
+    for directory, owned in (("is", True), ("a copy", False)):
+        prefix = isolated.work / directory / ".venv"
+        own, _ = opened("1 + 1", name=f"{directory}/own.ipynb")
+        said = own.run("1 + 1").text
+        assert f"copied from {was / '.venv'}; its commands belong to it again" in said
+        assert own.run(WHERE).stdout.strip() == str(prefix)
+        assert str(prefix) in own.run("!pip --version").stdout
+        assert "'six'" in own.run("import six; six.__name__").result
+        assert ownership.is_owned(prefix) is owned
+        own.stop()
+        again, _ = opened("1 + 1", name=f"{directory}/own.ipynb")
+        assert again.run("1 + 1").text == "2"
+    assert kernelspecs.of_prefix(was / ".venv") is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there the interpreter is no link")
+def test_an_environment_whose_python_was_upgraded_is_made_anew(
+    opened: Callable[..., Any], isolated: Isolated, bare_venv: Callable[..., Path]
+) -> None:
+    (isolated.work / "requirements.txt").write_text("six\n")
+    own, _ = opened("1 + 1")
+    own.run("1 + 1")
+    own.stop()
+    theirs = isolated.work / "theirs" / ".venv"
+    bare_venv(theirs)
+    upgraded = shutil.copy(Path(sys.executable).resolve(), isolated.home / "python3.99")
+    for prefix in (isolated.work / ".venv", theirs):
+        (prefix / "bin" / "python").unlink()
+        (prefix / "bin" / "python").symlink_to(upgraded)
+    own, _ = opened("1 + 1")
+    assert own.run("import six; six.__name__").result == "'six'"
+    other, _ = opened("1 + 1", name="theirs/own.ipynb")
+    assert "its Python is 3.99 now" in mistake(other.run("1 + 1", check=False))
 
 
 def test_one_that_broke_and_is_not_ours_is_left_alone(

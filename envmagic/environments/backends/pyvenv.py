@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,8 @@ from envmagic.system.prefix_layout import interpreter
 
 __all__ = ["PyvenvBackend"]
 
+_NAMED = re.compile(r"python(3\.\d+)[td]*")
+
 
 class PyvenvBackend:
     """The part of a backend that all kinds of venv share; see `base.Backend`."""
@@ -32,6 +35,11 @@ class PyvenvBackend:
         python = interpreter(prefix)
         if not python.exists():
             raise _gone(prefix, python, config.get("home", ""))
+        other = _other_than_made_for(prefix, python)
+        if other:
+            raise _cannot_run(
+                prefix, f"its Python is {other} now, and what it holds is not for that"
+            )
         version = config.get("version") or config.get("version_info") or ""
         return Environment(
             prefix=prefix,
@@ -162,6 +170,10 @@ def _gone(prefix: Path, python: Path, base: str) -> EnvmagicError:
         why = f"the Python it was made from is gone ({display.user_path(base)})"
     else:
         why = f"{display.user_path(python)} is missing"
+    return _cannot_run(prefix, why)
+
+
+def _cannot_run(prefix: Path, why: str) -> EnvmagicError:
     return EnvmagicError(
         "no-interpreter",
         f"{display.user_path(prefix)} cannot run: {why}.",
@@ -169,6 +181,16 @@ def _gone(prefix: Path, python: Path, base: str) -> EnvmagicError:
         subject=str(prefix),
         command=("create", "NAME", "--python", "VERSION"),
     )
+
+
+def _other_than_made_for(prefix: Path, python: Path) -> str:
+    """The version that `python` has become, as where an upgrade changed what it leads to; empty
+    where that installs into what is there."""
+    found = _NAMED.fullmatch(os.path.basename(os.path.realpath(python)))
+    there = {site.parent.name.rstrip("t") for site in inspection.site_packages(prefix)}
+    if found is None or not there or f"python{found[1]}" in there:
+        return ""
+    return found[1]
 
 
 def _backend(config: dict[str, str]) -> BackendName:

@@ -11,16 +11,15 @@ from envmagic.core.errors import EnvmagicError, Severity
 from envmagic.core.model import Environment, Kernel, Progress
 from envmagic.environments import (
     backends,
-    ownership,
     provisioning,
     registry,
+    relocation,
 )
 from envmagic.environments.backends.base import Fault
 from envmagic.environments.running import pids_in
 from envmagic.jupyter import kernelspecs
 from envmagic.operations.doctor import conda
 from envmagic.operations.doctor.finding import Finding, problem
-from envmagic.system import prefix_layout
 
 __all__ = ["of_environment"]
 
@@ -39,23 +38,35 @@ def of_environment(prefix: Path, progress: Progress) -> Iterator[Finding]:
     except EnvmagicError as error:
         yield Finding(error.problem)
         return
-    moved = _moved_from(environment)
-    if moved:
-        yield Finding(
-            problem(
-                "moved",
-                f"{display.user_path(prefix)} was moved or copied from {display.user_path(moved)};"
-                " its commands still point there.",
-                "Make it again",
-                str(prefix),
-                Severity.WARNING,
-                command=("create", "NAME"),
-            )
-        )
+    made = relocation.made_at(environment)
+    if made is not None:
+        yield _moved(environment, made)
         return
     yield from _contents(environment, kernel, progress)
     for fault in backends.of(environment).faults(environment):
         yield Finding(fault.problem, _mending(fault, environment, progress))
+
+
+def _moved(environment: Environment, made: Path) -> Finding:
+    """Its commands work where it was made; those of one of ours can be mended."""
+    prefix = environment.prefix
+    ours = relocation.is_of_ours(environment, made)
+
+    def mend() -> None:
+        with provisioning.locked(prefix):
+            relocation.relocate(registry.environment_at(prefix), made)
+
+    return Finding(
+        problem(
+            "moved",
+            f"{display.user_path(prefix)} was moved or copied from {display.user_path(made)};"
+            " its commands still point there.",
+            "" if ours else "Make it anew with the tool that made it.",
+            str(prefix),
+            Severity.WARNING,
+        ),
+        mend if ours else None,
+    )
 
 
 def _mending(
@@ -172,29 +183,3 @@ def _starts_others(prefix: Path) -> bool:
         and Path(kernel.argv[0]).is_relative_to(prefix)
         for kernel in kernelspecs.every()
     )
-
-
-def _moved_from(environment: Environment) -> str:
-    """Where the environment was made, when that is elsewhere: scripts hold the absolute path."""
-    if ownership.is_owned(environment.prefix):
-        return ""
-    for script in ("activate", "pip", "pip3", "jupyter-kernelspec"):
-        recorded = _prefix_in(environment.python.parent / script)
-        if recorded and not prefix_layout.same(recorded, environment.prefix):
-            return recorded
-    return ""
-
-
-def _prefix_in(script: Path) -> str:
-    try:
-        text = script.read_bytes()[:8000].decode("utf-8", "replace")
-    except OSError:
-        return ""
-    for line in text.splitlines():
-        if line.startswith("#!/") and line.endswith(("/bin/python", "/bin/python3")):
-            return line[2:].strip().rpartition("/bin/")[0]
-        key, _, value = line.strip().partition("=")
-        value = value.strip().strip("'\"")
-        if key == "VIRTUAL_ENV" and value.startswith("/"):
-            return value
-    return ""
