@@ -11,45 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jupyter_client.blocking.client import BlockingKernelClient
-from support.kernels import wait_until_ready
 from support.lab import Server, write_notebook
-
-ASK = """
-from envmagic.jupyter import live_notebook as _n
-_f = _n.find(fresh=True)
-print(_f.path, _f.how, _f.executing, _f.directory, sep="|")
-"""
-
-
-class Opened:
-    """A notebook opened through a server, as a frontend does; `find` asks in its kernel."""
-
-    def __init__(self, server: Server, runtime: Path, path: str) -> None:
-        self.server = server
-        body = {"path": path, "name": Path(path).name, "type": "notebook", "kernel": {"name": ""}}
-        self.session = server.api("api/sessions", "POST", body)
-        file = runtime / f"kernel-{self.session['kernel']['id']}.json"
-        self.client = BlockingKernelClient(connection_file=str(file))
-        self.client.load_connection_file()
-        self.client.start_channels()
-        wait_until_ready(self.client)
-
-    def run(self, code: str) -> str:
-        said: list[str] = []
-
-        def hook(message: dict[str, Any]) -> None:
-            content = message["content"]
-            said.append(content.get("text") or "\n".join(content.get("traceback", [])))
-
-        self.client.execute_interactive(code, timeout=60, output_hook=hook)
-        return "".join(said).strip()
-
-    def find(self) -> list[str]:
-        return self.run(ASK).split("|")
-
-    def close(self) -> None:
-        self.client.stop_channels()
+from support.served import ASK, Opened
 
 
 @pytest.fixture
@@ -77,7 +40,7 @@ def test_a_server_tells_and_a_rename_is_seen_at_once(isolated: Any, opened: Any)
         here.run("from envmagic.jupyter import live_notebook as n; n.find()")
         renamed = root / "sub dir" / "other.ipynb"
         expected.rename(renamed)
-        server.api(f"api/sessions/{here.session['id']}", "PATCH", {"path": "sub dir/other.ipynb"})
+        here.renamed("sub dir/other.ipynb")
         # without `fresh`: the name kept from before must not be given
         assert here.run("print(n.find().path)") == str(renamed)
 
