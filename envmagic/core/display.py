@@ -8,7 +8,58 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["command_line", "display", "remedy", "shell_line", "typed", "user_path", "user_text"]
+__all__ = [
+    "command_line",
+    "display",
+    "quoted",
+    "redact",
+    "remedy",
+    "shell_line",
+    "shortened",
+    "typed",
+    "user_path",
+    "user_text",
+    "without_codes",
+]
+
+_WORD = 100  # characters of a quotation
+# Begins at `://`, and not at the scheme: from each letter of a long word one would be looked for.
+_CREDENTIALS = re.compile(r"(?<=[a-zA-Z0-9+.-])://[^/\s]+@")
+_TOKEN = re.compile(r"(://[^/\s]+/t/)[^/\s]+")  # as the addresses of conda's channels have one
+_QUERY = re.compile(
+    r"(?<=[?&])((?:access_)?token|api_?key|auth|key|pass(?:word|wd)?|secret|sig(?:nature)?)"
+    r"=[^&#\s'\"]+",
+    re.IGNORECASE,
+)
+# ECMA-48: control sequences, strings such as titles and links, other escapes; then what is left
+_CODES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"
+    r"|\x1b[ -/]*[0-Z\\a-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
+
+
+def redact(text: str) -> str:
+    """`text` without what must not be seen: the user and password of every URL, and tokens."""
+    if "://" not in text:
+        return text
+    text = _TOKEN.sub(r"\1***", _CREDENTIALS.sub("://***@", text))
+    return _QUERY.sub(r"\1=***", text)
+
+
+def without_codes(text: str) -> str:
+    """`text` without colours, cursor movements and other codes for a terminal."""
+    return text if text.isprintable() else _CODES.sub("", text)
+
+
+def shortened(text: str) -> str:
+    """The user's own words in one line that can be shown: no secrets, no codes, a line's worth."""
+    line = " ".join(redact(without_codes(text)).split())
+    return line if len(line) <= _WORD else f"{line[:_WORD].rstrip()} …"
+
+
+def quoted(text: str) -> str:
+    """The user's own words as messages quote them; see `shortened`."""
+    return repr(shortened(text))
 
 
 def user_path(path: Path | str) -> str:

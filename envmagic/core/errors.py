@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from envmagic.core.display import command_line, remedy, shell_line
+from envmagic.core.display import command_line, redact, remedy, shell_line, without_codes
 
 __all__ = ["EnvmagicError", "Problem", "Severity", "WordsError"]
+
+_LONGEST = 1200  # characters of a message
 
 
 class Severity(str, Enum):
@@ -36,6 +38,15 @@ class Problem:
     typed there."""
     tool_command: tuple[str, ...] = ()
     """The words of another program's command that helps, in the place of one of ours."""
+
+    def __post_init__(self) -> None:
+        # whoever quotes a person or a tool: no secret and no code for a terminal gets further
+        for name in ("message", "hint", "subject", "detail"):
+            object.__setattr__(self, name, redact(without_codes(getattr(self, name))))
+        for name in ("command", "tool_command"):
+            object.__setattr__(self, name, tuple(map(redact, getattr(self, name))))
+        if len(self.message) > _LONGEST:
+            object.__setattr__(self, "message", f"{self.message[:_LONGEST].rstrip()} …")
 
     def line(self) -> str:
         """The problem as one line of text, the command as words without what stands before them."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import re
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
+from envmagic.core.display import redact, without_codes
 from envmagic.system import locks
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ __all__ = [
 
 # Of the environment this process runs in; a child that works on another one must not see them.
 _OUTER = ("VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP")
-# Begins at `://`, and not at the scheme: from each letter of a long word one would be looked for.
-_CREDENTIALS = re.compile(r"(?<=[a-zA-Z0-9+.-])://[^/\s]+@")
 
 # Seconds. An interrupt that comes just as the main thread begins to wait does not end the wait:
 # its handler runs when that is over.
@@ -66,8 +64,8 @@ class CommandFailed(Exception):
     def __init__(self, completed: Completed, reason: str = "") -> None:
         self.args_run = tuple(redact(a) for a in completed.args)
         self.code = completed.code
-        self.stdout = redact(completed.stdout)
-        self.stderr = redact(completed.stderr)
+        self.stdout = redact(without_codes(completed.stdout))
+        self.stderr = redact(without_codes(completed.stderr))
         self.reason = reason
         super().__init__(f"{' '.join(self.args_run)}: {reason or f'exit code {self.code}'}")
 
@@ -76,11 +74,6 @@ class CommandFailed(Exception):
         """The last line of what it said, which is where tools put their verdict."""
         lines = (self.stderr.strip() or self.stdout.strip()).splitlines()
         return lines[-1].strip() if lines else self.reason
-
-
-def redact(text: str) -> str:
-    """`text` with the user and password of every URL taken out."""
-    return _CREDENTIALS.sub("://", text)
 
 
 def clean_environment(
@@ -279,7 +272,7 @@ def _converse(
         name, line = item
         said[name].append(line)
         if name in heard and on_line is not None and line.strip():
-            on_line(redact(line.rstrip()))
+            on_line(redact(without_codes(line.rstrip())))
     try:
         child.wait(max(_LISTEN, end - time.monotonic()))
     except subprocess.TimeoutExpired:

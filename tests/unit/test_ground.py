@@ -14,7 +14,7 @@ from conftest import Isolated
 from support.processes import eventually, runs
 
 from envmagic.core import display, names
-from envmagic.core.errors import EnvmagicError, WordsError
+from envmagic.core.errors import EnvmagicError, Problem, WordsError
 from envmagic.system import files, locks, process, scratch
 
 
@@ -201,7 +201,7 @@ def test_a_command_that_fails_tells_what_it_said_without_credentials() -> None:
     with pytest.raises(process.CommandFailed) as caught:
         process.run(["sh", "-c", "echo out; echo https://me:secret@host/x >&2; exit 3"])
     assert (caught.value.code, caught.value.stdout) == (3, "out\n")
-    assert caught.value.last_line == "https://host/x"
+    assert caught.value.last_line == "https://***@host/x"
     with pytest.raises(process.CommandFailed, match="could not be started"):
         process.run(["/no/such/program"])
 
@@ -217,23 +217,39 @@ def test_the_directory_is_named_when_it_is_that_which_is_missing(tmp_path: Path)
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
-        ("git+https://me:secret@host/x", "git+https://host/x"),
-        ("https://token@host http://a:b@c/", "https://host http://c/"),
-        ("https://me:p@ss@host/x", "https://host/x"),
+        ("git+https://me:secret@host/x", "git+https://***@host/x"),
+        ("https://token@host http://a:b@c/", "https://***@host http://***@c/"),
+        ("https://me:p@ss@host/x", "https://***@host/x"),
+        ("https://host/t/abc-123/channel", "https://host/t/***/channel"),
+        ("https://host/?token=abc&x=1", "https://host/?token=***&x=1"),
         ("https://host/x, written by me@there", "https://host/x, written by me@there"),
         ("me@there", "me@there"),
     ],
 )
 def test_credentials_are_taken_out(said: str, shown: str) -> None:
     assert process.redact(said) == shown
+    assert process.redact(shown) == shown
+    problem = Problem("code", said, said, subject=said, detail=said, command=("install", said))
+    assert {problem.message, problem.hint, problem.subject, problem.detail} == {shown}
+    assert problem.command == ("install", shown)
 
 
-@pytest.mark.parametrize("part", ["y", "y://", "a.b+", "://y"])
+def test_a_problem_has_no_codes_for_a_terminal_and_no_end_of_length() -> None:
+    said = "\x1b[31mred\x1b[0m \x1b]8;;https://x\x1b\\link\x1b]8;;\x07 \x1b(B\x9b1mbold\x08\r\nnext"
+    assert Problem("code", said, detail=said).detail == "red link bold\nnext"
+    assert len(Problem("code", "x" * 3_000_000).message) < 2000
+    assert display.quoted("-i https://me:secret@host/ " + "\n\x1b[1ma" * 500_000) == (
+        f"'-i https://***@host/ {'a ' * 39}a …'"
+    )
+
+
+@pytest.mark.parametrize("part", ["y", "y://", "a.b+", "://y", "\x1b[1;", "\x1b]0;", "&=key"])
 def test_taking_credentials_out_of_a_long_word_takes_no_time(part: str) -> None:
     """A kernel may say anything."""
     start = time.process_time()
     for text in (part * 300_000, f"x://{part * 300_000}", f"{part * 300_000}://x"):
         assert process.redact(text) == text
+        display.quoted(text)
     assert time.process_time() - start < 5  # minutes, were it the square of the length
 
 

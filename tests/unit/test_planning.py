@@ -370,7 +370,7 @@ def test_what_uv_is_told_around_the_notebook_is_asked_about(
     assert planned(path).questions == ()
     write("uv.toml", "index-url = 'https://u:secret@x.invalid/simple'\nno-cache = true\n")
     (question,) = planned(path).questions
-    assert question.line == 'index-url = "https://x.invalid/simple"'
+    assert question.line == 'index-url = "https://***@x.invalid/simple"'
     assert (question.source.file or path).name == "uv.toml"
     consent.trust([question])
     assert planned(path).questions == ()

@@ -302,9 +302,9 @@ def note(
     lines += [f"+{dist}" for dist in sorted(after - known)]
     for action, specs in (("update", list(update)), ("remove", list(remove))):
         if specs:
-            lines.append(f"# {action} specs: {[process.redact(s) for s in specs]!r}")
+            lines.append(f"# {action} specs: {[_without_secrets(s) for s in specs]!r}")
     if list(channels):
-        lines.append(f"# channels specs: {[process.redact(c) for c in channels]!r}")
+        lines.append(f"# channels specs: {[_without_secrets(c) for c in channels]!r}")
     earlier = file.read_bytes() if file.exists() else b""
     files.write_atomic(file, earlier + "".join(f"{line}\n" for line in lines).encode())
 
@@ -312,6 +312,11 @@ def note(
 _SPECS = re.compile(
     r"# (?P<action>channels|update|install|create|remove|uninstall) specs: (?P<specs>\[.*\])"
 )
+
+
+def _without_secrets(text: str) -> str:
+    """`text` as conda can read it again."""
+    return process.redact(text).replace("://***@", "://")
 
 
 def _history(prefix: Path) -> Iterator[tuple[str, list[str]]]:
