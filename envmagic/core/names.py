@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+from envmagic.core.display import quoted
 from envmagic.core.errors import WordsError
 from envmagic.core.verb_names import RESERVED_VERBS, VERBS
 
@@ -27,7 +28,8 @@ def validate(name: str) -> str:
     if not _SYNTAX.fullmatch(lowered):
         raise WordsError(
             "bad-name",
-            f"{name!r} cannot name an environment: letters, digits, '.', '_' and '-', 64 at most.",
+            f"{quoted(name)} cannot name an environment:"
+            " letters, digits, '.', '_' and '-', 64 at most.",
             f"Try {suggest(name)!r}.",
             subject=name,
         )
@@ -35,7 +37,7 @@ def validate(name: str) -> str:
     if reason:
         raise WordsError(
             "bad-name",
-            f"{name!r} cannot name an environment: {reason}.",
+            f"{quoted(name)} cannot name an environment: {reason}.",
             f"Try {suggest(name)!r}.",
             subject=name,
         )

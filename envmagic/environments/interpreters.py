@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envmagic._version import REQUIRES_PYTHON
+from envmagic.core.display import quoted
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.system import process
 
@@ -127,10 +128,12 @@ class _Matcher:
 
 def _not_understood(wanted: str) -> WordsError:
     if _OTHER.fullmatch(wanted):
-        message = f"{wanted!r} is not the usual CPython, the only one that is found by its version."
+        message = (
+            f"{quoted(wanted)} is not the usual CPython, the only one that is found by its version."
+        )
         hint = "Name another one by its path: --python /path/to/python."
     else:
-        message = f"{wanted!r} is no Python version."
+        message = f"{quoted(wanted)} is no Python version."
         hint = "Write it like 3.12, 3.12.4, '>=3.11' or /path/to/python."
     return WordsError("bad-python", message, hint, subject=wanted)
 

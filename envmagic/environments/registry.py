@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envmagic.core import display, names
+from envmagic.core.display import quoted
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import Environment, Frontend, Kernel, Place
 from envmagic.core.schema import EnvironmentData
@@ -45,7 +46,7 @@ def target(word: str | None, place: Place) -> Target:
         by_name = place.frontend is Frontend.TERMINAL
         raise WordsError(
             "is-a-notebook",
-            f"{word!r} is a notebook.",
+            f"{quoted(word)} is a notebook.",
             "" if by_name else "Leave it out: the notebook you type in is meant.",
             command=("create", "--notebook", word) if by_name else (),
             subject=word,
@@ -87,7 +88,7 @@ def no_such(word: str) -> WordsError:
     near = difflib.get_close_matches(word.lower(), known, 3, 0.6)
     return WordsError(
         "no-environment",
-        f"No environment is called {word!r}.",
+        f"No environment is called {quoted(word)}.",
         f"Did you mean {' or '.join(near)}?" if near else "To see those there are",
         command=() if near else ("list",),
         subject=word,
@@ -160,11 +161,11 @@ def _path(word: str, place: Place) -> Path:
     expanded = os.path.expanduser(word)
     prefix = Path(os.path.abspath(place.directory / expanded))
     if any(ord(c) < 32 for c in str(prefix)):
-        raise WordsError("bad-path", f"{word!r} holds a control character.", subject=word)
+        raise WordsError("bad-path", f"{quoted(word)} holds a control character.", subject=word)
     if os.pathsep in str(prefix):
         raise WordsError(
             "bad-path",
-            f"{word!r} holds {os.pathsep!r}, which separates the directories of PATH.",
+            f"{quoted(word)} holds {os.pathsep!r}, which separates the directories of PATH.",
             "Choose another directory.",
             subject=word,
         )

@@ -65,7 +65,7 @@ def cell(request: CellRequest, place: Place, progress: Progress) -> Report[Creat
     at = registry.target(wish.target, place)
     backend = _backend(wish, at)
     asked = (*wish.requirements, *validation.body_lines(request.body, "the cell", backend))
-    files = tuple(validation.existing_file(f, place) for f in wish.files)
+    files = tuple(validation.existing_file(f, place, _said(wish)) for f in wish.files)
     wanted = InstallPlan(asked, files, directory=place.directory, upgrade=wish.upgrade)
     validation.check(wanted, backend)
     return provide("%%env", wish, at, wanted, place, progress, [])
@@ -185,7 +185,8 @@ def _tip() -> list[str]:
 def _files(request: CreateRequest, place: Place) -> tuple[tuple[Path, ...], list[str]]:
     """The files to install: those named, or the one beside the notebook when nothing is."""
     if request.files or request.requirements or request.bare:
-        return tuple(validation.existing_file(f, place) for f in request.files), []
+        installs = _said(request)
+        return tuple(validation.existing_file(f, place, installs) for f in request.files), []
     beside = place.directory / REQUIREMENTS
     own = backends.get(request.backend).file_beside(place.directory) if request.backend else None
     if own is not None:
@@ -195,6 +196,11 @@ def _files(request: CreateRequest, place: Place) -> tuple[tuple[Path, ...], list
     of_notebook = place.notebook is not None or place.frontend is Frontend.NOTEBOOK
     where = "beside the notebook" if of_notebook else "here"
     return (beside,), [f"Installed what {beside.name} {where} asks for."]
+
+
+def _said(request: CreateRequest) -> tuple[str, ...]:
+    """The words that a requirement is said behind."""
+    return ("create", *([request.target] if request.target else ()), "--with")
 
 
 def _is_vacant(prefix: Path) -> bool:

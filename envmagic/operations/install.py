@@ -36,7 +36,7 @@ def install(request: InstallRequest, place: Place, progress: Progress) -> Report
             "For example",
             command=("install", "pandas"),
         )
-    files = tuple(validation.existing_file(f, place) for f in request.files)
+    files = tuple(validation.existing_file(f, place, ("install",)) for f in request.files)
     wanted = InstallPlan(
         request.requirements, files, directory=place.directory, upgrade=request.upgrade
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 
 from envmagic.core import names
+from envmagic.core.display import quoted
 from envmagic.core.errors import WordsError
 from envmagic.core.model import Frontend, Place
 from envmagic.environments import registry
@@ -151,7 +152,7 @@ def _of_block(lines: Sequence[str], source: Source) -> tuple[Declaration, list[P
             Requirement(item)
         except InvalidRequirement as error:
             line = next((n for n, text in enumerate(lines, 2) if item in text), 1)
-            raise bad_declaration(source, f"{item!r} is no requirement", line) from error
+            raise bad_declaration(source, f"{quoted(item)} is no requirement", line) from error
     python = said.get("requires-python", "")
     if not isinstance(python, str):
         raise bad_declaration(source, "requires-python is no text")

@@ -12,6 +12,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from envmagic import requirements
+from envmagic.core.display import quoted
 from envmagic.core.encoding import by_mark
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.record_files import ENVIRONMENTS, REQUIREMENTS
@@ -121,7 +122,7 @@ def _parsed(text: str, source: Source) -> tuple[requirements.RequirementLine, ..
         number = re.search(r"\d+", error.problem.message)
         line = int(number[0]) if number else 0
         raise bad_declaration(
-            source, f"{error.problem.subject!r} is no requirement", line
+            source, f"{quoted(error.problem.subject)} is no requirement", line
         ) from error
 
 
@@ -157,7 +158,7 @@ def _list(table: dict[str, Any], key: str, text: str, source: Source) -> list[st
             Requirement(item)
         except InvalidRequirement as error:
             line = _line(text, item)
-            raise bad_declaration(source, f"{item!r} is no requirement", line) from error
+            raise bad_declaration(source, f"{quoted(item)} is no requirement", line) from error
     return list(items)
 
 

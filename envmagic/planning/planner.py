@@ -246,7 +246,7 @@ def _lacking(
 
 def _lines(wanted: InstallPlan) -> list[RequirementLine]:
     """The lines of `wanted` that install something."""
-    lines = [line for text in wanted.requirements for line in requirements.parse_lines(text, text)]
+    lines = [line for text in wanted.requirements for line in requirements.parse_lines(text, "")]
     for file in wanted.files:
         if backends.of_file(file) is None:
             lines += requirements.read(file).all_lines()

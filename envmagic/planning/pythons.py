@@ -9,6 +9,7 @@ from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from envmagic.core.display import quoted
 from envmagic.core.errors import EnvmagicError
 from envmagic.environments import interpreters
 from envmagic.imports.follow import up_from
@@ -54,7 +55,7 @@ def beside(directories: Sequence[Path]) -> tuple[WantedPython | None, list[Passe
             match = _VERSION.match(word)
             if match:
                 return WantedPython(match[1], Source(Kind.ENVIRONMENT, file, line=number)), over
-            said = f"{word!r} in it is no version of Python 3" if word else "it is empty"
+            said = f"{quoted(word)} in it is no version of Python 3" if word else "it is empty"
             over.append(PassedOver(file, said))
     return None, over
 
@@ -127,7 +128,7 @@ def _specifier(item: WantedPython) -> SpecifierSet:
     try:
         return SpecifierSet(text)
     except InvalidSpecifier as error:
-        raise bad_declaration(item.source, f"{item.text!r} is no Python version") from error
+        raise bad_declaration(item.source, f"{quoted(item.text)} is no Python version") from error
 
 
 def _agree(one: SpecifierSet, others: Sequence[SpecifierSet]) -> bool:

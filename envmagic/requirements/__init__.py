@@ -6,6 +6,7 @@ from envmagic.requirements.lines import (
     RequirementLine,
     decode,
     looks_other,
+    numbered,
     parse_lines,
     requirement,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "RequirementsFile",
     "decode",
     "looks_other",
+    "numbered",
     "parse_lines",
     "read",
     "requirement",

@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from envmagic.core.display import quoted, shortened
 from envmagic.core.encoding import by_mark
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.names import normalized
+from envmagic.requirements.options import OptionError, given, given_behind
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -18,6 +20,7 @@ __all__ = [
     "decode",
     "encode",
     "looks_other",
+    "numbered",
     "parse_lines",
     "requirement",
 ]
@@ -65,6 +68,15 @@ class RequirementLine:
     def is_editable(self) -> bool:
         """`-e PATH` or `-e URL`."""
         return re.match(r"-e[ \t]|--editable[ \t=]", self.text) is not None
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with its options, as a clause; empty where nothing is."""
+        try:
+            given(self.text) if self.text.startswith("-") else given_behind(self.text)
+        except OptionError as error:
+            return str(error)
+        return ""
 
     @property
     def includes(self) -> str | None:
@@ -119,15 +131,15 @@ class RequirementLine:
 def parse_lines(text: str, source: str) -> tuple[RequirementLine, ...]:
     """The lines of `text` that ask for something.
 
-    `source` names it in messages. Raises `EnvmagicError` (`bad-requirement`) with the number of the
-    first line that pip would refuse.
+    `source` names it in messages; empty where it is a line by itself. Raises `EnvmagicError`
+    (`bad-requirement`) with the number of the first line that pip would refuse.
     """
-    return tuple(_parse(line, number, source) for number, line in _logical(text))
+    return tuple(_parse(line, number, source) for number, line in numbered(text))
 
 
 def looks_other(text: str) -> bool:
     """Whether most of the lines of `text` are none that pip reads: it is something else."""
-    lines = [line for _, line in _logical(text)]
+    lines = [line for _, line in numbered(text)]
     return 2 * sum(not _is_line(line) for line in lines) > len(lines)
 
 
@@ -156,8 +168,10 @@ def encode(text: str, encoding: str) -> bytes:
     return text.encode(encoding, "surrogateescape" if encoding == "utf-8" else "surrogatepass")
 
 
-def _logical(text: str) -> list[tuple[int, str]]:
-    """Lines without comments, continuations joined; pip cuts the comment after joining, but a
+def numbered(text: str) -> list[tuple[int, str]]:
+    """The lines of `text` that are not blank, each with its number, without comments.
+
+    Continuations are joined; pip cuts the comment after joining, but a
     comment line of its own ends a continuation."""
     found: list[tuple[int, str]] = []
     pending, first = "", 0
@@ -187,14 +201,16 @@ def _parse(line: str, number: int, source: str) -> RequirementLine:
     except InvalidRequirement as error:
         raise EnvmagicError(
             "bad-requirement",
-            f"Line {number} of {source} is no requirement: {line!r}.",
+            f"Line {number} of {source} is no requirement: {quoted(line)}."
+            if source
+            else f"{quoted(line)} is no requirement.",
             "Write a name with an optional version, such as pandas>=2.",
-            subject=line,
+            subject=shortened(line),
         ) from error
     return RequirementLine(line, number, source, requirement)
 
 
 def requirement(text: str) -> Requirement | None:
     """`text` as a requirement; None for options, URLs and paths."""
-    lines = parse_lines(text, repr(text))
+    lines = parse_lines(text, "")
     return lines[0].requirement if lines else None

@@ -248,7 +248,7 @@ def test_a_malformed_requirement_line_is_named_by_its_number(
     refuses(lambda: operate.cell("x", "six\n\n=nonsense=\n"), "Line 4 of the cell", 1)
     (operate.work / "reqs.txt").write_text("six\n??\n")
     refuses(lambda: operate.create("x", files=("reqs.txt",)), "Line 2 of .*reqs.txt", 1)
-    refuses(lambda: operate.create("x", "--target=/tmp/elsewhere"), "not understood", 1)
+    refuses(lambda: operate.create("x", "--target=/tmp/elsewhere"), "install elsewhere", 1)
     refuses(lambda: operate.create("x", files=("gone.txt",)), "does not exist", 2)
 
 

@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import os
 import re
-import shlex
 import shutil
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from envmagic.environments.backends import staged
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.tool_errors import verdict
 from envmagic.jupyter import launcher
+from envmagic.requirements.options import Part, given
 from envmagic.system import process, scratch
 
 __all__ = [
@@ -109,9 +109,9 @@ def _install(
     environment: Environment, wanted: InstallPlan, progress: Progress, where: Sequence[str | Path]
 ) -> None:
     uv = find_uv()
-    # options at a line's end, such as --hash, are only understood in files
-    tailed = [r for r in wanted.requirements if _TAIL.search(r)]
-    plain = [r for r in wanted.requirements if r not in tailed]
+    # options at a line's end, such as --hash, are only understood in files; and everybody on the
+    # machine can read a command line, where an address may hold credentials
+    tailed, plain = _lines_and_words(wanted.requirements, uv=uv is not None)
     with written(wanted.constraints) as constraints, written(tailed) as lines:
         options = [*where, *_options(wanted, constraints, lines)]
         if uv is not None:
@@ -122,11 +122,42 @@ def _install(
             words = [*_pip_of(environment), "install", "--no-compile", *options]
             words += ["--no-warn-script-location"] if where else []
             words += ["--force-reinstall", "--no-deps"] if wanted.reinstall else []
-        for text in plain:
-            words += shlex.split(text) if text.startswith("-") else [text]
-        named = ", ".join(plain[:3]) or "the packages"
+        words += plain
         directory = wanted.directory or environment.prefix
-        _run(words, _inside(environment), progress, named, directory)
+        _run(words, _inside(environment), progress, _named(wanted), directory)
+
+
+def _lines_and_words(texts: Sequence[str], *, uv: bool) -> tuple[list[str], list[str]]:
+    """What of `texts` is written into a file, and what stands on the command line."""
+    lines: list[str] = []
+    words: list[str] = []
+    for text in texts:
+        if not text.startswith("-"):
+            (lines if _TAIL.search(text) or _is_secret(text) else words).append(text)
+            continue
+        options = given(text)
+        if _is_secret(text) or any(each.option.part is Part.BEHIND for each in options):
+            whole = options[0].option.part is Part.REQUIREMENT
+            lines += [text] if whole else [each.line for each in options]
+            continue
+        for each in options:
+            if each.option.uv_knows or not uv:
+                words += [each.option.name, *([each.value] if each.value else [])]
+    return lines, words
+
+
+def _is_secret(text: str) -> bool:
+    return process.redact(text) != text
+
+
+def _named(wanted: InstallPlan) -> str:
+    """The first of what is `wanted`, for a sentence; nothing twice."""
+    texts = (text for text in wanted.requirements if not text.startswith("-"))
+    found = [_NAME.match(text) or text for text in texts]
+    names = [f if isinstance(f, str) else f[0] for f in found] + [f.name for f in wanted.files]
+    shown = list(dict.fromkeys(names))
+    more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
+    return ", ".join(shown[:3]) + more or "the packages"
 
 
 def uninstall(environment: Environment, packages: Sequence[str], progress: Progress) -> None:
@@ -164,6 +195,7 @@ def explain(error: process.CommandFailed, what: str, *, why: str = "") -> Envmag
 
 _MANY = 20  # lines
 _TAIL = re.compile(r"\s--[a-z]")
+_NAME = re.compile(r"[A-Za-z0-9._-]+(?=$|[\s\[<>=!~;@])")
 _NETWORK = re.compile(
     r"dns error|failed to lookup|connection refused|network is unreachable|newconnectionerror"
     r"|name resolution|failed to establish a new connection|error sending request|timed out"
@@ -234,7 +266,7 @@ def _run(
             cwd=directory,
         )
     except process.CommandFailed as error:
-        raise explain(error, process.redact(what)) from error
+        raise explain(error, display.shortened(what)) from error
 
 
 def _inside(environment: Environment) -> dict[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from envmagic import requirements
-from envmagic.core.display import user_path
+from envmagic.core.display import quoted, user_path
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Progress
 from envmagic.environments import backends, provisioning
@@ -101,7 +101,7 @@ def _wanted(project: Project, plan: InstallPlan) -> Wanted:
         if backends.of(project.environment).understands(text):
             lines.append(RequirementLine(text, 1, repr(text)))
             continue
-        parsed = requirements.parse_lines(text, repr(text))
+        parsed = requirements.parse_lines(text, "")
         lines += [_moved(line, plan.directory or Path.cwd(), project) for line in parsed]
     if project.tool.reads_files:
         return Wanted(tuple(lines), plan.files, plan.upgrade)
@@ -117,7 +117,8 @@ def _moved(line: RequirementLine, directory: Path, project: Project) -> Requirem
     if line.is_option or _OPTION.search(line.text.removeprefix("-e ")):
         raise EnvmagicError(
             "project-option",
-            f"{line.text!r} has an option that {project.tool.title} keeps in the project's file.",
+            f"{quoted(line.text)} has an option that {project.tool.title} keeps"
+            " in the project's file.",
             f"Write it into {user_path(project.file)}.",
             subject=line.text,
         )

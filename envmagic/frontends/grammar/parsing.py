@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from envmagic.core.display import quoted
 from envmagic.core.errors import WordsError
 from envmagic.core.model import Frontend
 from envmagic.core.verb_names import RESERVED_VERBS
@@ -19,6 +20,8 @@ __all__ = ["parse", "parse_cell"]
 
 _OPERATOR = re.compile(r"[<>=!~]=|[<>](?=[\s\d]|$)|,")  # not ~/a/path
 _OPEN = re.compile(r"(?:[<>=!~]=|[<>,])$")
+_BETWEEN = re.compile(r",(?=[A-Za-z]|$)(?![^\[]*\])")
+"""A comma between names, and not in a specifier or among extras."""
 
 
 _HELP = "For help"
@@ -116,7 +119,10 @@ def _taken(
     for word in taken:
         if option.choices and word not in option.choices:
             raise WordsError(
-                "option-value", f"{flag} does not know {word!r}.", _choices(option), subject=word
+                "option-value",
+                f"{flag} does not know {quoted(word)}.",
+                _choices(option),
+                subject=word,
             )
     return tuple(taken)
 
@@ -174,21 +180,30 @@ def _refuse_spaces(words: tuple[str, ...], before: str) -> None:
             whole[-1] += word
         else:
             whole.append(word)
-    meant = [word for word in whole if word not in words]
-    if meant:
-        quoted = " ".join(f'"{word}"' for word in meant)
+    joined = [word for word in whole if word not in words]
+    if any(_BETWEEN.search(word) for word in joined):
+        parts = [part for word in whole for part in _BETWEEN.split(word) if part]
+        apart = [f"'{w}'" if re.search(r"[<>|;&]", w) else w for w in parts]
+        raise WordsError(
+            "spaced-requirement",
+            "Requirements stand beside each other here, without commas.",
+            f"Write: {before} {' '.join(apart)}",
+            subject=joined[0],
+        )
+    if joined:
+        quoted_words = " ".join(f'"{word}"' for word in joined)
         raise WordsError(
             "spaced-requirement",
             "A space ends a requirement here.",
-            f"Quote it: {before} {quoted}",
-            subject=meant[0],
+            f"Quote it: {before} {quoted_words}",
+            subject=joined[0],
         )
 
 
 def _too_many(verb: Verb, extra: str) -> str:
     if verb.positional is None:
-        return f"{verb.name} takes no words, only options; it was given {extra!r}."
-    return f"{verb.name} takes one {verb.positional.metavar}; {extra!r} is one too many."
+        return f"{verb.name} takes no words, only options; it was given {quoted(extra)}."
+    return f"{verb.name} takes one {verb.positional.metavar}; {quoted(extra)} is one too many."
 
 
 def _instead(verb: Verb, given: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
@@ -201,13 +216,13 @@ def _unknown(word: str, frontend: Frontend) -> WordsError:
     if word in RESERVED_VERBS:
         return WordsError(
             "not-yet",
-            f"{word!r} is reserved for a later version and does nothing yet.",
+            f"{quoted(word)} is reserved for a later version and does nothing yet.",
             f"Type {_all(frontend)} to see the verbs there are.",
             subject=word,
         )
     near = meant(word)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"The verbs: {', '.join(VERBS)}."
-    return WordsError("unknown-verb", f"There is no verb {word!r}.", hint, subject=word)
+    return WordsError("unknown-verb", f"There is no verb {quoted(word)}.", hint, subject=word)
 
 
 def _all(frontend: Frontend) -> str:

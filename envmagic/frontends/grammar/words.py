@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+from envmagic.core.display import shortened
 from envmagic.core.errors import WordsError
 
 __all__ = ["split"]
@@ -27,7 +28,9 @@ def split(line: str) -> tuple[str, ...]:
         match = _WORD.match(line, position, end)
         if match is None:
             raise WordsError(
-                "open-quote", f"A quote is never closed: {line[position:end].strip()}", "Close it."
+                "open-quote",
+                f"A quote is never closed: {shortened(line[position:end])}",
+                "Close it.",
             )
         if match[1].startswith("#"):
             break

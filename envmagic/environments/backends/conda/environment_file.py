@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from envmagic.core import display
+from envmagic.core.display import quoted
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Silent
 from envmagic.core.record_files import BEGIN, ENVIRONMENTS
@@ -109,7 +110,7 @@ def _dependencies(path: Path, content: dict[str, Any]) -> tuple[tuple[str, ...],
             continue
         text = str(item).strip()
         if specs.parse(text) is None:
-            raise _wrong(path, line, f"{text!r} is no conda package")
+            raise _wrong(path, line, f"{quoted(text)} is no conda package")
         conda.append(text)
     return tuple(conda), pip
 

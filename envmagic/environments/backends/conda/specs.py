@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
+from envmagic.core.display import quoted, shortened
 from envmagic.core.errors import EnvmagicError
 
 __all__ = [
@@ -94,9 +95,10 @@ def lines_of(text: str, source: str) -> tuple[str, ...]:
         if parse(line) is None and not _is_pip(line):
             raise EnvmagicError(
                 "bad-requirement",
-                f"Line {number} of {source} is no conda package and no requirement: {line!r}.",
+                f"Line {number} of {source} is no conda package and no requirement:"
+                f" {quoted(line)}.",
                 "Write a name with an optional version, such as gdal>=3 or gdal=3.9.",
-                subject=line,
+                subject=shortened(line),
             )
         found.append(line)
     return tuple(found)
@@ -112,7 +114,7 @@ def python_spec(wanted: str | None) -> CondaSpec:
     if spec is None:
         raise EnvmagicError(
             "bad-python",
-            f"{wanted!r} is no version of Python that conda understands.",
+            f"{quoted(wanted)} is no version of Python that conda understands.",
             "Write it like 3.12 or '>=3.11'.",
             subject=wanted,
         )
