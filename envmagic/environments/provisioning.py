@@ -18,6 +18,7 @@ from envmagic.core.schema import Change
 from envmagic.environments import (
     backends,
     clearing,
+    fulfilment,
     journal,
     ownership,
     relocation,
@@ -107,6 +108,7 @@ def make(
             notes += backend.fill(environment, wanted, left, progress)
         linked_pip.put(environment, behind.runtime, fetched_by=progress)
         there = _mended(_now(environment), {}, progress)
+        fulfilment.check(there, wanted)
         look(there)
         if wanted:  # it may not agree with the kernel's parts
             behind = _behind(environment, progress)
@@ -126,9 +128,11 @@ def make(
             if switch is not None:
                 switch.give_up()
         finally:
-            with contextlib.suppress(EnvmagicError, OSError):  # the first error is the one to tell
+            kept = None
+            with contextlib.suppress(Exception):  # the first error is the one to tell
                 kernelspecs.restore(spec.name, before)
-            kept = clearing.clear(entry)
+            with contextlib.suppress(Exception):  # the next call goes on with it
+                kept = clearing.clear(entry)
         if kept and isinstance(error, EnvmagicError):
             raise error.saying(kept.message) from error
         raise
@@ -171,6 +175,7 @@ def make_ready(
                 early = _begun(switch, environment, name, known, wanted)
             notes += _install(there, wanted, progress)
             there = _mended(_now(environment), there.versions, progress)
+            fulfilment.check(there, wanted)
             environment = there.environment
         behind = _behind(environment, progress)
         if not wanted:
@@ -213,20 +218,30 @@ def install_checked(
     is not ours only what was installed now is looked at. `beside`: nothing that is there changes.
     Returns what is there now, and notes for the person.
     """
-    return checked(there, lambda: _install(there, wanted, progress, beside=beside), progress)
+
+    def change() -> list[str]:
+        return _install(there, wanted, progress, beside=beside)
+
+    return checked(there, change, progress, wanted)
 
 
 def checked(
-    there: Inventory, change: Callable[[], list[str]], progress: Progress
+    there: Inventory,
+    change: Callable[[], list[str]],
+    progress: Progress,
+    wanted: InstallPlan = NOTHING,
 ) -> tuple[Inventory, list[str]]:
     """Have an environment that holds what is `there` changed by `change`, which returns notes for
-    the person, and see on the disk that it is whole, else put everything back.
+    the person, and see on the disk that it is whole and holds what is `wanted`, else put everything
+    back.
 
     Returns what is there now, and the notes. Raises what `change` raises.
     """
     try:
         notes = change()
-        return _mended(_now(there.environment), there.versions, progress), notes
+        now = _mended(_now(there.environment), there.versions, progress)
+        fulfilment.check(now, wanted)
+        return now, notes
     except BaseException:
         put_back(there, progress)
         raise
@@ -270,20 +285,20 @@ def _mended(there: Inventory, before: Mapping[str, str], progress: Progress) -> 
 def put_back(before: Inventory, progress: Progress) -> None:
     """Undo what changed in an environment since it held `before`, if it can be.
 
-    Called while another error is on its way, so it raises none of its own.
+    Called while another error is on its way, so it raises none of its own: on a disk that is full
+    anything may fail.
     """
     environment = before.environment
-    with contextlib.suppress(EnvmagicError):  # what is there may be another Python
+    with contextlib.suppress(Exception):  # what is there may be another Python
         environment = backends.inspect(environment.prefix, owned=environment.owned)
-    failures = (EnvmagicError, OSError, LookupError, ValueError)
-    with contextlib.suppress(*failures):
+    with contextlib.suppress(Exception):
         there = backends.look(environment)
         after, versions = there.versions, before.versions
         added = sorted(set(after) - set(versions))
         lost = [name for name, version in versions.items() if after.get(name) != version]
         hurt = [n for n in _broken_since(there, after) if n in versions and n not in lost]
         if added:
-            with contextlib.suppress(*failures):  # what was lost is put back all the same
+            with contextlib.suppress(Exception):  # what was lost is put back all the same
                 take_out(there, added, progress)
         if lost or hurt:
             names = (*lost, *hurt)

@@ -49,7 +49,7 @@ def add(
         return []
 
     with _kept(project.files):
-        return provisioning.checked(there, change, progress)
+        return provisioning.checked(there, change, progress, plan)
 
 
 def remove(
