@@ -31,7 +31,7 @@ from envmagic.environments.registry import Target
 from envmagic.jupyter import kernelspecs
 from envmagic.operations import input_files, validation
 from envmagic.operations.handover import Recorded, meanwhile, move, start_recording
-from envmagic.operations.pins import constrained
+from envmagic.operations.pins import as_found_beside, constrained, obeyed
 from envmagic.planning import pythons
 from envmagic.system import directories, prefix_layout
 
@@ -56,6 +56,7 @@ def create(request: CreateRequest, place: Place, progress: Progress) -> Report[C
         request.requirements, files, directory=place.directory, upgrade=request.upgrade
     )
     validation.check(wanted, backend)
+    wanted = as_found_beside(wanted, place)
     return provide("create", request, at, wanted, place, progress, notes)
 
 
@@ -68,6 +69,7 @@ def cell(request: CellRequest, place: Place, progress: Progress) -> Report[Creat
     files = tuple(validation.existing_file(f, place, _said(wish)) for f in wish.files)
     wanted = InstallPlan(asked, files, directory=place.directory, upgrade=wish.upgrade)
     validation.check(wanted, backend)
+    wanted = as_found_beside(wanted, place)
     return provide("%%env", wish, at, wanted, place, progress, [])
 
 
@@ -116,10 +118,12 @@ def provide(
                 before = there.versions
                 ready = _renew(there, at.name, wanted, progress, notes, switch)
         environment, kernel = ready.there.environment, ready.kernel
+        changes = provisioning.changes(before, ready.there.versions, wanted.requirements)
+        notes += obeyed(wanted, changed=bool(changes))
         data = CreateData(
             environment=registry.describe(environment, kernel, place),
             action=action,
-            changes=provisioning.changes(before, ready.there.versions, wanted.requirements),
+            changes=changes,
             notes=notes,
         )
         goes = request.use or prefix_layout.same(environment.prefix, place.prefix)

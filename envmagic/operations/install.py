@@ -21,6 +21,7 @@ from envmagic.environments.projects import changes as project_changes
 from envmagic.jupyter import kernelspecs
 from envmagic.operations import validation
 from envmagic.operations.handover import start_recording
+from envmagic.operations.pins import as_found_beside, obeyed
 from envmagic.planning import consent
 from envmagic.planning.planner import plan_of
 
@@ -43,11 +44,14 @@ def install(request: InstallRequest, place: Place, progress: Progress) -> Report
     environment = _environment(place)
     validation.check(wanted, backends.of(environment))
     project = projects.of(environment, place.directory)
+    if project is None:  # a project says in its own file where its packages are found
+        wanted = as_found_beside(wanted, place)
 
     def work(there: Inventory) -> tuple[Inventory, list[str]]:
         if project is not None:
             return project_changes.add(project, there, wanted, progress)
-        return provisioning.install_checked(there, wanted, progress)
+        now, notes = provisioning.install_checked(there, wanted, progress)
+        return now, [*notes, *obeyed(wanted, changed=now.versions != there.versions)]
 
     return _changing(
         "install",

@@ -36,6 +36,13 @@ class Option:
     has_value: bool = True
     uv_knows: bool = True
     """uv's command line takes it; what it does not take there changes nothing that is asked for."""
+    of_its_lines: bool = False
+    """It is about the lines of its own file, and not about how packages are found."""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether each counts where it is given more than once, not only the last."""
+        return self.has_value and self.name != "--index-url"
 
 
 @dataclass(frozen=True)
@@ -78,9 +85,11 @@ _TABLE = {
     "--no-binary": Option("--no-binary", Part.FINDING),
     "--only-binary": Option("--only-binary", Part.FINDING),
     "--prefer-binary": Option("--prefer-binary", Part.FINDING, has_value=False, uv_knows=False),
-    "--require-hashes": Option("--require-hashes", Part.FINDING, has_value=False),
+    "--require-hashes": Option(
+        "--require-hashes", Part.FINDING, has_value=False, of_its_lines=True
+    ),
     "--no-require-hashes": Option(
-        "--no-require-hashes", Part.FINDING, has_value=False, uv_knows=False
+        "--no-require-hashes", Part.FINDING, has_value=False, uv_knows=False, of_its_lines=True
     ),
     "--pre": Option("--pre", Part.FINDING, has_value=False),
     "--all-releases": Option("--all-releases", Part.FINDING),

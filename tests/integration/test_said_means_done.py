@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support import wheels
 from support.operate import Operator, prefix_of
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.core.verbs import InstallRequest
+from envmagic.core.verbs import InstallRequest, UninstallRequest
 from envmagic.environments import backends, inspection
 from envmagic.environments.backends import installers
 
@@ -60,3 +61,23 @@ def test_an_installer_that_says_all_went_well_is_not_believed(
         assert held(prefix) == before
     assert not (prefix.parent / "other").exists()
     assert operate(InstallRequest(("six[extra]",)), prefix).data["changes"] == []
+
+
+def test_options_beside_the_notebook_hold_for_every_verb(
+    operate: Operator,
+) -> None:
+    links = operate.work / "links"
+    links.mkdir()
+    wheels.build(links, "corpthing", "1.0")
+    wheels.build(links, "early", "2.0a1")
+    places = "-f links --pre\n--trusted-host localhost --require-hashes --extra-index-url"
+    (operate.work / "requirements.txt").write_text(f"{places} http://u:SECRET@127.0.0.1:9/x/\n")
+    prefix = prefix_of(operate.create("churn", "early>1"))
+    made = operate.cell("churn", "corpthing\n")
+    assert held(prefix) >= {"corpthing", "early"}
+    (note,) = [n for n in made.data["notes"] if "requirements.txt" in n]
+    assert "--find-links" in note and "SECRET" not in note
+    operate(UninstallRequest(("corpthing",)), prefix)
+    report = operate(InstallRequest(("corpthing",)), prefix)
+    assert [c["name"] for c in report.data["changes"]] == ["corpthing"]
+    assert not operate.cell("churn", "corpthing\n").data["notes"]

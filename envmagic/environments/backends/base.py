@@ -28,6 +28,8 @@ class InstallPlan:
     reinstall: tuple[str, ...] = ()
     """Distributions to be installed again although they look installed."""
     upgrade: bool = False
+    finding: tuple[str, ...] = ()
+    """Lines of options that hold besides: where packages are found, which of them are taken."""
 
     def __bool__(self) -> bool:
         """Something is to be installed: options of the installer alone are nothing."""

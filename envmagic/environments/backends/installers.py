@@ -19,7 +19,7 @@ from envmagic.environments.backends import staged
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.tool_errors import verdict
 from envmagic.jupyter import launcher
-from envmagic.requirements.options import Part, given
+from envmagic.requirements.options import Given, Part, given
 from envmagic.system import process, scratch
 
 __all__ = [
@@ -111,7 +111,8 @@ def _install(
     uv = find_uv()
     # options at a line's end, such as --hash, are only understood in files; and everybody on the
     # machine can read a command line, where an address may hold credentials
-    tailed, plain = _lines_and_words(wanted.requirements, uv=uv is not None)
+    asked = (*wanted.finding, *wanted.requirements)
+    tailed, plain = _lines_and_words(asked, uv=uv is not None)
     with written(wanted.constraints) as constraints, written(tailed) as lines:
         options = [*where, *_options(wanted, constraints, lines)]
         if uv is not None:
@@ -131,19 +132,33 @@ def _lines_and_words(texts: Sequence[str], *, uv: bool) -> tuple[list[str], list
     """What of `texts` is written into a file, and what stands on the command line."""
     lines: list[str] = []
     words: list[str] = []
+    options: list[Given] = []
     for text in texts:
         if not text.startswith("-"):
             (lines if _TAIL.search(text) or _is_secret(text) else words).append(text)
             continue
-        options = given(text)
-        if _is_secret(text) or any(each.option.part is Part.BEHIND for each in options):
-            whole = options[0].option.part is Part.REQUIREMENT
-            lines += [text] if whole else [each.line for each in options]
-            continue
-        for each in options:
-            if each.option.uv_knows or not uv:
-                words += [each.option.name, *([each.value] if each.value else [])]
+        given_here = given(text)
+        parts = {each.option.part for each in given_here}
+        if Part.BEHIND in parts or (Part.REQUIREMENT in parts and _is_secret(text)):
+            lines.append(text)
+        else:
+            options += given_here
+    for each in _last(options):
+        if _is_secret(each.value) or "${" in each.value:
+            lines.append(each.line)
+        elif each.option.uv_knows or not uv:
+            words += [each.option.name, *([each.value] if each.value else [])]
     return lines, words
+
+
+def _last(options: Sequence[Given]) -> list[Given]:
+    """`options` without those that a later one takes the place of; uv takes them once only."""
+    last = {each.option.name: number for number, each in enumerate(options)}
+    return [
+        each
+        for number, each in enumerate(options)
+        if each.option.repeats or last[each.option.name] == number
+    ]
 
 
 def _is_secret(text: str) -> bool:
