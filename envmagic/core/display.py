@@ -11,6 +11,7 @@ from pathlib import Path
 __all__ = [
     "command_line",
     "display",
+    "joined",
     "quoted",
     "redact",
     "remedy",
@@ -106,6 +107,11 @@ def user_text(text: str) -> str:
     """What a tool said, for a person's eyes: the home directory in it with `~`."""
     base = str(Path.home())
     return text if base == os.sep else text.replace(base + os.sep, "~" + os.sep)
+
+
+def joined(words: Sequence[str]) -> str:
+    """`words` as a sentence lists them: `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def display(path: Path, relative_to: Path | None = None) -> str:

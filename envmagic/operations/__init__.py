@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envmagic.core import verbs
-from envmagic.core.errors import Problem
+from envmagic.core.display import joined
+from envmagic.core.errors import EnvmagicError, Problem
 from envmagic.core.model import Place, Progress, Report
 from envmagic.system import scratch
 
@@ -21,17 +22,35 @@ Operation = Callable[[Any, Place, Progress], Report[Any]]
 """What carries out one verb, found by its request; raises `EnvmagicError`."""
 
 
+_ONLY_SHOW = (verbs.ListRequest, verbs.StatusRequest, verbs.PlanRequest, verbs.UseRequest)
+
+
 def run(
     request: verbs.Request | verbs.CarryOutRequest, place: Place, progress: Progress
 ) -> Report[Any]:
     """Carry out `request` at `place`. Raises `EnvmagicError` when it could not be done.
 
-    What an earlier one left that was killed is cleared away first.
+    What an earlier one left that was killed is cleared away first. Where it fails, or is
+    interrupted (`KeyboardInterrupt`), it is looked what has changed all the same, and that is said.
     """
     scratch.sweep(progress.step)
     module, _, name = request.operation.partition(".")
     operation: Operation = getattr(import_module(f"{__name__}.{module}"), name)
-    return operation(request, place, progress)
+    if isinstance(request, _ONLY_SHOW):
+        return operation(request, place, progress)
+    from envmagic.operations import footprint
+
+    before = footprint.take(request, place)
+    try:
+        return operation(request, place, progress)
+    except EnvmagicError as error:
+        changed = before.changed()
+        if not changed:
+            raise
+        raise error.saying(f"All the same, {joined(changed)}.") from error
+    except KeyboardInterrupt as error:
+        said = joined(before.changed()) or "nothing was changed"
+        raise KeyboardInterrupt(f"Interrupted; {said}.") from error
 
 
 def advise(failed: FailedImport, directories: Sequence[Path]) -> Problem | None:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import re
 import sys
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support import wheels
 from support.operate import Operator, prefix_of
 
+from envmagic import operations
 from envmagic.core.errors import EnvmagicError
-from envmagic.core.verbs import InstallRequest, UninstallRequest
+from envmagic.core.model import Kernel, Progress, Switch, Switched
+from envmagic.core.verbs import (
+    CreateRequest,
+    InstallRequest,
+    RecordRequest,
+    RemoveRequest,
+    UninstallRequest,
+)
 from envmagic.environments import backends, inspection
 from envmagic.environments.backends import installers
 
@@ -81,3 +94,77 @@ def test_options_beside_the_notebook_hold_for_every_verb(
     report = operate(InstallRequest(("corpthing",)), prefix)
     assert [c["name"] for c in report.data["changes"]] == ["corpthing"]
     assert not operate.cell("churn", "corpthing\n").data["notes"]
+
+
+@contextlib.contextmanager
+def interrupted_after(module: str, function: str) -> Iterator[list[str]]:
+    """An interrupt comes as soon as `function` of `module` has returned; gives what it said."""
+    said: list[str] = []
+
+    def hear(frame: types.FrameType, event: str, argument: object) -> None:
+        named = frame.f_code.co_filename.endswith(module), frame.f_code.co_name
+        if event == "return" and named == (True, function):
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    sys.setprofile(hear)
+    try:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            yield said
+    finally:
+        sys.setprofile(None)
+    said.append(str(caught.value))
+
+
+def test_what_is_said_after_an_interrupt_or_a_failure_comes_from_looking(operate: Operator) -> None:
+    with interrupted_after("provisioning.py", "make") as made:
+        operate.create("churn", "six")
+    assert made == [
+        "Interrupted; ~/envmagic/envs/churn was made and the kernel churn was registered."
+    ]
+    prefix = operate.work.parent / "home" / "envmagic" / "envs" / "churn"
+    with interrupted_after("provisioning.py", "install_checked") as installed:
+        operate(InstallRequest(("idna", "attrs")), prefix)
+    assert re.fullmatch(
+        r"Interrupted; attrs \S+ and idna \S+ were installed into \S+/churn\.", installed[0]
+    )
+    with interrupted_after("provisioning.py", "_install") as undone:
+        operate(InstallRequest(("toolz",)), prefix)
+    assert undone == ["Interrupted; nothing was changed."]
+    with interrupted_after("provisioning.py", "take_out") as undone:
+        operate(UninstallRequest(("idna",)), prefix)
+    assert undone == ["Interrupted; nothing was changed."]
+
+    notebook = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    notebook["cells"] = [
+        {"cell_type": "code", "source": "import six", "metadata": {}, "outputs": [], "id": "a",
+         "execution_count": None}
+    ]  # fmt: skip
+    deep = operate.work / "a" / "deep"
+    deep.mkdir(parents=True)
+    (deep / "n.ipynb").write_text(json.dumps(notebook))
+    with interrupted_after("record.py", "_report") as written:
+        operate(RecordRequest(paths=("a",), env="none"))
+    assert written == ["Interrupted; a/deep/requirements.txt was written."]
+
+    with interrupted_after("ownership.py", "delete") as gone:
+        operate(RemoveRequest("churn", yes=True))
+    assert gone == [
+        "Interrupted; ~/envmagic/envs/churn was removed and the kernel churn was taken away."
+    ]
+    place = replace(operate.place(), switch=Refusing())
+    with pytest.raises(EnvmagicError) as failed:
+        operations.run(CreateRequest("other"), place, operate.heard)
+    assert failed.value.problem.message == (
+        "It stays. All the same, ~/envmagic/envs/other was made and the kernel other was"
+        " registered."
+    )
+
+
+class Refusing(Switch):
+    """A notebook that cannot be moved after all."""
+
+    def to(
+        self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
+    ) -> Switched:
+        raise EnvmagicError("cannot-switch", "It stays.")

@@ -231,8 +231,8 @@ def _answer(shell: InteractiveShell, ask: Callable[[], ParsedCommand | Help], sa
         if "--json" in said.split():
             print(answer.error_json(said.split()[0], error))
         raise UsageError(render.line(error.problem)) from None
-    except KeyboardInterrupt:
-        raise UsageError("Interrupted; nothing was changed.") from None
+    except KeyboardInterrupt as stopped:
+        raise UsageError(str(stopped) or "Interrupted.") from None
     if switching.leaves_cell(shell):
         answer.show(shell, given)
         switching.leave_cell(shell)

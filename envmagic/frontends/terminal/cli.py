@@ -78,8 +78,8 @@ def _verb(words: Sequence[str]) -> int:
     except EnvmagicError as error:
         _say_error(error, words)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("Interrupted; nothing was changed.", file=sys.stderr)
+    except KeyboardInterrupt as stopped:
+        print(str(stopped) or "Interrupted.", file=sys.stderr)
         return 1
     _say(report, as_json=asked.json)
     return report.exit_code
