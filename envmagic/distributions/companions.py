@@ -6,11 +6,10 @@ import functools
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
+
+from envmagic.system import directories
 
 __all__ = ["Companion", "companions_of"]
-
-_FILE = Path(__file__).parent / "data" / "companions.txt"
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,8 @@ def _ends(module: str) -> list[int]:
 @functools.cache
 def _rules() -> tuple[_Rule, ...]:
     rules = []
-    for line in _FILE.read_text("utf-8").splitlines():
+    file = directories.package() / "distributions" / "data" / "companions.txt"
+    for line in file.read_text("utf-8").splitlines():
         if not line or line.startswith("#"):
             continue
         kind, what, *rest = line.split()

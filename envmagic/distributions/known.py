@@ -5,14 +5,12 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 from envmagic.core.names import normalized
+from envmagic.system import directories
 
 __all__ = ["Known", "KnownName", "known"]
-
-_DATA = Path(__file__).parent / "data"
 
 
 class KnownName(NamedTuple):
@@ -150,4 +148,4 @@ def _words(name: str) -> list[str]:
 
 
 def _text(name: str) -> str:
-    return (_DATA / name).read_text("utf-8")
+    return (directories.package() / "distributions" / "data" / name).read_text("utf-8")

@@ -42,8 +42,7 @@ OWN = "envmagic"
 _NAME = re.compile(r"[a-zA-Z0-9._\-]+")  # what jupyter_client accepts
 _UNFINISHED = ".envmagic-"  # half of a kernel, which an earlier version was killed over
 # beside each kernelspec, which needs nothing of us in the environment
-_LAUNCHER = Path(__file__).with_name("launcher.py")
-_CONDA_LAUNCHER = Path(__file__).with_name("conda_launcher.py")
+_LAUNCHER_NAME = "launcher.py"
 _CONDA_LAUNCHER_NAME = "activation.py"
 """What it is called beside a kernelspec, since before it had its name here."""
 _SPEC = "kernel.json"
@@ -155,7 +154,7 @@ def free_name(wanted: str, prefix: Path) -> str:
 
 def launcher_in(words: Sequence[str]) -> int:
     """Where in the words that start a kernel the launcher is, which RUNTIMES follow, or 0."""
-    named = (n for n, word in enumerate(words[:-1]) if Path(word).name == _LAUNCHER.name)
+    named = (n for n, word in enumerate(words[:-1]) if Path(word).name == _LAUNCHER_NAME)
     return next((n for n in named if Path(words[n + 1]).name == directories.runtimes().name), 0)
 
 
@@ -167,7 +166,7 @@ def is_current(kernel: Kernel) -> bool:
     except OSError:
         return False
     runtimes = kernel.argv[at + 1 : at + 2]
-    return copy == _LAUNCHER.read_bytes() and runtimes == (str(directories.runtimes()),)
+    return copy == _launchers()[0].read_bytes() and runtimes == (str(directories.runtimes()),)
 
 
 def planned(
@@ -182,14 +181,14 @@ def planned(
 
     `behind`: what its launcher would find out, and cannot while its environment is being filled.
     """
-    spec = _spec(environment, name, launch, (_LAUNCHER, _CONDA_LAUNCHER), uv=uv)
+    spec = _spec(environment, name, launch, _launchers(), uv=uv)
     spec["argv"][-2:-2] = [_GIVEN, json.dumps(behind)]
     return _kernel(directory() / name, spec)
 
 
 def unregistered(environment: Environment, name: str, launch: Launch, *, uv: Path | None) -> Kernel:
     """The kernel that `register` would write, started by the launchers that lie with us."""
-    spec = _spec(environment, name, launch, (_LAUNCHER, _CONDA_LAUNCHER), uv=uv)
+    spec = _spec(environment, name, launch, _launchers(), uv=uv)
     return _kernel(directory() / name, spec)
 
 
@@ -215,14 +214,15 @@ def register(
             "Choose another name.",
             subject=name,
         )
-    launchers = place / _LAUNCHER.name, place / _CONDA_LAUNCHER_NAME
+    launchers = place / _LAUNCHER_NAME, place / _CONDA_LAUNCHER_NAME
     spec = _spec(environment, name, launch, launchers, uv=uv)
     ours = [n for n in _written(present) if n != _SPEC] if present is not None else []
     found = _logos(environment.prefix) or (_logos(logos) if logos is not None else {})
     contents = {n: held for n, held in found.items() if n in ours or not (place / n).exists()}
-    contents[_LAUNCHER.name] = _LAUNCHER.read_bytes()
+    ours_here, conda_s = _launchers()
+    contents[_LAUNCHER_NAME] = ours_here.read_bytes()
     if launch.activated:
-        contents[_CONDA_LAUNCHER_NAME] = _CONDA_LAUNCHER.read_bytes()
+        contents[_CONDA_LAUNCHER_NAME] = conda_s.read_bytes()
     kept = {n: (place / n).read_bytes() for n in ours if n not in contents}
     held = sorted((kept | contents).items())
     spec["metadata"]["envmagic"]["files"] = {n: _digest(content) for n, content in held}
@@ -396,6 +396,12 @@ def _logos(prefix: Path) -> dict[str, bytes]:
     except OSError:
         return {}
     return {e.name: e.read_bytes() for e in entries if _LOGOS.fullmatch(e.name)}
+
+
+def _launchers() -> tuple[Path, Path]:
+    """Where ours and conda's lie, which are run and copied."""
+    place = directories.package() / "jupyter"
+    return place / _LAUNCHER_NAME, place / "conda_launcher.py"
 
 
 def _specified(place: Path) -> set[str]:

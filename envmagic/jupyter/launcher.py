@@ -11,7 +11,7 @@ spares it looking, where who starts it knows.
 What the environment holds goes first: the runtime's directories come behind all others on
 `sys.path`. The files below RUNTIMES that this reads:
 
-    builder.json          {"python": PYTHON, "path": [DIRECTORY, ...], "code": NAME}
+    builder.json          {"python": PYTHON, "path": [DIRECTORY, ...], "code": NAME, ...}
     NAME/envmagic         envmagic itself
     KIND/index.json       {"schema": 1, "names": [DISTRIBUTION, ...], "verdicts": {DIGEST: VERDICT}}
     KIND/ID/runtime.json  {"loaded": {FILE: BYTES, ...}, ...}

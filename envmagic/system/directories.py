@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from envmagic._version import __version__
+
 __all__ = [
     "cache",
     "envs",
@@ -61,8 +63,12 @@ def ipython() -> Path:
 
 
 def package() -> Path:
-    """The directory of the package `envmagic` that runs here."""
-    return Path(__file__).parents[1]
+    """The directory of the package `envmagic` that runs here; where that is gone, of a copy."""
+    place = Path(__file__).parents[1]
+    if place.is_dir():
+        return place
+    copies = sorted(runtimes().glob(f"envmagic-{__version__}-*/envmagic"))
+    return copies[0] if copies else place
 
 
 def envs() -> Path:

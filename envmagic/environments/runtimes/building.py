@@ -24,8 +24,7 @@ from envmagic.environments.runtimes.agreement import conflict
 from envmagic.environments.runtimes.host import Host
 from envmagic.environments.runtimes.store import Runtime
 from envmagic.environments.satisfaction import closure, is_version, names_of
-from envmagic.jupyter import launcher
-from envmagic.system import process, scratch
+from envmagic.system import directories, process, scratch
 
 __all__ = ["build", "fetch_pip", "modules_of", "tried"]
 
@@ -259,7 +258,7 @@ def _separate(lib: Path, new: Path) -> None:
 def _write_shims(new: Path, place: Path) -> None:
     """The commands that are found behind the environment's own, for the runtime at `place`."""
     runtimes = place.parents[1]
-    us = [str(runtimes / Path(launcher.__file__).name), str(runtimes), "-m", "envmagic"]
+    us = [str(runtimes / "launcher.py"), str(runtimes), "-m", "envmagic"]
     commands = {"envmagic": us, "jupyter-env": us}
     if (new / "pip" / "pip").is_dir():
         commands |= {name: [str(place / "pip" / "pip")] for name in ("pip", "pip3")}
@@ -279,8 +278,9 @@ def tried(
     Returns the files below its `lib` that this took, with their lengths. Raises `EnvmagicError`
     when it fails.
     """
-    directories = [] if alone else [str(directory) for directory in host.directories]
-    said = json.dumps([str(Path(launcher.__file__).parent), str(place), list(instead), directories])
+    places = [] if alone else [str(directory) for directory in host.directories]
+    ours = str(directories.package() / "jupyter")
+    said = json.dumps([ours, str(place), list(instead), places])
     words: list[str | Path] = [host.python, "-I", "-S", "-c", _TRY, said]
     try:
         ran = process.run(words, timeout=300, cwd=place)

@@ -14,7 +14,7 @@ from envmagic.core.model import Environment
 from envmagic.environments import inspection
 from envmagic.environments.inspection import Distributions
 from envmagic.jupyter import launcher
-from envmagic.system import cache, process
+from envmagic.system import cache, directories, process
 
 __all__ = ["Host"]
 
@@ -70,7 +70,7 @@ def _kind(environment: Environment) -> str:
     except OSError as error:
         raise _not_running(environment, str(error.strerror)) from error
     if key not in kinds:
-        kind = _asked(environment, _ASK, Path(launcher.__file__).parent)
+        kind = _asked(environment, _ASK, directories.package() / "jupyter")
         kinds = {**kinds, key: kind}
         cache.save(_KINDS, "", kinds)
     return kinds[key]

@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import sys
+import sysconfig
 from pathlib import Path
 
 from envmagic._version import __version__
@@ -41,8 +42,9 @@ BEHIND = (
     "tomli>=2; python_version < '3.11'",
 )
 """What it makes do with in an environment that holds older parts itself."""
-_BUILDER = "builder.json"
 _DIGEST = "own-digest.json"
+_LAUNCHER = "launcher.py"
+_BUILDER = "builder.json"
 
 
 def ensure() -> str:
@@ -65,8 +67,8 @@ def ensure() -> str:
                 with scratch.beside(place) as new:
                     _copy(new)
                     _put(new, place / name)
-            copy = Path(launcher.__file__).read_bytes()
-            files.write_atomic(place / Path(launcher.__file__).name, copy)
+            copy = (directories.package() / "jupyter" / _LAUNCHER).read_bytes()
+            files.write_atomic(place / _LAUNCHER, copy)
             files.write_atomic(place / _BUILDER, json.dumps(_builder(name), indent=1).encode())
     except OSError as error:
         raise EnvmagicError(
@@ -116,13 +118,18 @@ def is_ours(info: Path) -> bool:
 
 def _builder(name: str) -> dict[str, object]:
     """Who makes runtimes: this Python, which imports envmagic and packaging from those places."""
-    found = [importlib.util.find_spec(module) for module in ("envmagic", "packaging")]
-    origins = [Path(spec.origin).parents[1] for spec in found if spec and spec.origin]
+    packaging = importlib.util.find_spec("packaging")
+    origins = [directories.package().parent]
+    if packaging is not None and packaging.origin:
+        origins.append(Path(packaging.origin).parents[1])
+    library = sysconfig.get_path("stdlib")
     return {
         "code": name,
         "version": __version__,
         "python": sys.executable,
         "path": list(dict.fromkeys(str(origin) for origin in origins)),
+        "kind": launcher.kind_of_python(),
+        "library": [library, os.path.join(library, "lib-dynload")],
     }
 
 

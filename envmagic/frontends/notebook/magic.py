@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.verb_names import RESERVED_VERBS, VERBS
 from envmagic.frontends.notebook import recorder
+from envmagic.jupyter import spare_parts
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
@@ -117,6 +118,8 @@ class _Loaded:
         recorder.install(shell)
         self._undo.append(lambda: recorder.uninstall(shell))
         self._register("post_run_cell", self._after_cell)
+        spare_parts.install()
+        self._undo.append(spare_parts.uninstall)
         self._format()
 
     def undo(self) -> None:

@@ -13,15 +13,13 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.jupyter import conda_launcher
 from envmagic.jupyter.kernelspecs import launcher_in
 from envmagic.switching import kernel_names
-from envmagic.system import process
+from envmagic.system import directories, process
 
 if TYPE_CHECKING:
     from envmagic.core.model import Kernel
     from envmagic.switching.relay.setting import LaunchSetting
 
 __all__ = ["command", "environment"]
-
-_BOOTSTRAP = str(Path(__file__).with_name("bootstrap.py"))
 
 
 def command(kernel: Kernel, file: Path, setting: LaunchSetting) -> list[str]:
@@ -31,15 +29,16 @@ def command(kernel: Kernel, file: Path, setting: LaunchSetting) -> list[str]:
     """
     words = _filled(kernel, file, setting)
     words[0] = _interpreter(kernel, setting, words[0])
+    bootstrap = str(directories.package() / "switching" / "relay" / "bootstrap.py")
     at = launcher_in(words)
     if at:
-        return [*words[:at], _BOOTSTRAP, *words[at:], f"--Session.session={setting.session}"]
+        return [*words[:at], bootstrap, *words[at:], f"--Session.session={setting.session}"]
     # conda's come behind a program that activates the environment first
     for place in range(1, len(words) - 1):
         if words[place : place + 2] == ["-m", "ipykernel_launcher"]:
-            words[place : place + 2] = [_BOOTSTRAP]
+            words[place : place + 2] = [bootstrap]
             return [*words, f"--Session.session={setting.session}"]
-    return [sys.executable, "-I", "-S", _BOOTSTRAP, "--guard", str(file.parent), *words]
+    return [sys.executable, "-I", "-S", bootstrap, "--guard", str(file.parent), *words]
 
 
 def environment(kernel: Kernel, setting: LaunchSetting) -> dict[str, str]:
