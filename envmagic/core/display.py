@@ -66,10 +66,18 @@ def quoted(text: str) -> str:
 def user_path(path: Path | str) -> str:
     """`path` for a person's eyes: under the home directory with `~`, since outputs get shared."""
     text = str(path)
-    base = str(Path.home())
-    if text == base:
+    base = _home()
+    if text == base != os.sep:
         return "~"
     return "~" + text[len(base) :] if base != os.sep and text.startswith(base + os.sep) else text
+
+
+def _home() -> str:
+    """The home directory; the root, which stands for none, where the user has none."""
+    try:
+        return str(Path.home())
+    except RuntimeError:
+        return os.sep
 
 
 def typed(path: Path | str) -> str:
@@ -105,7 +113,7 @@ def remedy(hint: str, command: str) -> str:
 
 def user_text(text: str) -> str:
     """What a tool said, for a person's eyes: the home directory in it with `~`."""
-    base = str(Path.home())
+    base = _home()
     return text if base == os.sep else text.replace(base + os.sep, "~" + os.sep)
 
 

@@ -7,7 +7,7 @@ from enum import Enum
 
 from envmagic.core.display import command_line, redact, remedy, shell_line, without_codes
 
-__all__ = ["EnvmagicError", "Problem", "Severity", "WordsError"]
+__all__ = ["EnvmagicError", "Problem", "Severity", "UnforeseenError", "WordsError"]
 
 _LONGEST = 1200  # characters of a message
 
@@ -93,3 +93,9 @@ class WordsError(EnvmagicError):
     """The words were wrong, or nothing matches them. Exit code 2."""
 
     exit_code = 2
+
+
+class UnforeseenError(EnvmagicError):
+    """An exception that nobody foresaw. Exit code 70, which is EX_SOFTWARE of BSD's sysexits."""
+
+    exit_code = 70

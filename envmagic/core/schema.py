@@ -270,13 +270,15 @@ class RemoveData(TypedDict, total=False):
     done: bool
 
 
-class DoctorData(TypedDict):
+class DoctorData(TypedDict, total=False):
     kernels: int
     environments: int
     """How many were looked at."""
     fixed: list[str]
     autoload: str
     """As in `AutoloadData.state`."""
+    report: str
+    """With `--report`: the last exception that nobody foresaw; empty where there was none."""
 
 
 class AutoloadData(TypedDict):

@@ -162,6 +162,8 @@ class DoctorRequest:
     operation: ClassVar = "doctor.doctor"
 
     fix: bool = False
+    report: bool = False
+    """Not what is wrong now, but the last exception that nobody foresaw."""
 
 
 @dataclass(frozen=True)

@@ -159,6 +159,8 @@ def _unfinished(entry: journal.JournalEntry) -> EnvmagicError:
 
 def _path(word: str, place: Place) -> Path:
     expanded = os.path.expanduser(word)
+    if expanded.startswith("~"):
+        raise WordsError("bad-path", f"{word!r} begins with ~ and no user's name.", subject=word)
     prefix = Path(os.path.abspath(place.directory / expanded))
     if any(ord(c) < 32 for c in str(prefix)):
         raise WordsError("bad-path", f"{quoted(word)} holds a control character.", subject=word)

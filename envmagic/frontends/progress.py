@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections import deque
@@ -26,7 +27,8 @@ class Milestones:
         self._stream = stream if stream is not None else sys.stderr
 
     def step(self, message: str) -> None:
-        print(f"{message}…", file=self._stream, flush=True)
+        with contextlib.suppress(OSError):  # what is done does not hang on who hears of it
+            print(f"{message}…", file=self._stream, flush=True)
 
     def detail(self, message: str) -> None:
         """The tools' own words are not shown in a terminal."""

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from envmagic.system import unforeseen
+
 __all__ = ["NOTES"]
 
 NOTES = "envmagic-restart-*.json"
@@ -174,6 +176,8 @@ def _handler() -> type:
                 self.finish(json.dumps(label(self.kernel_manager, kernel_id)))
             except KeyError as error:
                 raise web.HTTPError(404, f"no such kernel: {kernel_id}") from error
+            except Exception as error:
+                raise web.HTTPError(500, str(unforeseen.told(error, "the server"))) from None
 
         @web.authenticated  # type: ignore[untyped-decorator]
         @authorized  # type: ignore[untyped-decorator]
@@ -185,6 +189,8 @@ def _handler() -> type:
                 raise web.HTTPError(400, str(error)) from error
             except (KeyError, web.HTTPError) as error:
                 raise web.HTTPError(404, "no such kernel or kernelspec") from error
+            except Exception as error:
+                raise web.HTTPError(500, str(unforeseen.told(error, "the server"))) from None
             _announce(self.event_logger, self.kernel_manager, kernel_id)
             self.finish(json.dumps(label(self.kernel_manager, kernel_id)))
 
@@ -236,3 +242,7 @@ class _RestartNotes:
             _announce(self._server.event_logger, kernels, wish["kernel_id"])
         except (OSError, ValueError, KeyError, TypeError):
             self._server.log.debug("envmagic: a note was not understood: %s", note)
+        except Exception as error:
+            self._server.log.warning("%s", unforeseen.told(error, "the server"))
+            with contextlib.suppress(OSError):
+                note.unlink()

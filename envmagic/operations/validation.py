@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -133,6 +134,7 @@ def lines_of(file: Path) -> tuple[RequirementLine, ...]:
             subject=str(file),
         ) from error
     shown = display.user_path(file)
+    requirements.lines_with_included(file, text)
     try:
         return requirements.parse_lines(text, shown)
     except EnvmagicError:
@@ -144,7 +146,7 @@ def lines_of(file: Path) -> tuple[RequirementLine, ...]:
 def existing_file(word: str, place: Place, installs: tuple[str, ...]) -> Path:
     """The file `word` means, seen from `place`; `installs` are the words that a requirement is said
     behind. Raises `WordsError` when it is not there, or is of a format that pip does not read."""
-    path = place.directory / Path(word).expanduser()
+    path = place.directory / os.path.expanduser(word)
     if not path.is_file():
         raise WordsError("no-file", f"{display.user_path(path)} does not exist.", subject=str(path))
     other_formats.refuse(path, place.directory, installs)

@@ -1,7 +1,7 @@
 """Requirements files: reading lines, and keeping the block that envmagic writes into one."""
 
 from envmagic.requirements.block import Block, Entry, Kind, Mention, Pin
-from envmagic.requirements.file import RequirementsFile, read
+from envmagic.requirements.file import RequirementsFile, lines_with_included, read
 from envmagic.requirements.lines import (
     RequirementLine,
     decode,
@@ -20,6 +20,7 @@ __all__ = [
     "RequirementLine",
     "RequirementsFile",
     "decode",
+    "lines_with_included",
     "looks_other",
     "numbered",
     "parse_lines",

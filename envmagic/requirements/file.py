@@ -15,7 +15,7 @@ from envmagic.requirements.marked import MarkedFile, rendered
 from envmagic.requirements.pieces import Piece
 from envmagic.requirements.reading import has_block, loaded, with_block_of
 
-__all__ = ["RequirementsFile", "read"]
+__all__ = ["RequirementsFile", "lines_with_included", "read"]
 
 
 class _Plain:
@@ -37,6 +37,7 @@ class _Plain:
 
 
 _PLAIN = _Plain()
+_DEEPEST = 100  # files that include one another; of 2,000 uv is aborted by its stack
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,11 @@ class RequirementsFile(MarkedFile):
 
         A line that pip would refuse is left out: it is the user's, and not the record's to judge.
         """
-        return _lines_of(self.user_text, self.path, {self.path.resolve()})
+        return _lines_of(self.user_text, (self.path,), {self.path.resolve()})
 
     def all_lines(self) -> tuple[RequirementLine, ...]:
         """As `user_lines`, with those of the block in their places."""
-        return _lines_of(decode(self.raw)[0], self.path, {self.path.resolve()})
+        return _lines_of(decode(self.raw)[0], (self.path,), {self.path.resolve()})
 
     def _extended(self) -> RequirementsFile:
         before = self.ended(self.before)
@@ -104,19 +105,35 @@ def _parsed(path: Path, raw: bytes) -> RequirementsFile:
     return with_block_of(file, pieces, _PLAIN)[0] if has_block(path, pieces) else file
 
 
-def _lines_of(text: str, path: Path, seen: set[Path]) -> tuple[RequirementLine, ...]:
+def lines_with_included(path: Path, text: str) -> tuple[RequirementLine, ...]:
+    """The lines of `text`, which `path` holds, and those of the files that it includes by `-r` and
+    `-c`. Raises `EnvmagicError` where these include each other without an end to be seen."""
+    return _lines_of(text, (path,), {path.resolve()})
+
+
+def _lines_of(text: str, chain: tuple[Path, ...], seen: set[Path]) -> tuple[RequirementLine, ...]:
+    """`chain`: the file itself, behind those that include it."""
+    path = chain[-1]
+    if len(chain) > _DEEPEST:
+        raise EnvmagicError(
+            "bad-requirement",
+            f"{user_path(chain[0])} includes more than {_DEEPEST} files one behind another.",
+            "Put their lines into fewer files.",
+            subject=str(chain[0]),
+        )
     found: list[RequirementLine] = []
     for line in _tolerant(text, user_path(path)):
         found.append(line)
         if line.includes is not None and "://" not in line.includes:
-            included = _included(path.parent / line.includes, seen)
+            included = _included((*chain, path.parent / line.includes), seen)
             if line.is_constraint:
                 included = tuple(replace(i, constraint=True) for i in included)
             found += included
     return tuple(found)
 
 
-def _included(path: Path, seen: set[Path]) -> tuple[RequirementLine, ...]:
+def _included(chain: tuple[Path, ...], seen: set[Path]) -> tuple[RequirementLine, ...]:
+    path = chain[-1]
     try:
         real = path.resolve()
         if real in seen:
@@ -125,7 +142,7 @@ def _included(path: Path, seen: set[Path]) -> tuple[RequirementLine, ...]:
         text, _, _ = decode(path.read_bytes())
     except (OSError, UnicodeDecodeError, ValueError):
         return ()  # pip will say so; the record works without it
-    return _lines_of(text, path, seen)
+    return _lines_of(text, chain, seen)
 
 
 def _tolerant(text: str, source: str) -> tuple[RequirementLine, ...]:

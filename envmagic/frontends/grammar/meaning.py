@@ -115,7 +115,7 @@ def plan(values: Values) -> PlanRequest:
 
 
 def doctor(values: Values) -> DoctorRequest:
-    return DoctorRequest(fix=values.has("--fix"))
+    return DoctorRequest(fix=values.has("--fix"), report=values.has("--report"))
 
 
 def autoload(values: Values) -> AutoloadRequest:

@@ -246,7 +246,10 @@ VERBS = {
             "overview.doctor",
             "everything that is broken or about to be, each with its remedy",
             None,
-            (Option(("--fix",), "mend what is ours"),),
+            (
+                Option(("--fix",), "mend what is ours"),
+                Option(("--report",), "show the last error that was not foreseen, to be sent"),
+            ),
             ("doctor", "doctor --fix"),
         ),
         Verb(

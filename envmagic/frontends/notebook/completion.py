@@ -36,7 +36,8 @@ def match(shell: InteractiveShell, context: CompletionContext) -> SimpleMatcherR
     if said is not None and (said["mark"] or shell.automagic):
         *before, fragment = re.split(r"(?<!\\)\s+", said["words"])
         directory = Path(shell.starting_dir)
-        found = list(candidates(before, fragment, directory, cell=said["mark"] == "%%"))
+        with contextlib.suppress(Exception):  # nobody typed a verb yet that could say it
+            found = list(candidates(before, fragment, directory, cell=said["mark"] == "%%"))
     return {
         "completions": [SimpleCompletion(text=text, type=kind) for text, kind in found],
         "suppress": bool(found),

@@ -224,22 +224,41 @@ def _answer(shell: InteractiveShell, ask: Callable[[], ParsedCommand | Help], sa
     """
     from IPython.core.error import UsageError
 
-    from envmagic import switching
-    from envmagic.frontends import render
-    from envmagic.frontends.notebook import answer
-
     try:
+        from envmagic import switching
+        from envmagic.frontends.notebook import answer
+
         given = answer.give(shell, ask())
     except EnvmagicError as error:
-        if "--json" in said.split():
-            print(answer.error_json(said.split()[0], error))
-        raise UsageError(render.line(error.problem)) from None
+        raise UsageError(_told(error, said)) from None
+    except Exception as error:
+        raise UsageError(_unforeseen(error, said)) from None
     except KeyboardInterrupt as stopped:
         raise UsageError(str(stopped) or "Interrupted.") from None
     if switching.leaves_cell(shell):
         answer.show(shell, given)
         switching.leave_cell(shell)
     return given
+
+
+def _told(error: EnvmagicError, said: str) -> str:
+    """The line for `error`; with `--json` its envelope is shown, too."""
+    from envmagic.frontends import render
+    from envmagic.frontends.notebook import answer
+
+    if "--json" in said.split():
+        print(answer.error_json(said.split()[0], error))
+    return render.line(error.problem)
+
+
+def _unforeseen(error: Exception, said: str) -> str:
+    """The line for an exception that came from below."""
+    try:
+        from envmagic.system import unforeseen
+
+        return _told(unforeseen.told(error, " ".join(said.split()[:1])), said)
+    except Exception:  # what says it is gone, too
+        return f"{type(error).__name__}: {error}. Restart the kernel."
 
 
 def _meant(word: str) -> str:

@@ -6,6 +6,7 @@ nothing new costs a search and two file times, far below a millisecond.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import sys
@@ -73,8 +74,21 @@ class _Recorder:
                     self._after(info.raw_cell or "", getattr(info, "cell_id", None), result)
                 finally:
                     self._busy.release()
-        except Exception:
+        except Exception as error:
             _log.debug("recording failed", exc_info=True)
+            self._say_unforeseen(error)
+
+    def _say_unforeseen(self, error: Exception) -> None:
+        """What nobody foresaw, each kind once in a session."""
+        kind = f"{type(error).__name__}"
+        with contextlib.suppress(Exception):
+            from envmagic.frontends import render
+            from envmagic.system import unforeseen
+
+            if kind not in self._said:
+                self._said.add(kind)
+                told = unforeseen.told(error, "recording")
+                print(f"Not recorded: {render.line(told.problem)}", file=sys.stderr)
 
     def _after(self, source: str, cell_id: object, result: Any) -> None:
         news = self._take(source, cell_id, result)

@@ -6,6 +6,7 @@ of it, and goes on in the environment's kernel with all that is queued behind it
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +48,11 @@ class _FirstCell:
         source = "".join(lines).rstrip("\n")
         if request is None or source != request["content"]["code"].rstrip("\n"):
             return lines
-        if _does_nothing(lines) or _is_for_anywhere(lines) or self._stays():
+        if _does_nothing(lines) or _is_for_anywhere(lines):
             return lines
+        with contextlib.suppress(Exception):  # the statement meets it too, and says it
+            if self._stays():
+                return lines
         self._pending.cell = source
         self._pending.request = request["header"]["msg_id"]
         return [_STATEMENT]

@@ -82,8 +82,10 @@ def _become_planned(connection_file: str) -> str:
         _become(found.words, found.variables, found.shows, connection_file)
     except EnvmagicError:
         pass
-    except Exception:
-        logging.warning("The notebook's environment could not be looked for.", exc_info=True)
+    except Exception as error:
+        from envmagic.system import unforeseen
+
+        logging.warning("%s", unforeseen.told(error, "the start of a kernel"))
     return ""
 
 

@@ -16,7 +16,7 @@ from envmagic.core.schema import (
     StatusData,
 )
 from envmagic.frontends.render.found import merely_found
-from envmagic.frontends.render.parts import Fact, Facts, Line, Part, Row, Table, Tone
+from envmagic.frontends.render.parts import Code, Fact, Facts, Line, Part, Row, Table, Tone
 from envmagic.frontends.render.phrases import count, file_size, joined, made_of, path
 from envmagic.frontends.render.record import record_fact
 
@@ -141,6 +141,9 @@ def _sleeper(sleeper: SleepingData) -> Fact:
 def doctor(report: Report[DoctorData], frontend: Frontend | None) -> tuple[Part, ...]:
     """How much was looked at and what was mended; the problems follow by themselves."""
     data = report.data
+    if "report" in data:
+        nothing = Line("Nothing happened that was not foreseen", tone=Tone.GOOD)
+        return (Code(data["report"].rstrip()),) if data["report"] else (nothing,)
     looked = joined(
         [count(data["kernels"], "kernel"), count(data["environments"], "environment")], 2
     )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -35,7 +36,8 @@ def run() -> NoReturn:
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what `argv` says (the command's own words without it) and return the exit code.
 
-    0: done, warnings included. 1: it failed, or `--check` differs. 2: the words were wrong.
+    0: done, warnings included. 1: it failed, or `--check` differs. 2: the words were wrong. 70:
+    nobody foresaw what happened.
     """
     words = sys.argv[1:] if argv is None else list(argv)
     _show_what_can_be_shown()
@@ -43,9 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _about(words) if not words or words[0] in _ABOUT else _verb(words)
         sys.stdout.flush()  # here, where a closed pipe is not a traceback
         return code
-    except BrokenPipeError:  # `envmagic list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # `_verb` lets none out but those of writing: `envmagic list | head`
+        _say_no_more(error)
         return 1
+    except Exception as error:
+        return _say_unforeseen(error, words)
 
 
 _ABOUT = ("-h", "--help", "--version")
@@ -71,17 +75,20 @@ def _verb(words: Sequence[str]) -> int:
 
     try:
         asked = grammar.parse(words, Frontend.TERMINAL)
-        if isinstance(asked, Help):
-            print(_help(asked), end="")
-            return 0
-        report = _run(asked)
+        done = asked if isinstance(asked, Help) else (_run(asked), asked.json)
     except EnvmagicError as error:
         _say_error(error, words)
         return error.exit_code
     except KeyboardInterrupt as stopped:
         print(str(stopped) or "Interrupted.", file=sys.stderr)
         return 1
-    _say(report, as_json=asked.json)
+    except Exception as error:
+        return _say_unforeseen(error, words)
+    if isinstance(done, Help):
+        print(_help(done), end="")
+        return 0
+    report, as_json = done
+    _say(report, as_json=as_json)
     return report.exit_code
 
 
@@ -129,6 +136,29 @@ def _say_error(error: EnvmagicError, words: Sequence[str]) -> None:
     _say_problem(error.problem)
 
 
+def _say_unforeseen(error: Exception, words: Sequence[str]) -> int:
+    """What is said of an exception that came from below; returns the exit code."""
+    from envmagic.system import unforeseen
+
+    told = unforeseen.told(error, words[0] if words else "")
+    _say_error(told, words)
+    return told.exit_code
+
+
+def _say_no_more(error: OSError) -> None:
+    """Standard output takes nothing any more; whoever closed a pipe knows it."""
+    if not isinstance(error, BrokenPipeError):
+        reason = (error.strerror or str(error)).lower()
+        with contextlib.suppress(OSError):
+            print(f"envmagic: standard output cannot be written: {reason}.", file=sys.stderr)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):  # Python writes what they hold as it ends
+        with contextlib.suppress(OSError):
+            stream.flush()
+            continue
+        os.dup2(nowhere, stream.fileno())
+
+
 def _say_problem(problem: Problem) -> None:
     from envmagic.core.model import Frontend
     from envmagic.frontends import render
@@ -137,7 +167,11 @@ def _say_problem(problem: Problem) -> None:
 
 
 def _show_what_can_be_shown() -> None:
-    """A terminal that cannot show a character shows a question mark."""
+    """A terminal that cannot show a character shows a question mark; a stream that was closed at
+    the start takes what is said all the same."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)  # a program may have replaced the stream
         if reconfigure is not None:

@@ -16,13 +16,18 @@ from envmagic.operations.doctor.finding import Finding
 from envmagic.operations.doctor.kernels import of_kernel
 from envmagic.operations.doctor.leftovers import of_leftovers
 from envmagic.operations.doctor.runtimes import of_runtimes
-from envmagic.system import prefix_layout
+from envmagic.system import prefix_layout, unforeseen
 
 __all__ = ["doctor"]
 
 
 def doctor(request: DoctorRequest, place: Place, progress: Progress) -> Report[DoctorData]:
     """Look at every kernel and environment; `--fix` mends ours and leaves the rest alone."""
+    if request.report:
+        data = DoctorData(
+            kernels=0, environments=0, fixed=[], autoload=state(), report=unforeseen.report()
+        )
+        return Report("doctor", data)
     every = kernelspecs.every()
     registered = kernelspecs.by_prefix(every)
     prefixes = [
