@@ -161,7 +161,11 @@ def _at_path(path: Path) -> Python:
 
 def _on_path() -> Iterator[Python]:
     for entry in os.environ.get("PATH", "").split(os.pathsep):
-        if not entry or Path(entry).name == "shims" or (Path(entry).parent / "pyvenv.cfg").exists():
+        if (
+            not entry
+            or Path(entry).name == "shims"
+            or os.path.exists(Path(entry).parent / "pyvenv.cfg")
+        ):
             continue  # shims answer for versions that are not there; venvs are not bases
         try:
             names = os.listdir(entry)

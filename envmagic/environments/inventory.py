@@ -22,6 +22,8 @@ class Inventory:
     distributions: Distributions
     others: Mapping[str, str]
     """Normalised name -> version of what is no Python distribution."""
+    entries: frozenset[Path] = frozenset()
+    """What lay at the top among its modules."""
 
     @cached_property
     def versions(self) -> Mapping[str, str]:

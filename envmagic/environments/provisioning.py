@@ -24,7 +24,7 @@ from envmagic.environments import (
     relocation,
     runtimes,
 )
-from envmagic.environments.backends import installers
+from envmagic.environments.backends import half_done, installers
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.early_start import EarlyStart, runs_at_start
 from envmagic.environments.inspection import Distributions
@@ -304,7 +304,10 @@ def put_back(before: Inventory, progress: Progress) -> None:
             names = (*lost, *hurt)
             lines = tuple(f"{name}=={versions[name]}" for name in names)
             plan = InstallPlan(requirements=lines, reinstall=names)
-            backends.of(environment).install(environment, plan, progress)
+            with contextlib.suppress(*failures):
+                backends.of(environment).install(environment, plan, progress)
+    if environment.owned:
+        half_done.clear(environment, before.entries)
 
 
 def take_out(there: Inventory, names: Sequence[str], progress: Progress) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -148,6 +149,14 @@ def _beside(place: Place, environment: Environment) -> tuple[Path, ...]:
 
 def _environment(place: Place) -> Environment:
     """The environment the notebook runs in. Raises when it runs in none."""
+    beside = place.directory / ".venv"
+    if place.prefix is None and beside.is_dir() and not os.access(beside, os.R_OK | os.X_OK):
+        raise EnvmagicError(
+            "unreadable",
+            f"{display.user_path(beside)} is somebody else's and may not be read.",
+            "Name another environment with --env NAME.",
+            subject=str(beside),
+        )
     if place.prefix is None:
         raise WordsError(
             "no-environment",

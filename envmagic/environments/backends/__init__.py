@@ -12,6 +12,7 @@ from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName, Environment
 from envmagic.environments import inspection
+from envmagic.environments.backends import half_done
 from envmagic.environments.backends.base import Backend
 from envmagic.environments.inventory import Inventory
 
@@ -124,7 +125,8 @@ def inspect(prefix: Path, *, owned: bool = False) -> Environment:
 def look(environment: Environment) -> Inventory:
     """What is installed in `environment` now, read from the disk."""
     others = of(environment).packages(environment)
-    return Inventory(environment, inspection.distributions(environment), others)
+    entries = half_done.entries(environment)
+    return Inventory(environment, inspection.distributions(environment), others, entries)
 
 
 def written(prefix: Path, *, cut_off: bool = False) -> dict[str, str | None]:
@@ -137,4 +139,5 @@ def written(prefix: Path, *, cut_off: bool = False) -> dict[str, str | None]:
 
 def _name_at(prefix: Path) -> BackendName | None:
     names = reversed(_TABLE)  # conda's may hold a pyvenv.cfg, too
-    return next((name for name in names if (prefix / _TABLE[name].marker).is_file()), None)
+    # one that may not be looked into is none
+    return next((n for n in names if os.path.isfile(prefix / _TABLE[n].marker)), None)

@@ -194,6 +194,13 @@ def explain(error: process.CommandFailed, what: str, *, why: str = "") -> Envmag
     lower = said.lower()
     if "no space left" in lower or "os error 28" in lower or "errno 28" in lower:
         return EnvmagicError("no-space", f"No space left on the disk while installing {what}.")
+    if error.code < 0 or "memory allocation of" in lower or "memoryerror" in lower:
+        return EnvmagicError(
+            "no-memory",
+            f"The installer was cut off while installing {what}; most often memory is short.",
+            "End what uses memory and try again.",
+            detail=said.strip(),
+        )
     if _NETWORK.search(lower):
         return EnvmagicError(
             "no-network",
