@@ -63,7 +63,7 @@ def toml(text: str, source: Source) -> dict[str, Any]:
     """What `text`, found at `source`, says as TOML. Raises `EnvmagicError` naming the line."""
     try:
         said: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # a number of thousands of digits as well
         place = _PLACE.search(str(error))
         line = int(place[1]) if place and place[1] else len(text.splitlines()) or 1
         reason = _PLACE.sub("", str(error)).strip()

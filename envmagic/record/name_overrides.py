@@ -88,7 +88,7 @@ def _parsed(text: str, file: str) -> Supplied | None:
     try:
         document = tomllib.loads(text.removeprefix("\ufeff"))
         names = document["tool"]["envmagic"]["names"]
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         reason = f"{shown} is no TOML, so the names in it do not count: {error}."
         return Supplied(problems=(_problem(reason, "Mend that line.", file),))
     except (KeyError, TypeError):

@@ -15,6 +15,7 @@ from envmagic.requirements import signs
 from envmagic.requirements.block import Entry, Kind, Mention
 
 __all__ = [
+    "DIGITS",
     "FORMAT",
     "HEADER",
     "Dialect",
@@ -28,6 +29,8 @@ __all__ = [
 ]
 
 FORMAT = 2
+DIGITS = 9
+"""Of a format's number that are read: a longer one is newer all the same."""
 HEADER = re.compile(BEGIN + r"(?P<format>\d+) >>>(?P<state>.*)")
 _STATE = re.compile(r"python [\d.]|pin \w|recording o")
 _BEHIND = re.compile(r"recording (?:on|off)\b[\s,]*(\S.*)")
@@ -201,4 +204,4 @@ def _is_header(text: str) -> bool:
     if match is None:
         return False
     state = match["state"].strip()
-    return not state or int(match["format"]) > FORMAT or _STATE.match(state) is not None
+    return not state or int(match["format"][:DIGITS]) > FORMAT or _STATE.match(state) is not None

@@ -15,6 +15,7 @@ from envmagic.requirements.block import Block, Pin
 from envmagic.requirements.lines import decode
 from envmagic.requirements.marked import AnyFile, header, with_pieces
 from envmagic.requirements.pieces import (
+    DIGITS,
     FORMAT,
     HEADER,
     Dialect,
@@ -49,7 +50,7 @@ def has_block(path: Path, pieces: Sequence[Piece]) -> bool:
     Raises `EnvmagicError`: `newer-format`, or `bad-block` where its lines are there and its header
     is not, where it is one of format 1 that is not whole, or of both formats.
     """
-    headers = [(p, int(m["format"])) for p in pieces if (m := _header(p)) is not None]
+    headers = [(p, int(m["format"][:DIGITS])) for p in pieces if (m := _header(p)) is not None]
     for piece, number in headers:
         if number > FORMAT:
             raise EnvmagicError(
@@ -108,7 +109,7 @@ def with_block_of(
     # the block's own line ends, whatever lines come to stand before it
     file = replace(file, newline=first.line[len(first.text) :] or file.newline)
     is_old = False
-    if int(match["format"]) < FORMAT:
+    if int(match["format"][:DIGITS]) < FORMAT:
         pieces, whole = format1.claimed(pieces, list(between(pieces)), dialect, state.pin)
         is_old = whole and first.text == dialect.indent + header(state, 1)
     dialect.check(file.path, pieces)

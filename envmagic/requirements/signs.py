@@ -93,7 +93,7 @@ def decoded(text: str) -> Mention:
     if "%" in name:
         from urllib.parse import unquote_to_bytes
 
-        name = os.fsdecode(unquote_to_bytes(name))
+        name = os.fsdecode(unquote_to_bytes(name.encode("utf-8", "surrogateescape")))
     return Mention(name, installed)
 
 

@@ -41,6 +41,6 @@ class Settings:
             import tomli as tomllib
         try:
             document: dict[str, Any] = tomllib.loads(text.removeprefix("\ufeff"))
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             return {}
         return document

@@ -34,7 +34,7 @@ def read(file: Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = tomllib.loads(file.read_text("utf-8-sig"))
         return document
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise EnvmagicError(
             "unreadable", f"{user_path(file)} cannot be read: {error}.", subject=str(file)
         ) from error

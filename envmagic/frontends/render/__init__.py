@@ -15,14 +15,14 @@ def text(report: Report[Any], frontend: Frontend | None = None) -> str:
     """`report` as plain text, without a newline at its end; commands are those of `frontend`."""
     from envmagic.frontends.render import plain, verbs
 
-    return plain.write(verbs.parts(report, frontend), frontend)
+    return _readable(plain.write(verbs.parts(report, frontend), frontend))
 
 
 def html(report: Report[Any]) -> str:
     """`report` as an HTML fragment that takes its colours from the theme; no scripts."""
     from envmagic.frontends.render import markup, verbs
 
-    return markup.write(verbs.parts(report))
+    return _readable(markup.write(verbs.parts(report)))
 
 
 def json(report: Report[Any], frontend: Frontend | None = None) -> str:
@@ -50,7 +50,7 @@ def json(report: Report[Any], frontend: Frontend | None = None) -> str:
             for p in report.problems
         ],
     }
-    return dumps(envelope, indent=2, ensure_ascii=False)
+    return _readable(dumps(envelope, indent=2, ensure_ascii=False))
 
 
 def bundle(report: Report[Any]) -> dict[str, str]:
@@ -63,4 +63,9 @@ def line(problem: Problem, frontend: Frontend | None = None) -> str:
     from envmagic.frontends.render.remedy import hint_of, remedy
 
     what = remedy(hint_of(problem, frontend), problem.command, frontend)
-    return f"{problem.message} {what}".rstrip()
+    return _readable(f"{problem.message} {what}".rstrip())
+
+
+def _readable(text: str) -> str:
+    """`text` with a question mark for each byte that was no UTF-8: a notebook cannot show it."""
+    return text.encode("utf-8", "replace").decode()

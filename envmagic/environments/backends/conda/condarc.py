@@ -104,9 +104,10 @@ def read_yaml(file: Path, code: str) -> Any:
         )
         problem = error.problem or error.context or "it cannot be read"
         raise EnvmagicError(code, f"{where} is no YAML: {problem}.", subject=str(file)) from error
-    except (YAMLError, OSError, UnicodeDecodeError) as error:
+    except (YAMLError, OSError, ValueError, OverflowError, RecursionError) as error:
+        reason = str(error).partition("\n")[0]  # a number may be too long, and lists too deep
         raise EnvmagicError(
-            code, f"{display.user_path(file)} cannot be read: {error}.", subject=str(file)
+            code, f"{display.user_path(file)} cannot be read: {reason}.", subject=str(file)
         ) from error
 
 

@@ -81,11 +81,11 @@ def read(path: Path) -> EnvironmentFile:
     dependencies, pip = _dependencies(path, content)
     return EnvironmentFile(
         path,
-        name=_text(content.get("name")),
+        name=_text(path, content.get("name")),
         channels=channels,
         dependencies=dependencies,
         pip=pip,
-        prefix=_text(content.get("prefix")),
+        prefix=_text(path, content.get("prefix")),
     )
 
 
@@ -108,7 +108,7 @@ def _dependencies(path: Path, content: dict[str, Any]) -> tuple[tuple[str, ...],
                 raise _wrong(path, line, "only `pip:` may be a section of the dependencies")
             pip = tuple(text for _, text in _items(path, item, "pip"))
             continue
-        text = str(item).strip()
+        text = _said(path, line, item)
         if specs.parse(text) is None:
             raise _wrong(path, line, f"{quoted(text)} is no conda package")
         conda.append(text)
@@ -120,7 +120,7 @@ def _items(path: Path, content: dict[str, Any], key: str) -> list[tuple[int, str
     for line, item in _raw_items(path, content, key):
         if isinstance(item, (dict, list)):
             raise _wrong(path, line, f"an entry of `{key}` is no text")
-        found.append((line, str(item).strip()))
+        found.append((line, _said(path, line, item)))
     return found
 
 
@@ -136,8 +136,15 @@ def _raw_items(path: Path, content: dict[str, Any], key: str) -> list[tuple[int,
     return [(positions.item(i)[0] + 1, item) for i, item in enumerate(held) if item is not None]
 
 
-def _text(value: Any) -> str | None:
-    return str(value).strip() or None if value is not None else None
+def _text(path: Path, value: Any) -> str | None:
+    return _said(path, 0, value) or None if value is not None else None
+
+
+def _said(path: Path, line: int, value: Any) -> str:
+    try:
+        return str(value).strip()
+    except ValueError as error:  # thousands of digits in another base
+        raise _wrong(path, line, "a number is too long") from error
 
 
 def _wrong(path: Path, line: int, what: str) -> EnvmagicError:
