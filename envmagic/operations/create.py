@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,6 +20,7 @@ from envmagic.core.model import (
     Report,
     Switch,
 )
+from envmagic.core.names import normalized
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import CreateData
 from envmagic.core.verbs import CellRequest, CreateRequest
@@ -29,7 +31,7 @@ from envmagic.environments.inventory import Inventory
 from envmagic.environments.provisioning import Ready
 from envmagic.environments.registry import Target
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import input_files, validation
+from envmagic.operations import anew, input_files, validation
 from envmagic.operations.handover import Recorded, meanwhile, move, start_recording
 from envmagic.operations.pins import as_found_beside, constrained, obeyed
 from envmagic.planning import pythons
@@ -103,15 +105,16 @@ def provide(
     with meanwhile(request.use, at.prefix, place) as switch:
         with provisioning.locked(at.prefix) as kept:
             notes += [kept.message] if kept else []
+            before: Mapping[str, str] = {}
+            action = "created"
             if _is_vacant(at.prefix):
-                before: Mapping[str, str] = {}
-                action = "created"
-                name = kernelspecs.free_name(at.name, at.prefix)
-                spec = EnvSpec(at.prefix, name, request.python, request.backend, request.channels)
+                spec = _spec(request, at)
                 if spec.python is None:
                     spec = replace(spec, python=_python(spec, wanted, place, notes))
                 ready = make(spec, wanted, progress, switch)
                 notes += [*ready.notes, *_tip()]
+            elif request.python is not None and anew.has_lost_its_python(at.prefix):
+                ready = _anew(_spec(request, at), wanted, progress, notes, switch, make)
             else:
                 there = backends.look(_present(at.prefix, request))
                 action = "reused" if there.environment.owned else "attached"
@@ -207,6 +210,43 @@ def _said(request: CreateRequest) -> tuple[str, ...]:
     return ("create", *([request.target] if request.target else ()), "--with")
 
 
+def _spec(request: CreateRequest, at: Target) -> EnvSpec:
+    name = kernelspecs.free_name(at.name, at.prefix)
+    return EnvSpec(at.prefix, name, request.python, request.backend, request.channels)
+
+
+def _anew(
+    spec: EnvSpec,
+    wanted: InstallPlan,
+    progress: Progress,
+    notes: list[str],
+    switch: Switch | None,
+    make: Maker,
+) -> Ready:
+    """The environment again, on another Python, with what it held besides what is `wanted`."""
+    backends.choose(spec.backend).python(spec)  # before anything is touched
+    held = anew.held_in(spec.prefix)
+    notes.append("Its Python was gone, so it was made anew with what it held.")
+    with anew.aside(spec.prefix):
+        try:
+            ready = make(spec, _with(wanted, held), progress, switch)
+        except EnvmagicError as error:
+            if error.problem.code != "install-failed" or not held:
+                raise
+            notes[-1] = "Its Python was gone, so it was made anew, with other versions."
+            ready = make(spec, _with(wanted, anew.unpinned(held)), progress, switch)
+    notes += ready.notes
+    return ready
+
+
+def _with(wanted: InstallPlan, held: tuple[str, ...]) -> InstallPlan:
+    """`wanted`, and of what was `held` what it does not name itself."""
+    parsed = filter(None, map(requirements.requirement, wanted.requirements))
+    asked = {normalized(requirement.name) for requirement in parsed}
+    kept = (line for line in held if normalized(re.split(r"[ =]", line)[0]) not in asked)
+    return replace(wanted, requirements=(*wanted.requirements, *kept))
+
+
 def _is_vacant(prefix: Path) -> bool:
     """Whether an environment can be made at `prefix`. Raises when something else is there."""
     shown = display.user_path(prefix)
@@ -243,13 +283,14 @@ def _is_vacant(prefix: Path) -> bool:
 def _present(prefix: Path, request: CreateRequest) -> Environment:
     """The environment at `prefix`, if it is what the request asks for."""
     environment = registry.environment_at(prefix)
-    away = ("remove", request.target or ".venv", "--yes")
+    away = ("remove", request.target or ".venv", "--yes") if environment.owned else ()
+    hint = "To make it anew, take it away first" if away else "Choose another NAME or PATH."
     backend = backends.of(environment)
     if request.python is not None and not backend.has_python(environment, request.python):
         raise EnvmagicError(
             "other-python",
             f"{display.user_path(prefix)} has Python {environment.version}, not {request.python}.",
-            "To make it anew, take it away first",
+            hint,
             command=away,
             subject=str(prefix),
         )
@@ -258,7 +299,7 @@ def _present(prefix: Path, request: CreateRequest) -> Environment:
             "other-backend",
             f"{display.user_path(prefix)} was made with {environment.backend.value},"
             f" not {request.backend.value}.",
-            "To make it anew, take it away first",
+            hint,
             command=away,
             subject=str(prefix),
         )

@@ -164,6 +164,14 @@ def _environment(place: Place) -> Environment:
             "Name one with --env NAME, or make one",
             command=("create",),
         )
+    if not place.prefix.exists():
+        raise EnvmagicError(
+            "environment-gone",
+            f"The environment {display.user_path(place.prefix)} is not there any more.",
+            "Make it again",
+            subject=str(place.prefix),
+            command=("create", str(place.prefix)),
+        )
     if not backends.is_environment(place.prefix):
         raise EnvmagicError(
             "not-an-environment",
@@ -171,7 +179,7 @@ def _environment(place: Place) -> Environment:
             " a Python that is no environment of its own.",
             "Make one first",
             subject=str(place.prefix),
-            command=("create", "NAME"),
+            command=("create",),
         )
     return registry.environment_at(place.prefix)
 

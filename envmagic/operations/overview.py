@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from envmagic.core import names
+from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
 from envmagic.core.model import Environment, Frontend, Kernel, Place, Progress, Report
 from envmagic.core.schema import (
@@ -136,6 +136,12 @@ def status(request: StatusRequest, place: Place, progress: Progress) -> Report[S
                     "broken", environment["problem"], "", Severity.WARNING, command=("doctor",)
                 ),
             )
+    elif place.prefix is not None and not place.prefix.exists():
+        said = f"The environment {display.user_path(place.prefix)} is not there any more."
+        again = ("create", str(place.prefix))
+        problems = (
+            Problem("environment-gone", said, "Make it again", Severity.WARNING, command=again),
+        )
     data = StatusData(
         notebook=str(place.notebook) if place.notebook else None,
         kernel=place.kernel or (environment["kernel"] if environment else None),

@@ -117,7 +117,7 @@ def _refuse_running(prefix: Path, kernel: Kernel | None, place: Place, *, delete
             "Use the envmagic of another environment.",
             subject=str(prefix),
         )
-    if here and place.frontend is Frontend.NOTEBOOK:
+    if here and place.frontend is Frontend.NOTEBOOK and prefix.exists():
         raise EnvmagicError(
             "in-use",
             "This notebook runs there.",

@@ -114,7 +114,13 @@ def inspect(prefix: Path, *, owned: bool = False) -> Environment:
     prefix = Path(os.path.abspath(prefix))
     shown = display.user_path(prefix)
     if not prefix.exists():
-        raise WordsError("no-environment", f"{shown} does not exist.", subject=str(prefix))
+        raise WordsError(
+            "no-environment",
+            f"{shown} does not exist.",
+            "To make it",
+            subject=str(prefix),
+            command=("create", str(prefix)),
+        )
     if not prefix.is_dir():
         raise WordsError(
             "not-an-environment", f"{shown} is a file, not an environment.", subject=str(prefix)

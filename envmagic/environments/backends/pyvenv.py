@@ -19,7 +19,7 @@ from envmagic.environments.backends.base import Fault, InstallPlan
 from envmagic.environments.inventory import Inventory
 from envmagic.environments.satisfaction import missing
 from envmagic.jupyter.kernelspecs import Launch
-from envmagic.system import prefix_layout
+from envmagic.system import directories, prefix_layout
 from envmagic.system.prefix_layout import interpreter
 
 __all__ = ["PyvenvBackend"]
@@ -34,12 +34,11 @@ class PyvenvBackend:
         config = _read_config(prefix)
         python = interpreter(prefix)
         if not python.exists():
-            raise _gone(prefix, python, config.get("home", ""))
+            raise _cannot_run(prefix, _gone(python, config), config, owned=owned)
         other = _other_than_made_for(prefix, python)
         if other:
-            raise _cannot_run(
-                prefix, f"its Python is {other} now, and what it holds is not for that"
-            )
+            why = f"its Python is {other} now, and what it holds is for another"
+            raise _cannot_run(prefix, why, config, owned=owned)
         version = config.get("version") or config.get("version_info") or ""
         return Environment(
             prefix=prefix,
@@ -165,21 +164,20 @@ def _read_config(prefix: Path) -> dict[str, str]:
     return {key.strip().lower(): value.strip() for key, _, value in pairs}
 
 
-def _gone(prefix: Path, python: Path, base: str) -> EnvmagicError:
+def _gone(python: Path, config: Mapping[str, str]) -> str:
+    base = config.get("home", "")
     if python.is_symlink() and base:
-        why = f"the Python it was made from is gone ({display.user_path(base)})"
-    else:
-        why = f"{display.user_path(python)} is missing"
-    return _cannot_run(prefix, why)
+        return f"the Python it was made from is gone ({display.user_path(base)})"
+    return f"{display.user_path(python)} is missing"
 
 
-def _cannot_run(prefix: Path, why: str) -> EnvmagicError:
+def _cannot_run(prefix: Path, why: str, config: Mapping[str, str], *, owned: bool) -> EnvmagicError:
     return EnvmagicError(
         "no-interpreter",
         f"{display.user_path(prefix)} cannot run: {why}.",
-        "Make it again with another one",
+        "Make it anew with another one" if owned else "Make it anew with the tool that made it.",
         subject=str(prefix),
-        command=("create", "NAME", "--python", "VERSION"),
+        command=_again(prefix, config) if owned else (),
     )
 
 
@@ -191,6 +189,15 @@ def _other_than_made_for(prefix: Path, python: Path) -> str:
     if found is None or not there or f"python{found[1]}" in there:
         return ""
     return found[1]
+
+
+def _again(prefix: Path, config: Mapping[str, str]) -> tuple[str, ...]:
+    """The command that makes it anew: on a Python of the same version, else on ours."""
+    word = prefix.name if prefix.parent == directories.envs() else str(prefix)
+    had = (config.get("version") or config.get("version_info") or "").split(".")[:2]
+    there = {python.version.split(".")[1] for python in interpreters.installed()}
+    ours = interpreters.running().version.split(".")[:2]
+    return ("create", word, "--python", ".".join(had if had[1:] and had[1] in there else ours))
 
 
 def _backend(config: dict[str, str]) -> BackendName:

@@ -27,6 +27,9 @@ def problem(
     severity: Severity = Severity.ERROR,
     *,
     command: tuple[str, ...] = (),
+    tool_command: tuple[str, ...] = (),
 ) -> Problem:
     """A `Problem`, in the order in which findings say it."""
-    return Problem(code, message, hint, severity, subject, command=command)
+    return Problem(
+        code, message, hint, severity, subject, command=command, tool_command=tool_command
+    )

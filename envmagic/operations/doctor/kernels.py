@@ -24,7 +24,7 @@ __all__ = ["of_kernel"]
 def of_kernel(kernel: Kernel) -> Iterator[Finding]:
     """What is wrong with one kernelspec. Ours without an environment are simply removed."""
     python = kernel.argv[0] if kernel.argv else ""
-    remove = f"jupyter kernelspec remove {kernel.name}"
+    remove = ("jupyter", "kernelspec", "remove", "-f", kernel.name)
 
     def unregister() -> None:
         assert kernel.prefix is not None
@@ -40,19 +40,23 @@ def of_kernel(kernel: Kernel) -> Iterator[Finding]:
                 "environment-gone",
                 f"The kernel {kernel.name!r} is for {display.user_path(kernel.prefix)},"
                 " which is not there any more.",
-                "" if ours else remove,
+                "",
                 kernel.name,
                 command=("remove", kernel.name, "--yes") if ours else (),
+                tool_command=() if ours else remove,
             ),
             unregister if ours else None,
         )
-    elif os.path.isabs(python) and not Path(python).exists():
+    elif ours and kernel.prefix is not None and not os.path.exists(python):
+        return  # said of its environment
+    elif os.path.isabs(python) and not os.path.exists(python):
         yield Finding(
             problem(
                 "no-interpreter",
                 f"The kernel {kernel.name!r} cannot start: {display.user_path(python)} is missing.",
-                remove if not ours else "",
+                "",
                 kernel.name,
+                tool_command=remove,
             )
         )
     elif _is_bare_python(python) and not _belongs_to_environment(kernel):
