@@ -63,11 +63,11 @@ def advise(failed: FailedImport, directories: Sequence[Path]) -> Problem | None:
     return advice(failed, directories)
 
 
-def keep_record(place: Place) -> tuple[Problem, ...]:
+def keep_record(place: Place, *, was_on: bool = False) -> tuple[Problem, ...]:
     """Bring the record of the notebook at `place` up to date after a cell; returns what is wrong.
 
-    Only while its file says `recording on`.
+    Only while its file says `recording on`, or is gone and said so as long as it `was_on`.
     """
     from envmagic.record.of_notebook import keep
 
-    return keep(place)
+    return keep(place, was_on=was_on)

@@ -20,7 +20,7 @@ def use(request: UseRequest, place: Place, progress: Progress) -> Report[UseData
         raise WordsError(
             "no-notebook",
             "use moves a running notebook, and there is none in a terminal.",
-            command=("use", "NAME"),
+            command=("use", request.target),
         )
     tuple(backends.every())  # in memory now: the environment that they lie in may go meanwhile
     kernel = _kernel(request.target, place)

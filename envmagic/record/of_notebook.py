@@ -48,19 +48,23 @@ def record_notebook(
     return data_of([outcome], asked), tuple(outcome.problems), outcome.changed
 
 
-def keep(place: Place) -> tuple[Problem, ...]:
-    """Bring the record of the live notebook at `place` up to date, if its file says recording on.
+def keep(place: Place, *, was_on: bool = False) -> tuple[Problem, ...]:
+    """Bring the record of the live notebook at `place` up to date, if its file says recording on,
+    or is gone and said so before (`was_on`): deleting it turns nothing off.
 
     Returns what is wrong; raises nothing that a cell could be blamed for.
     """
     if place.notebook is None or place.executing:
         return ()
     try:
-        file = requirements.read(place.notebook.parent / REQUIREMENTS)
-        if file.block is None or not file.block.recording:
+        path = place.notebook.parent / REQUIREMENTS
+        block = requirements.read(path).block
+        again = block is None and was_on and not path.exists()
+        if not again and (block is None or not block.recording):
             return ()
         environments = NotebookEnvironments.live(place, InstalledIndex.here())
-        return tuple(_live(place, environments, RecordOptions()).problems)
+        asked = RecordOptions(state="on") if again else RecordOptions()
+        return tuple(_live(place, environments, asked).problems)
     except EnvmagicError as error:
         return (error.problem,)
 

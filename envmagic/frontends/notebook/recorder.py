@@ -137,13 +137,23 @@ class _Recorder:
         return place.of_notebook(shell) if shell is not None else None
 
     def _is_on(self, notebook: Path) -> bool:
-        """Whether the file beside the notebook says `recording on`; read when it has changed."""
+        """Whether the file beside the notebook says `recording on`, or did so before it was
+        deleted; read when it has changed."""
         file = notebook.parent / REQUIREMENTS
         when = session.time_of(file)
         if when != self._file_time:
             self._file_time = when
-            self._on = when is not None and _says_on(file)
+            if when is not None:
+                self._on = self._reads_on(file)
         return self._on
+
+    def _reads_on(self, file: Path) -> bool:
+        """Whether `file` says it; where its block was taken out that is said once."""
+        says = _says_on(file)
+        if says is None and self._on:
+            print(f"Recording stopped: {file.name} has no lines of envmagic's any more.")
+            print("To record on: %env record on")
+        return says is True
 
     def _is_leaving(self) -> bool:
         """The cell moves the notebook: the verb has recorded it with the environment it goes to."""
@@ -161,7 +171,7 @@ class _Recorder:
             self._place = None
             return
         self._place = here
-        for problem in operations.keep_record(here):
+        for problem in operations.keep_record(here, was_on=self._on):
             if problem.severity is Severity.ERROR and problem.code not in self._said:
                 self._said.add(problem.code)
                 print(f"Not recorded: {render.line(problem)}", file=sys.stderr)
@@ -179,12 +189,13 @@ class _Recorder:
 _recorders: weakref.WeakKeyDictionary[InteractiveShell, _Recorder] = weakref.WeakKeyDictionary()
 
 
-def _says_on(file: Path) -> bool:
+def _says_on(file: Path) -> bool | None:
+    """Whether recording is on in `file`; None where it says nothing of it."""
     try:
         raw = file.read_bytes()
     except OSError:
-        return False
+        return None
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raw = raw.decode("utf-16", "replace").encode()
     first = _STATE.search(raw)  # of two the first one counts, as where the file is written
-    return first is not None and b"recording off" not in first[1]
+    return b"recording off" not in first[1] if first is not None else None
