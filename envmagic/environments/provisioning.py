@@ -304,7 +304,7 @@ def put_back(before: Inventory, progress: Progress) -> None:
             names = (*lost, *hurt)
             lines = tuple(f"{name}=={versions[name]}" for name in names)
             plan = InstallPlan(requirements=lines, reinstall=names)
-            with contextlib.suppress(*failures):
+            with contextlib.suppress(Exception):
                 backends.of(environment).install(environment, plan, progress)
     if environment.owned:
         half_done.clear(environment, before.entries)
