@@ -26,7 +26,7 @@ def _venv(prefix: Path, config: str = "", version: str = "3.12.4") -> Path:
     site = prefix / "lib" / "python3.12" / "site-packages"
     site.mkdir(parents=True)
     (prefix / "bin").mkdir()
-    (prefix / "bin" / "python").symlink_to(sys.executable)
+    (prefix / "bin" / "python").touch()
     (prefix / "pyvenv.cfg").write_text(f"home = /usr/bin\nversion = {version}\n{config}")
     return site
 
