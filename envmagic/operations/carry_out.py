@@ -138,7 +138,7 @@ def _guessed(
     guesser = _Guesser(plan, unsaved)
     if plan.state is not State.LACKING:
         report = _provided(plan, plan.declaration.wanted, place, progress, guesser)
-        return _not_all(report, guesser.lacking), guesser.without
+        return _not_all(report, guesser.lacking, guesser.without), guesser.without
     before = memory.of_prefix(plan.prefix)
     without = before.without if before is not None else ()
     lines = (shlex.join(WHEELS_ONLY), *plan.lacking)
@@ -150,7 +150,8 @@ def _guessed(
             raise
         failed = _one_by_one(plan, place, progress)
         report = _provided(plan, InstallPlan(), place, progress, guesser)
-        return _not_all(report, tuple(failed.values())), tuple(sorted({*without, *failed}))
+        report = _not_all(report, tuple(failed.values()), tuple(failed))
+        return report, tuple(sorted({*without, *failed}))
 
 
 def _one_by_one(plan: Plan, place: Place, progress: Progress) -> dict[str, str]:
@@ -169,9 +170,15 @@ def _one_by_one(plan: Plan, place: Place, progress: Progress) -> dict[str, str]:
     return failed
 
 
-def _not_all(report: Report[CreateData], texts: tuple[str, ...]) -> Report[CreateData]:
-    """`report` with a warning for each sentence about what could not be had."""
-    problems = (Problem("not-all", text, severity=Severity.WARNING) for text in texts)
+def _not_all(
+    report: Report[CreateData], texts: tuple[str, ...], without: tuple[str, ...]
+) -> Report[CreateData]:
+    """`report` with a warning for each sentence about what could not be had; the last says how the
+    requirements that it is `without` may be had all the same: a person may let them be built."""
+    problems = [Problem("not-all", text, severity=Severity.WARNING) for text in texts]
+    if problems and without:
+        hint, command = "To try to have it built from source", ("install", *without)
+        problems[-1] = replace(problems[-1], hint=hint, command=command)
     return replace(report, problems=(*report.problems, *problems))
 
 
