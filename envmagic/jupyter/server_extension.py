@@ -11,6 +11,7 @@ envmagic is installed beside the server.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import os
 import stat
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from envmagic.jupyter.restart_fallback import point, watch
 from envmagic.system import unforeseen
 
 __all__ = ["NOTES"]
@@ -63,8 +65,28 @@ def _load_jupyter_server_extension(server: Any) -> None:
         }
     )
     application.add_handlers(".*$", [(url_path_join(base_url, _PATH), _handler())])
+    _fall_back_at_restarts(server)
     notes = _RestartNotes(server)
     PeriodicCallback(notes.look, _INTERVAL).start()
+
+
+def _fall_back_at_restarts(server: Any) -> None:
+    """Whoever asks for a restart gets a kernel: the one that the notebook first had, where what
+    would be started is gone."""
+    kernels = server.kernel_manager
+    restart = kernels.restart_kernel
+
+    async def restart_kernel(kernel_id: str, *words: Any, **options: Any) -> Any:
+        manager = kernels.get_kernel(kernel_id)
+        watch(manager, server.kernel_spec_manager)
+        name = manager.kernel_name
+        done = restart(kernel_id, *words, **options)
+        result = await done if inspect.isawaitable(done) else done
+        if manager.kernel_name != name:
+            _announce(server.event_logger, kernels, kernel_id)
+        return result
+
+    kernels.restart_kernel = restart_kernel
 
 
 def follow(wish: Any, kernels: Any, specs: Any, kernel_id: str) -> None:
@@ -102,8 +124,9 @@ def restart_as(kernels: Any, specs: Any, kernel_id: str, name: str, *, keep_name
     """
     manager = kernels.get_kernel(kernel_id)
     spec = specs.get_kernel_spec(name)
+    watch(manager, specs)
     _before[manager] = manager.kernel_name, manager.kernel_spec, _shown.pop(manager, None)
-    _set(manager, manager.kernel_name if keep_name else name, spec)
+    point(manager, manager.kernel_name if keep_name else name, spec)
 
 
 def undone(kernels: Any, specs: Any, kernel_id: str, name: str) -> None:
@@ -115,18 +138,9 @@ def undone(kernels: Any, specs: Any, kernel_id: str, name: str) -> None:
     if manager.kernel_spec.resource_dir == specs.get_kernel_spec(name).resource_dir:
         _shown.pop(manager, None)
         name, spec, shown = _before.pop(manager, (manager.kernel_name, manager.kernel_spec, None))
-        _set(manager, name, spec)
+        point(manager, name, spec)
         if shown is not None:
             _shown[manager] = shown
-
-
-def _set(manager: Any, name: str, spec: Any) -> None:
-    """`kernel_name` and `provisioner.kernel_spec` are jupyter_client's public attributes; the spec
-    kept by a manager is not, so that is looked at with care."""
-    manager.kernel_name = name
-    manager._kernel_spec = spec  # also where the name is the one it had
-    if manager.provisioner is not None:
-        manager.provisioner.kernel_spec = spec
 
 
 def _process(manager: Any) -> tuple[object, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -137,6 +138,42 @@ def test_a_restart_does_not_start_what_is_gone(
         assert notebook.names == ("first", "first")
         notebook.restart()
         assert notebook.which == "first" and notebook.direct
+
+
+def test_a_restart_without_its_environment_comes_up_in_the_first_kernel_and_says_why(
+    isolated: Any, opened: Any, enabled: None, specs: Any
+) -> None:
+    """The server would answer 500 and the page go on restarting. Said once, with what helps."""
+    gone = isolated.work / "ve"
+    venv(gone)
+    register(specs, "ve", gone)
+    with Server(isolated.work / "root") as server:
+        notebook = opened(server)
+        notebook.run("%env use ve")
+        assert notebook.names == ("ve", "ve")
+        for asked in ("by a person", "since it died"):
+            shutil.rmtree(gone, ignore_errors=True)
+            if asked == "by a person":
+                notebook.restart()
+            else:
+                relay = Path("/proc", notebook.run("import os; print(os.getppid())"))
+                notebook.client.execute("os.kill(os.getpid(), 9)")
+                eventually(functools.partial(_is_gone, relay))
+                notebook.client.stop_channels()
+                notebook.connect()
+            said = notebook.run("import os; print(os.environ['WHICH'])")
+            assert "The kernel 've' could not be started again" in said, asked
+            assert f"{gone} does not exist. To make it: %env create {gone}" in said
+            assert said.endswith("first") and notebook.names == ("first", "first")
+            assert "started" not in notebook.run("print('again')")
+            venv(gone)  # by other means
+            notebook.run("%env use ve")
+        notebook.restart()
+        assert "started" not in notebook.run("import sys; print(sys.prefix)")
+
+
+def _is_gone(path: Path) -> bool:
+    return not path.exists()
 
 
 def test_what_is_asked_for_is_checked(isolated: Any, opened: Any, enabled: None) -> None:
