@@ -109,6 +109,24 @@ def test_a_file_that_cannot_be_recorded_into_is_told_once_and_breaks_no_cell(
     assert session.file.read_text() == broken
 
 
+def test_a_file_that_is_deleted_turns_nothing_off(session: Session) -> None:
+    """As its own block taken out of it does, which is said once."""
+    run, recorded = session.run, session.recorded
+    run("%load_ext envmagic\nimport jinja2")
+    session.file.unlink()
+    run("x = 1")
+    run("import packaging")
+    assert {line.partition("==")[0] for line in recorded()} == {"jinja2", "packaging"}
+    session.file.write_text("jinja2\n")
+    assert run("import jsonschema").stdout.startswith("Recording stopped: requirements.txt")
+    assert not run("import traitlets").text and recorded() == {"jinja2"}
+    run("%env record on")
+    run("%env record off")
+    session.file.unlink()
+    run("import wheel", check=False)
+    assert not session.file.exists()
+
+
 def test_two_kernels_record_into_one_file_and_lose_no_line(isolated: Isolated) -> None:
     """Each imports a module of its own at the same time as the other, again and again."""
     session = Session(isolated)
