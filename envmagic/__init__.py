@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from envmagic._version import __version__
 
+TYPE_CHECKING = False  # of no module: `python -m envmagic` looks where it is run first
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 

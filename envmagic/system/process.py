@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ __all__ = [
     "is_running",
     "leave",
     "leave_running",
+    "module",
     "redact",
     "run",
     "signal_group",
@@ -39,6 +41,17 @@ __all__ = [
 
 # Of the environment this process runs in; a child that works on another one must not see them.
 _OUTER = ("VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP")
+# Of those that Python reads, the ones that our own children see too: where the user's own packages
+# are, and whether compiled files are kept. The others are meant for other programs than ours, and
+# some break every program (warnings as errors, no docstrings).
+_OF_THE_USER = ("PYTHONNOUSERSITE", "PYTHONUSERBASE", "PYTHONDONTWRITEBYTECODE")
+# The working directory, which Python puts first for `-c` as for `-m`, is no place for modules.
+_MODULE = """\
+import sys
+sys.path[:] = [place for place in sys.path if place]
+import runpy
+runpy.run_module({name!r}, run_name="__main__", alter_sys=True)
+"""
 
 # Seconds. An interrupt that comes just as the main thread begins to wait does not end the wait:
 # its handler runs when that is over.
@@ -87,6 +100,12 @@ def clean_environment(
     return kept
 
 
+def module(python: str | Path, name: str) -> list[str | Path]:
+    """The words that run the module `name` as `python -m` does, whatever is called like a module in
+    the directory that they are run in."""
+    return [python, "-c", _MODULE.format(name=name)]
+
+
 def run(
     args: Sequence[str | Path],
     *,
@@ -100,16 +119,17 @@ def run(
 ) -> Completed:
     """Run `args` to its end and return what it said.
 
-    `env` is added to the cleaned environment. `on_line` gets each line of standard error as it
-    comes, redacted, and with `hears_output` of standard output too. The child has a process group
-    of its own; an interrupt or a timeout (seconds) ends the whole group before it is raised on.
+    `env` is added to the cleaned environment, in which little else speaks to Python. `on_line` gets
+    each line of standard error as it comes, redacted, and with `hears_output` of standard output
+    too. The child has a process group of its own; an interrupt or a timeout (seconds) ends the
+    whole group before it is raised on.
     Raises `CommandFailed` on a non-zero exit code (with `check`), a missing program or a timeout.
     """
     words = tuple(str(a) for a in args)
     child: Child | None = None
     try:
         with _interrupts_held():  # one that came in between would leave it running
-            child = _start(words, clean_environment(env), cwd)
+            child = _start(words, _for_a_tool(env), cwd)
         heard = ("stdout", "stderr") if hears_output else ("stderr",)
         stdout, stderr = _converse(child, input, timeout, on_line, heard)
     except TimeoutError as error:
@@ -178,9 +198,9 @@ def leave_running(args: Sequence[str | Path], *, cwd: Path) -> None:
     """
     words = tuple(str(a) for a in args)
     try:
-        subprocess.Popen(
+        child = subprocess.Popen(
             words,
-            env=clean_environment(),
+            env=_for_a_tool(None),
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -189,6 +209,9 @@ def leave_running(args: Sequence[str | Path], *, cwd: Path) -> None:
         )
     except OSError as error:
         raise _not_started(words, cwd, error) from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # that it goes on is what is meant
+        del child
 
 
 def _not_started(words: tuple[str, ...], cwd: Path | None, error: OSError) -> CommandFailed:
@@ -215,6 +238,17 @@ def _out_of_the_debuggers_sight() -> contextlib.AbstractContextManager[None]:
     skip = getattr(monkey, "skip_subprocess_arg_patch", None)
     result: contextlib.AbstractContextManager[None] = skip() if skip else contextlib.nullcontext()
     return result
+
+
+def _for_a_tool(extra: Mapping[str, str] | None) -> dict[str, str]:
+    """The variables for a program that runs no code of the user's."""
+    cleaned = clean_environment(extra)
+    given = extra or {}
+    return {
+        name: value
+        for name, value in cleaned.items()
+        if not name.startswith("PYTHON") or name in _OF_THE_USER or name in given
+    }
 
 
 def _start(words: tuple[str, ...], env: dict[str, str], cwd: Path | None) -> Child:

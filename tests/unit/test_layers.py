@@ -178,7 +178,7 @@ def test_a_circle_is_found_though_each_of_its_imports_points_nowhere_in_particul
 LOADED = """
 core core.display core.errors core.record_files core.verb_names frontends frontends.notebook
 frontends.notebook.magic frontends.notebook.recorder frontends.notebook.session
-jupyter jupyter.spare_parts system system.directories
+jupyter jupyter.spare_parts system system.directories system.import_path
 """
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import re
 import shutil
@@ -20,7 +19,7 @@ from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.tool_errors import verdict
 from envmagic.jupyter import launcher
 from envmagic.requirements.options import Given, Part, given
-from envmagic.system import process, scratch
+from envmagic.system import import_path, process, scratch
 
 __all__ = [
     "explain",
@@ -45,7 +44,7 @@ def find_uv() -> Path | None:
     beside = Path(sys.prefix) / ("Scripts" if sys.platform == "win32" else "bin") / name
     if os.access(beside, os.X_OK):
         return beside
-    if importlib.util.find_spec("uv") is not None:
+    if import_path.installed("uv") is not None:
         with contextlib.suppress(Exception):  # the package is there without its binary
             from uv import find_uv_bin
 
@@ -246,9 +245,9 @@ def pip_command(python: Path, sites: Sequence[Path] = ()) -> list[str | Path]:
     us or behind us working on it from outside. Raises `EnvmagicError` where there is none."""
     behind = launcher.of_this_process()
     if any((site / "pip" / "__main__.py").exists() for site in sites):
-        words: list[str | Path] = [python, "-m", "pip"]
-    elif importlib.util.find_spec("pip") is not None:
-        words = [sys.executable, "-m", "pip", "--python", python]
+        words = process.module(python, "pip")
+    elif import_path.installed("pip") is not None:
+        words = [*process.module(sys.executable, "pip"), "--python", python]
     elif behind is not None and (behind / "pip" / "pip" / "__main__.py").exists():
         words = [sys.executable, behind / "pip" / "pip", "--python", python]
     else:

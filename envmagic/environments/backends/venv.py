@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 from envmagic.core.model import BackendName, EnvSpec, Progress
 from envmagic.environments.backends import installers
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.pyvenv import PyvenvBackend
-from envmagic.system import process
+from envmagic.system import import_path, process
 
 __all__ = ["VenvBackend"]
 
@@ -18,7 +17,7 @@ class VenvBackend(PyvenvBackend):
     name = BackendName.VENV
 
     def missing(self) -> str:
-        if importlib.util.find_spec("venv") is None:
+        if import_path.installed("venv") is None:
             return "this Python was packaged without venv"
         return ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from envmagic.core.model import BackendName, EnvSpec, Progress
 from envmagic.environments.backends import installers
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.pyvenv import PyvenvBackend
-from envmagic.system import process
+from envmagic.system import import_path, process
 
 __all__ = ["VirtualenvBackend"]
 
@@ -35,7 +34,7 @@ class VirtualenvBackend(PyvenvBackend):
 
     @staticmethod
     def _command() -> list[str | Path]:
-        if importlib.util.find_spec("virtualenv") is not None:
-            return [sys.executable, "-m", "virtualenv"]
+        if import_path.installed("virtualenv") is not None:
+            return process.module(sys.executable, "virtualenv")
         on_path = shutil.which("virtualenv")
         return [on_path] if on_path else []

@@ -18,6 +18,7 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.core.verb_names import RESERVED_VERBS, VERBS
 from envmagic.frontends.notebook import recorder
 from envmagic.jupyter import spare_parts
+from envmagic.system import import_path
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
@@ -152,9 +153,10 @@ class _Loaded:
             with contextlib.suppress(Exception):
                 if result.info.silent:
                     return
-                from envmagic.frontends.notebook import failed_import
+                with import_path.installed_first():
+                    from envmagic.frontends.notebook import failed_import
 
-                failed_import.say(self._shell, error)
+                    failed_import.say(self._shell, error)
 
     def _packaging(self, table: dict[str, Any]) -> None:
         """In an environment without pip or uv, `%pip`, `!pip` and `%uv` mean it all the same."""
@@ -222,6 +224,13 @@ def _answer(shell: InteractiveShell, ask: Callable[[], ParsedCommand | Help], sa
 
     A user's mistake is IPython's own `UsageError`: one line.
     """
+    with import_path.installed_first():
+        return _answered(shell, ask, said)
+
+
+def _answered(
+    shell: InteractiveShell, ask: Callable[[], ParsedCommand | Help], said: str
+) -> object:
     from IPython.core.error import UsageError
 
     try:
@@ -325,9 +334,10 @@ def _matcher(shell: InteractiveShell) -> Callable[[CompletionContext], SimpleMat
 
     @context_matcher(identifier="envmagic")  # type: ignore[untyped-decorator]
     def envmagic_matcher(context: CompletionContext) -> SimpleMatcherResult:
-        from envmagic.frontends.notebook import completion
+        with import_path.installed_first():
+            from envmagic.frontends.notebook import completion
 
-        return completion.match(shell, context)
+            return completion.match(shell, context)
 
     return envmagic_matcher  # type: ignore[no-any-return]
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from envmagic.core.errors import WordsError
 from envmagic.jupyter import launcher
-from envmagic.system import prefix_layout
+from envmagic.system import import_path, prefix_layout
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -126,9 +126,7 @@ def _needs_pip(what: str) -> WordsError:
 
 
 def _has(module: str) -> bool:
-    from importlib.util import find_spec
-
-    return find_spec(module) is not None
+    return import_path.installed(module) is not None
 
 
 def _quoted(path: str) -> str:

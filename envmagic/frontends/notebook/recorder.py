@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from envmagic.core.errors import Severity
 from envmagic.core.record_files import BEGIN, REQUIREMENTS
 from envmagic.frontends.notebook import session
+from envmagic.system import import_path
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -102,7 +103,8 @@ class _Recorder:
             self._cells.forget(saved)
             news = True
         if self._is_on(self._place.notebook) and news and not self._is_leaving():
-            self._write()
+            with import_path.installed_first():
+                self._write()
 
     def _take(self, source: str, cell_id: object, result: Any) -> bool:
         """Remember the cell; whether the record may be another one for it."""
@@ -123,7 +125,8 @@ class _Recorder:
         if self._tried and now - self._tried < _FIND_AGAIN:
             return False
         self._tried = now
-        found = self._here()
+        with import_path.installed_first():
+            found = self._here()
         # what a program runs from top to bottom is recorded when a cell says so
         if found is None or found.notebook is None or found.executing:
             return False

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from envmagic.frontends import render
 from envmagic.frontends.notebook import magic, place, session
 from envmagic.operations import own_kernel
+from envmagic.system import import_path
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -59,8 +60,9 @@ class _FirstCell:
 
     def _stays(self) -> bool:
         """Whether the cells run here: the session is an ordinary one from now on."""
-        here = place.of_notebook(self._shell)
-        said = own_kernel.at_home(here.notebook, here.directory)
+        with import_path.installed_first():
+            here = place.of_notebook(self._shell)
+            said = own_kernel.at_home(here.notebook, here.directory)
         if said is None:
             return False
         for problem in said:

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from envmagic.system import import_path
+
 if TYPE_CHECKING:
     from envmagic.core.errors import EnvmagicError, Problem
     from envmagic.core.model import Report
@@ -24,6 +26,7 @@ def run() -> NoReturn:
     """The console scripts: `main` with this process's words, and then its end."""
     # Looking for cycles takes 4 ms of a command that takes 95, and 10 at its end for nothing.
     gc.disable()
+    import_path.working_directory_last()  # PYTHONPATH may have put it first
     code = main()
     gc.freeze()
     if "rattler" in sys.modules:

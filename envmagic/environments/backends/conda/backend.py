@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,7 +31,7 @@ from envmagic.environments.backends.conda.prefix import inspect
 from envmagic.environments.interpreters import Python
 from envmagic.environments.inventory import Inventory
 from envmagic.jupyter.kernelspecs import Launch
-from envmagic.system import directories
+from envmagic.system import directories, import_path
 
 __all__ = ["CondaBackend", "CondaPlan"]
 
@@ -235,7 +234,7 @@ def _held(plan: InstallPlan) -> tuple[str, ...]:
 def _rattler() -> dict[str, str]:
     """Which Python has the extra, for the kernel's `%env install`: it has none itself."""
     known = os.environ.get(rattler_client.VARIABLE, "")
-    if importlib.util.find_spec("rattler") is not None:
+    if import_path.installed("rattler") is not None:
         known = f"{sys.executable}{os.pathsep}{directories.package().parent}"
     return {rattler_client.VARIABLE: known.replace("$", "$$")} if known else {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from envmagic.core.errors import EnvmagicError
 from envmagic.environments.backends.conda import discovery
 from envmagic.environments.backends.conda.engine import Engine
+from envmagic.system import import_path
 
 __all__ = ["choose", "executable", "missing"]
 
@@ -24,7 +24,7 @@ def choose() -> Engine:
         from envmagic.environments.backends.conda.executable_engine import ExecutableEngine
 
         return ExecutableEngine(found)
-    if importlib.util.find_spec("rattler") is not None:
+    if import_path.installed("rattler") is not None:
         from envmagic.environments.backends.conda.rattler_engine import RattlerEngine
 
         return RattlerEngine()
@@ -44,7 +44,7 @@ def missing() -> str:
     """Why there is no engine, as the rest of a sentence; empty when there is one."""
     from envmagic.environments.backends.conda import rattler_client
 
-    if importlib.util.find_spec("rattler") is not None or rattler_client.is_there():
+    if import_path.installed("rattler") is not None or rattler_client.is_there():
         return ""
     if executable() is not None:
         return ""

@@ -25,7 +25,7 @@ __all__ = ["VARIABLE", "ElsewhereEngine", "ask", "is_there"]
 VARIABLE = "ENVMAGIC_RATTLER"
 _START = """\
 import sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:] = [sys.argv[1], *filter(None, sys.path)]  # not from where the notebook is
 try:
     from envmagic.environments.backends.conda.rattler_server import main
 except ModuleNotFoundError as error:  # an envmagic from before the modules had their folders
