@@ -10,6 +10,7 @@ __all__ = [
     "CreateData",
     "DoctorData",
     "EnvironmentData",
+    "IndexData",
     "InstallData",
     "KernelData",
     "ListData",
@@ -270,6 +271,17 @@ class RemoveData(TypedDict, total=False):
     done: bool
 
 
+class IndexData(TypedDict):
+    """A place where packages come from."""
+
+    option: str
+    """As pip calls it: `index-url`, `extra-index-url`, `find-links`; `no-index`: none but those."""
+    url: str
+    """Without credentials; empty of `no-index`."""
+    said: str
+    """The variable or the file that says it."""
+
+
 class DoctorData(TypedDict, total=False):
     kernels: int
     environments: int
@@ -279,6 +291,10 @@ class DoctorData(TypedDict, total=False):
     """As in `AutoloadData.state`."""
     report: str
     """With `--report`: the last exception that nobody foresaw; empty where there was none."""
+    installer: str
+    """`uv` or `pip`."""
+    indexes: list[IndexData]
+    """Those that it is told of, here; none: the one that it knows by itself."""
 
 
 class AutoloadData(TypedDict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.distributions import Evidence
@@ -21,7 +22,8 @@ def resolve_online(found: Sequence[Needs]) -> tuple[list[Needs], list[Problem]]:
     """`found` with unresolved imports answered by distributions that the index has, and a warning
     for each: that a name exists does not say that it is what the notebook means.
 
-    The index is the one that uv is configured for. Raises `EnvmagicError` without uv.
+    The index is the one that uv is configured for, or pip where uv is not. Raises `EnvmagicError`
+    without uv.
     """
     uv = installers.find_uv()
     if uv is None:
@@ -37,7 +39,8 @@ def resolve_online(found: Sequence[Needs]) -> tuple[list[Needs], list[Problem]]:
 def _exists(uv: str, name: str) -> bool:
     words = [uv, "pip", "compile", "-", "--no-deps", "--no-header", "--color", "never", "-q"]
     try:
-        process.run(words, input=f"{name}\n", timeout=_SECONDS)
+        with installers.told(Path.cwd()) as said:
+            process.run(words, env=said, input=f"{name}\n", timeout=_SECONDS)
     except process.CommandFailed:
         return False
     return True

@@ -215,7 +215,17 @@ REPORTS: dict[str, Report[Any]] = {
     ),
     "doctor": Report(
         "doctor",
-        {"kernels": 3, "environments": 2, "fixed": [], "autoload": "on"},
+        {
+            "kernels": 3,
+            "environments": 2,
+            "fixed": [],
+            "autoload": "on",
+            "installer": "uv",
+            "indexes": [
+                {"option": "index-url", "url": "https://h.invalid/simple", "said": "PIP_INDEX_URL"},
+                {"option": "no-index", "url": "", "said": "/etc/pip.conf"},
+            ],
+        },
         problems=(
             Problem(
                 "missing-python", "The kernel old has no interpreter.", command=("remove", "old")
@@ -290,7 +300,10 @@ def test_what_users_wrote_is_escaped() -> None:
 def test_an_upgrade_is_one_entry_and_a_problem_one_line() -> None:
     text = render.text(REPORTS["install"])
     assert "numpy 1.26.4 → 2.1.0 and six 1.17.0" in text
-    assert "✗ The kernel old has no interpreter. %env remove old" in render.text(REPORTS["doctor"])
+    said = render.text(REPORTS["doctor"])
+    assert "✗ The kernel old has no interpreter. %env remove old" in said
+    assert "https://h.invalid/simple (PIP_INDEX_URL)" in said
+    assert re.search(r"Other indexes +none \(/etc/pip.conf\)", said)
 
 
 def test_the_tool_of_a_project_is_said_and_what_it_did_to_the_projects_file() -> None:

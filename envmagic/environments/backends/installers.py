@@ -8,13 +8,15 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from envmagic import requirements
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Environment, Progress
-from envmagic.environments.backends import staged
+from envmagic.environments.backends import indexes, pip_configuration, staged, uv_configuration
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.tool_errors import verdict
 from envmagic.jupyter import launcher
@@ -28,6 +30,7 @@ __all__ = [
     "install",
     "install_aside",
     "pip_command",
+    "told",
     "uninstall",
     "uv_command",
     "uv_variables",
@@ -101,7 +104,8 @@ def install_aside(
         else:
             words = [*pip_command(python, sites), "install", "--no-compile", *options]
             words += [] if cached else ["--no-cache-dir"]
-        _run([*words, *wanted.requirements], {}, progress, "what a kernel needs", target)
+        settings = _Settings(None, None, kernel=True)
+        _run([*words, *wanted.requirements], target, settings, progress, "what a kernel needs")
 
 
 def _install(
@@ -124,7 +128,8 @@ def _install(
             words += ["--force-reinstall", "--no-deps"] if wanted.reinstall else []
         words += plain
         directory = wanted.directory or environment.prefix
-        _run(words, _inside(environment), progress, _named(wanted), directory)
+        settings = _Settings(directory, environment.prefix, index=not _names_an_index(wanted))
+        _run(words, directory, settings, progress, _named(wanted))
 
 
 def _lines_and_words(texts: Sequence[str], *, uv: bool) -> tuple[list[str], list[str]]:
@@ -181,7 +186,8 @@ def uninstall(environment: Environment, packages: Sequence[str], progress: Progr
         words = uv_command(uv, "pip", "uninstall", "-p", environment.python, *packages)
     else:
         words = [*_pip_of(environment), "uninstall", "--yes", *packages]
-    _run(words, _inside(environment), progress, ", ".join(packages), environment.prefix)
+    settings = _Settings(environment.prefix, environment.prefix)
+    _run(words, environment.prefix, settings, progress, ", ".join(packages))
 
 
 def explain(error: process.CommandFailed, what: str, *, why: str = "") -> EnvmagicError:
@@ -272,26 +278,60 @@ def written(lines: Sequence[str]) -> Iterator[Path | None]:
         yield file
 
 
+@dataclass(frozen=True)
+class _Settings:
+    """Whose settings an installer obeys."""
+
+    directory: Path | None
+    """Those around it, as far as the user has agreed to them."""
+    prefix: Path | None
+    """The environment that it works on; None: a directory that is none."""
+    kernel: bool = False
+    """It gets parts of a kernel."""
+    index: bool = True
+    """What is wanted names no index itself, which goes before."""
+
+
 def _run(
     words: Sequence[str | Path],
-    variables: Mapping[str, str],
+    directory: Path,
+    settings: _Settings,
     progress: Progress,
     what: str,
-    directory: Path,
 ) -> None:
+    inside = {"VIRTUAL_ENV": str(settings.prefix)} if settings.prefix is not None else {}
     try:
-        process.run(
-            words,
-            env={**uv_variables(), **variables},
-            on_line=progress.detail,
-            cwd=directory,
-        )
+        with _told(settings) as said:
+            process.run(words, env={**said, **inside}, on_line=progress.detail, cwd=directory)
     except process.CommandFailed as error:
         raise explain(error, display.shortened(what)) from error
 
 
-def _inside(environment: Environment) -> dict[str, str]:
-    return {"VIRTUAL_ENV": str(environment.prefix)}
+@contextlib.contextmanager
+def told(directory: Path | None, prefix: Path | None = None) -> Iterator[dict[str, str]]:
+    """The variables for an installer that is asked something in `directory`, for the environment at
+    `prefix`: where packages come from is the user's to say, and where they go is not."""
+    with _told(_Settings(directory, prefix)) as said:
+        yield said
+
+
+@contextlib.contextmanager
+def _told(settings: _Settings) -> Iterator[dict[str, str]]:
+    directory, prefix = settings.directory, settings.prefix
+    if find_uv() is None:
+        yield pip_configuration.for_pip(prefix, kernel=settings.kernel)
+        return
+    with uv_configuration.for_uv(directory, kernel=settings.kernel) as said:
+        more = indexes.from_pip(directory, prefix, index=settings.index)
+        yield {**uv_variables(), **more, **said}
+
+
+def _names_an_index(wanted: InstallPlan) -> bool:
+    """Whether a line says which index is the first: it goes before the user's."""
+    read = (requirements.parse_lines(text, repr(text)) for text in wanted.requirements)
+    files = (requirements.read(file).all_lines() for file in wanted.files)
+    options = (line.text for lines in (*read, *files) for line in lines if line.is_option)
+    return any(each.option.name == "--index-url" for text in options for each in given(text))
 
 
 def uv_variables() -> dict[str, str]:

@@ -142,6 +142,7 @@ class PyvenvBackend:
             {
                 "PATH": f"{scripts}{os.pathsep}${{PATH}}",
                 "VIRTUAL_ENV": str(environment.prefix).replace("$", "$$"),
+                "PIP_USER": "0",  # pip.conf may say it, and no pip can do that in here
             }
         )
 

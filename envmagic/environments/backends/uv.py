@@ -30,7 +30,9 @@ class UvBackend(PyvenvBackend):
             uv, "venv", "--no-project", "--allow-existing", "--prompt", spec.name
         )
         try:
-            process.run([*words, "-p", python, spec.prefix], env=installers.UV_ENVIRONMENT)
+            with installers.told(None) as said:
+                said |= installers.UV_ENVIRONMENT
+                process.run([*words, "-p", python, spec.prefix], env=said)
         except process.CommandFailed as error:
             raise installers.explain(error, str(spec.name)) from error
         return ()

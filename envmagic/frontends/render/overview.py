@@ -10,6 +10,7 @@ from envmagic.core.schema import (
     AutoloadData,
     DoctorData,
     EnvironmentData,
+    IndexData,
     ListData,
     RuntimeData,
     SleepingData,
@@ -21,6 +22,13 @@ from envmagic.frontends.render.phrases import count, file_size, joined, made_of,
 from envmagic.frontends.render.record import record_fact
 
 __all__ = ["autoload", "doctor", "list_all", "status"]
+
+_INDEXES = {
+    "index-url": "Index",
+    "extra-index-url": "Index, besides",
+    "find-links": "Packages in",
+    "no-index": "Other indexes",
+}
 
 
 def list_all(report: Report[ListData], frontend: Frontend | None) -> tuple[Part, ...]:
@@ -149,11 +157,20 @@ def doctor(report: Report[DoctorData], frontend: Frontend | None) -> tuple[Part,
     )
     fixed = [Line(f"Mended: {what}", tone=Tone.GOOD) for what in data["fixed"]]
     broken = [p for p in report.problems if p.severity is not Severity.INFO]
+    indexes = tuple(map(_index, data["indexes"]))
+    more: tuple[Part, ...] = (*fixed, *((Facts(indexes),) if indexes else ()))
     if not broken:
-        return (Line(f"All is well: {looked} looked at", tone=Tone.GOOD), *fixed)
+        return (Line(f"All is well: {looked} looked at", tone=Tone.GOOD), *more)
     number = count(len(broken), "problem")
     tone = Tone.BAD if any(p.severity is Severity.ERROR for p in broken) else Tone.WARN
-    return (Line(f"{number} in {looked}:", tone=tone), *fixed)
+    return (Line(f"{number} in {looked}:", tone=tone), *more)
+
+
+def _index(index: IndexData) -> Fact:
+    """One place where packages come from, and where that is said."""
+    said = index["said"]
+    where = said if said.isidentifier() else path(said)
+    return Fact(_INDEXES[index["option"]], f"{index['url'] or 'none'} ({where})")
 
 
 def autoload(report: Report[AutoloadData], frontend: Frontend | None) -> tuple[Part, ...]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import Place, Progress, Report
-from envmagic.core.schema import DoctorData
+from envmagic.core.schema import DoctorData, IndexData
 from envmagic.core.verbs import DoctorRequest
 from envmagic.environments import registry
+from envmagic.environments.backends import indexes, installers
 from envmagic.jupyter import kernelspecs
 from envmagic.operations.autoload import state
 from envmagic.operations.doctor import conda
@@ -54,9 +55,20 @@ def doctor(request: DoctorRequest, place: Place, progress: Progress) -> Report[D
         environments=len(prefixes),
         fixed=[p.message for p in fixed],
         autoload=state(),
+        installer="uv" if installers.find_uv() else "pip",
+        indexes=_indexes(place),
     )
     left = tuple(f.problem for f in findings if f.problem not in fixed)
     return Report("doctor", data, changed=bool(fixed), problems=(*left, *kept))
+
+
+def _indexes(place: Place) -> list[IndexData]:
+    """Where packages come from that are installed from here."""
+    if installers.find_uv():
+        found = indexes.for_uv(place.directory, place.prefix)
+    else:
+        found = indexes.for_pip(place.prefix)
+    return [IndexData(option=index.option, url=index.url, said=index.where) for index in found]
 
 
 def _mend(findings: list[Finding], progress: Progress) -> tuple[list[Problem], list[Problem]]:

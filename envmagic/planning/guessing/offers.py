@@ -127,12 +127,12 @@ class UvOffers:
     def _asked(
         self, words: list[str | Path], lines: Sequence[str], constraints: Sequence[str]
     ) -> tuple[Offer, ...] | None:
-        with installers.written(constraints) as file:
+        with installers.written(constraints) as file, installers.told(Path.cwd()) as variables:
             words = [*words, *(("-c", file) if file is not None else ())]
             try:
                 said = process.run(
                     words,
-                    env=installers.uv_variables(),
+                    env=variables,
                     input="".join(f"{line}\n" for line in lines),
                     timeout=_SECONDS,
                 ).stdout
@@ -179,10 +179,10 @@ class PipOffers:
         ]
         words += ["--quiet", "--report", "-", *(() if self.builds else WHEELS_ONLY)]
         words += ["--no-deps"] if alone else []
-        with installers.written(constraints) as file:
+        with installers.written(constraints) as file, installers.told(None) as variables:
             words += ["-c", file] if file is not None else []
             try:
-                said = process.run([*words, *lines], timeout=_SECONDS).stdout
+                said = process.run([*words, *lines], env=variables, timeout=_SECONDS).stdout
             except process.CommandFailed as error:
                 _refuse_without_network(error)
                 return None
