@@ -47,6 +47,8 @@ class CreateRequest:
     channels: tuple[str, ...] = ()
     use: bool = True
     upgrade: bool = False
+    trust: bool = False
+    """That an `uv.toml` around leads elsewhere is agreed to, and remembered; as of `install`."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class InstallRequest:
     requirements: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     upgrade: bool = False
+    trust: bool = False
 
 
 @dataclass(frozen=True)

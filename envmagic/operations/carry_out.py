@@ -70,18 +70,8 @@ def _again(problem: Problem) -> EnvmagicError:
 
 def _ask(plan: Plan) -> None:
     """Raises where something of `plan` has to be agreed to first."""
-    if not plan.questions:
-        return
-    first, more = plan.questions[0], len(plan.questions) - 1
-    others = f", and {more} more lines do" if more > 1 else ", and one more line does" * more
-    raise EnvmagicError(
-        "not-trusted",
-        f"{first.line!r} in {first.source} reaches beyond your package index ({first.reason})"
-        f"{others}. Nothing was installed.",
-        "To agree and go on",
-        subject=first.line,
-        command=("sync", "--trust"),
-    )
+    if plan.questions:
+        raise consent.refusal(plan.questions, "To agree and go on", ("sync", "--trust"))
 
 
 def _carried_out(

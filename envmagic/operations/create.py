@@ -12,6 +12,7 @@ from envmagic import requirements
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import (
+    BackendName,
     Environment,
     EnvSpec,
     Frontend,
@@ -34,7 +35,7 @@ from envmagic.jupyter import kernelspecs
 from envmagic.operations import anew, input_files, validation
 from envmagic.operations.handover import Recorded, meanwhile, move, start_recording
 from envmagic.operations.pins import as_found_beside, constrained, obeyed
-from envmagic.planning import pythons
+from envmagic.planning import consent, pythons
 from envmagic.system import directories, prefix_layout
 
 __all__ = ["Maker", "cell", "create", "make", "provide"]
@@ -109,6 +110,8 @@ def provide(
             action = "created"
             if _is_vacant(at.prefix):
                 spec = _spec(request, at)
+                if wanted:
+                    _agree(backends.choose(spec.backend), wanted, spec.prefix, request)
                 if spec.python is None:
                     spec = replace(spec, python=_python(spec, wanted, place, notes))
                 ready = make(spec, wanted, progress, switch)
@@ -119,7 +122,10 @@ def provide(
                 there = backends.look(_present(at.prefix, request))
                 action = "reused" if there.environment.owned else "attached"
                 before = there.versions
-                ready = _renew(there, at.name, wanted, progress, notes, switch)
+                lacking = _lacking(there, wanted)
+                if lacking:
+                    _agree(backends.of(there.environment), lacking, at.prefix, request)
+                ready = _renew(there, at.name, lacking, progress, notes, switch)
         environment, kernel = ready.there.environment, ready.kernel
         changes = provisioning.changes(before, ready.there.versions, wanted.requirements)
         notes += obeyed(wanted, changed=bool(changes))
@@ -306,6 +312,19 @@ def _present(prefix: Path, request: CreateRequest) -> Environment:
     return environment
 
 
+def _lacking(there: Inventory, wanted: InstallPlan) -> InstallPlan:
+    """`wanted` without what is satisfied; files are left to the installer."""
+    if wanted.upgrade:
+        return wanted
+    return backends.of(there.environment).lacking(there, wanted)
+
+
+def _agree(backend: Backend, wanted: InstallPlan, prefix: Path, request: CreateRequest) -> None:
+    """Raises where the directory leads the installer elsewhere and nobody has agreed to it."""
+    if backend.name is not BackendName.CONDA:  # what pip gets there keeps to the user's
+        consent.agree(wanted.directory or prefix, trust=request.trust)
+
+
 def _renew(
     there: Inventory,
     name: str,
@@ -318,8 +337,6 @@ def _renew(
     environment = there.environment
     if not environment.owned:
         notes.append(f"{display.user_path(environment.prefix)} was there already and was attached.")
-    if not wanted.upgrade:  # what is satisfied is left out; files are left to the installer
-        wanted = backends.of(environment).lacking(there, wanted)
     ready = provisioning.make_ready(there, name, wanted, progress, switch=switch)
     notes += ready.notes
     return ready

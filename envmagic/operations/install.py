@@ -9,7 +9,7 @@ from pathlib import Path
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
-from envmagic.core.model import Environment, Place, Progress, Report
+from envmagic.core.model import BackendName, Environment, Place, Progress, Report
 from envmagic.core.names import normalized
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import InstallData, ProjectData
@@ -47,6 +47,7 @@ def install(request: InstallRequest, place: Place, progress: Progress) -> Report
     project = projects.of(environment, place.directory)
     if project is None:  # a project says in its own file where its packages are found
         wanted = as_found_beside(wanted, place)
+        _agree(environment, place, trust=request.trust)
 
     def work(there: Inventory) -> tuple[Inventory, list[str]]:
         if project is not None:
@@ -120,6 +121,7 @@ def sync(request: SyncRequest, place: Place, progress: Progress) -> Report[Insta
     if request.trust:
         consent.trust(plan_of(place.notebook, place.directory, place.cells).questions)
     files = _beside(place, environment)
+    _agree(environment, place, trust=request.trust)
     wanted = InstallPlan(files=files, directory=place.directory)
     validation.check(wanted, backends.of(environment))
 
@@ -127,6 +129,12 @@ def sync(request: SyncRequest, place: Place, progress: Progress) -> Report[Insta
         return provisioning.install_checked(there, wanted, progress)
 
     return _changing("sync", environment, place, work, progress)
+
+
+def _agree(environment: Environment, place: Place, *, trust: bool) -> None:
+    """Raises where the directory leads the installer elsewhere and nobody has agreed to it."""
+    if environment.backend is not BackendName.CONDA:  # what pip gets there keeps to the user's
+        consent.agree(place.directory, trust=trust)
 
 
 def _beside(place: Place, environment: Environment) -> tuple[Path, ...]:

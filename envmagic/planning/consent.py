@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
 from envmagic import requirements
 from envmagic.core.errors import EnvmagicError
+from envmagic.environments import trusted
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.planning import uv_settings
-from envmagic.planning.plan import Question, Source
+from envmagic.planning.plan import Kind, Question, Source
 from envmagic.requirements import RequirementLine
-from envmagic.system import directories, files, process
+from envmagic.system import process
 
-__all__ = ["questions", "trust"]
+__all__ = ["agree", "questions", "refusal", "trust"]
 
 _CHANNEL = "--channel"  # as `create` takes it
 _INDEX = "it names another package index"
@@ -39,13 +38,12 @@ _HARMLESS = frozenset(
 )
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/\\.~]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # that of one letter is a drive
-_NAME = "trusted.json"
 
 
 def questions(plan: InstallPlan, source: Source, tree: Path) -> tuple[Question, ...]:
     """What of `plan` reaches beyond names from the user's own index and files below `tree`, and
     nobody has agreed to yet; what uv is told around there, too."""
-    known = _trusted()
+    known = trusted.known()
     found = [q for line in _lines(plan, source) if (q := _question(line, source, tree)) is not None]
     found += [
         _asked(text, where, "uv is told so there", str(where.file))
@@ -56,19 +54,32 @@ def questions(plan: InstallPlan, source: Source, tree: Path) -> tuple[Question, 
 
 def trust(asked: Iterable[Question]) -> None:
     """Remember that what is `asked` was agreed to. Raises `EnvmagicError` where it cannot be."""
-    known = _trusted() | {question.digest for question in asked}
-    file = directories.home() / _NAME
-    file.parent.mkdir(parents=True, exist_ok=True)
-    content = json.dumps({"schema": 1, "lines": sorted(known)}, indent=1).encode() + b"\n"
-    files.write_atomic(file, content)
+    trusted.add(question.digest for question in asked)
 
 
-def _trusted() -> set[str]:
-    try:
-        held = json.loads((directories.home() / _NAME).read_bytes())
-        return {str(line) for line in held["lines"]}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
+def agree(directory: Path, *, trust: bool) -> None:
+    """See that the user has agreed to what leads an installer in `directory` elsewhere: with
+    `trust` they do so now, and it is remembered. Raises `EnvmagicError` where they have not."""
+    asked = questions(InstallPlan(directory=directory), Source(Kind.PROJECT), directory)
+    if not asked:
+        return
+    if not trust:
+        raise refusal(asked, "To agree and go on, say the same with --trust.")
+    trusted.add(question.digest for question in asked)
+
+
+def refusal(asked: Sequence[Question], hint: str, command: tuple[str, ...] = ()) -> EnvmagicError:
+    """That what is `asked` has to be agreed to first."""
+    first, more = asked[0], len(asked) - 1
+    others = f", and {more} more lines do" if more > 1 else ", and one more line does" * more
+    return EnvmagicError(
+        "not-trusted",
+        f"{first.line!r} in {first.source} reaches beyond your package index ({first.reason})"
+        f"{others}. Nothing was installed.",
+        hint,
+        subject=first.line,
+        command=command,
+    )
 
 
 def _lines(plan: InstallPlan, source: Source) -> Iterator[tuple[RequirementLine, Path]]:
@@ -137,8 +148,7 @@ def _question(found: tuple[RequirementLine, Path], source: Source, tree: Path) -
 
 
 def _asked(text: str, source: Source, reason: str, means: str) -> Question:
-    digest = hashlib.sha256(f"{text}\n{means}".encode("utf-8", "surrogateescape")).hexdigest()
-    return Question(process.redact(text), source, reason, digest[:32])
+    return Question(process.redact(text), source, reason, trusted.digest(text, means))
 
 
 def _reason(line: RequirementLine, directory: Path, tree: Path) -> tuple[str, str]:

@@ -60,6 +60,7 @@ def create(values: Values) -> CreateRequest:
         channels=values.all("--channel"),
         use=values.yes("--use", "--no-use"),
         upgrade=values.has("--upgrade"),
+        trust=values.has("--trust"),
     )
 
 
@@ -69,7 +70,10 @@ def attach(values: Values) -> AttachRequest:
 
 def install(values: Values) -> InstallRequest:
     return InstallRequest(
-        values.words, values.all("--requirement"), upgrade=values.has("--upgrade")
+        values.words,
+        values.all("--requirement"),
+        upgrade=values.has("--upgrade"),
+        trust=values.has("--trust"),
     )
 
 

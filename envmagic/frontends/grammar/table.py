@@ -89,6 +89,7 @@ _USE = Option(("--use",), "move the notebook there (the default)", in_terminal=F
 _NO_USE = Option(("--no-use",), "leave the notebook where it is", in_terminal=False)
 _FILE = Option(("-r", "--requirement"), "a requirements file", "FILE", kind="path")
 _UPGRADE = Option(("-U", "--upgrade"), "take newer versions than those recorded or installed")
+_TRUST = Option(("--trust",), "also from the package indexes that an uv.toml around it names")
 _TARGET = Positional(
     "NAME|PATH", "a word with a separator or a leading '.' or '~' is a PATH", 1, 1, "environment"
 )
@@ -101,6 +102,7 @@ CREATE_OPTIONS = (
     Option(("--backend",), "what makes it", "B", kind="backend"),
     Option(("--channel",), "conda channels", "C", many=True),
     _UPGRADE,
+    _TRUST,
     _USE,
     _NO_USE,
 )
@@ -145,7 +147,7 @@ VERBS = {
             "verbs.install",
             "install into the environment this notebook runs in, and record it",
             Positional("REQ", "requirements, quoted if they hold spaces"),
-            (_FILE, _UPGRADE),
+            (_FILE, _UPGRADE, _TRUST),
             ("install pandas 'numpy>=2'", "install -r dev.txt"),
             terminal="install into the environment here, and record it",
         ),
