@@ -15,10 +15,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from envmagic.core.display import user_path
 from envmagic.core.errors import EnvmagicError
 from envmagic.jupyter.connection import RELAY
 from envmagic.switching.relay import launch, wire
 from envmagic.switching.relay import runtime_directory as directories
+from envmagic.switching.relay.hiding import hiding
 from envmagic.switching.relay.runtime_directory import sweep
 from envmagic.switching.relay.setting import LaunchSetting
 from envmagic.system import process
@@ -133,9 +135,9 @@ class KernelProcess:
             if not wanted():
                 raise EnvmagicError("interrupted", "The start was given up.")
             if self.process.poll() is not None:
-                raise self._failure(_ending(self.process.returncode))
+                raise self._failure(_ending(self.process.returncode), setting)
             if seconds > limit():
-                raise self._failure(f"no answer within {limit():.0f} s")
+                raise self._failure(f"no answer within {limit():.0f} s", setting)
             if seconds > 5 * (shown + 1):
                 shown += 1
                 progress.step(f"Starting {self.kernel.name} ({seconds:.0f} s)")
@@ -197,13 +199,14 @@ class KernelProcess:
                 quiet = quiet or (idle and last in wire.header(frames, 1))
             yield
 
-    def _failure(self, reason: str) -> EnvmagicError:
+    def _failure(self, reason: str, setting: LaunchSetting) -> EnvmagicError:
         time.sleep(0.05)  # its last words may be on their way
         said = process.redact(self.said.decode("utf-8", "replace")).strip()
         last = said.splitlines()[-1].strip() if said else ""
+        hides = hiding(said, setting.directory)
         if len(last) > _SHOWN:
             last = f"…{last[-_SHOWN:]}"
-        return _cannot_start(self.kernel, f"{reason} ({last})" if last else reason)
+        return _cannot_start(self.kernel, f"{reason} ({last})" if last else reason, hides)
 
 
 def limit() -> float:
@@ -223,11 +226,14 @@ def memory_of(pid: int) -> int:
     return 0
 
 
-def _cannot_start(kernel: Kernel, reason: str) -> EnvmagicError:
+def _cannot_start(kernel: Kernel, reason: str, hides: Path | None = None) -> EnvmagicError:
+    """`hides`: the file that a module of the kernel's is hidden by."""
+    hint = f"It finds {user_path(hides)} in a module's place; rename that." if hides else ""
     return EnvmagicError(
         "kernel-cannot-start",
         f"The kernel {kernel.name!r} does not start: {reason}.",
-        command=("doctor",),
+        hint,
+        command=() if hides else ("doctor",),
         subject=kernel.name,
     )
 
