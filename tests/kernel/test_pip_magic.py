@@ -58,6 +58,7 @@ def test_pip_and_uv_work_on_the_environment_and_never_on_another(
         ("install -q --no-cache-dir 'six>=1' attrs", ("install", "six>=1", "attrs")),
         ("install -U -r dev.txt", ("install", "-U", "-r", "dev.txt")),
         ("install --requirement=dev.txt", ("install", "--requirement=dev.txt")),
+        ("install --trust six", ("install", "--trust", "six")),
         ("uninstall -y six", ("uninstall", "six")),
     ],
 )

@@ -28,7 +28,7 @@ _IGNORED = {
     *("-q", "-qq", "--quiet", "-v", "-vv", "--verbose", "-y", "--yes", "--no-input", "--no-color"),
     *("--no-cache-dir", "--disable-pip-version-check", "--no-warn-script-location"),
 }
-_TAKEN = {"-r": 1, "--requirement": 1, "-U": 0, "--upgrade": 0}
+_TAKEN = {"-r": 1, "--requirement": 1, "-U": 0, "--upgrade": 0, "--trust": 0}
 
 
 def here() -> tuple[bool, Path | None]:
