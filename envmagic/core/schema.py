@@ -137,6 +137,8 @@ class CreateData(TypedDict, total=False):
     changes: list[Change]
     notes: list[str]
     """What happened besides, one sentence each."""
+    restart: list[str]
+    """Modules that are loaded in this very kernel and have changed on disk."""
     switch: SwitchData
     record: RecordData | None
     seconds: float

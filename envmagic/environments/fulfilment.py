@@ -21,7 +21,7 @@ from envmagic.environments.inventory import Inventory
 from envmagic.environments.satisfaction import missing
 from envmagic.requirements import RequirementLine
 
-__all__ = ["absent", "check"]
+__all__ = ["absent", "broken", "check"]
 
 
 def check(there: Inventory, wanted: InstallPlan) -> None:
@@ -46,6 +46,13 @@ def absent(there: Inventory, wanted: InstallPlan) -> list[str]:
         line for line, directory in _lines(there, wanted) if _is_absent(line, directory, there)
     ]
     return [display.shortened(line.text) for line in lines]
+
+
+def broken(there: Inventory, wanted: InstallPlan) -> list[str]:
+    """The distributions that are `wanted` by name and are `there` without some of their files."""
+    lines = [line for text in wanted.requirements for line in _parsed(text)]
+    names = {line.name for line in lines if line.name is not None}
+    return there.broken(names & set(there.distributions))
 
 
 def _lines(there: Inventory, wanted: InstallPlan) -> Iterator[tuple[RequirementLine, Path]]:

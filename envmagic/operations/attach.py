@@ -8,6 +8,7 @@ from envmagic.core.model import Place, Progress, Report
 from envmagic.core.schema import CreateData
 from envmagic.core.verbs import AttachRequest
 from envmagic.environments import backends, provisioning, registry
+from envmagic.operations import first_look
 from envmagic.operations.handover import meanwhile, move, start_recording
 
 __all__ = ["attach"]
@@ -36,4 +37,5 @@ def attach(request: AttachRequest, place: Place, progress: Progress) -> Report[C
         data["record"] = recorded.data
         data["switch"] = move(request.use, kernel, environment.prefix, place, progress)
     data["seconds"] = round(time.monotonic() - started, 3)
-    return Report("attach", data, changed=True, problems=recorded.problems)
+    problems = (*first_look.of_environment(environment), *recorded.problems)
+    return Report("attach", data, changed=True, problems=problems)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from envmagic import requirements
 from envmagic.core import display
-from envmagic.core.errors import EnvmagicError
+from envmagic.core.errors import EnvmagicError, Problem
 from envmagic.core.model import (
     BackendName,
     Environment,
@@ -25,14 +25,14 @@ from envmagic.core.names import normalized
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import CreateData
 from envmagic.core.verbs import CellRequest, CreateRequest
-from envmagic.environments import backends, interpreters, provisioning, registry
+from envmagic.environments import backends, fulfilment, interpreters, provisioning, registry
 from envmagic.environments.backends import installers
 from envmagic.environments.backends.base import Backend, InstallPlan
 from envmagic.environments.inventory import Inventory
 from envmagic.environments.provisioning import Ready
 from envmagic.environments.registry import Target
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import anew, input_files, validation
+from envmagic.operations import anew, first_look, input_files, running_modules, validation
 from envmagic.operations.handover import Recorded, meanwhile, move, start_recording
 from envmagic.operations.pins import as_found_beside, constrained, obeyed
 from envmagic.planning import consent, pythons
@@ -107,6 +107,8 @@ def provide(
         with provisioning.locked(at.prefix) as kept:
             notes += [kept.message] if kept else []
             before: Mapping[str, str] = {}
+            loaded: Mapping[str, set[str]] = {}
+            seen: tuple[Problem, ...] = ()
             action = "created"
             if _is_vacant(at.prefix):
                 spec = _spec(request, at)
@@ -122,18 +124,20 @@ def provide(
                 there = backends.look(_present(at.prefix, request))
                 action = "reused" if there.environment.owned else "attached"
                 before = there.versions
-                lacking = _lacking(there, wanted)
-                if lacking:
-                    _agree(backends.of(there.environment), lacking, at.prefix, request)
-                ready = _renew(there, at.name, lacking, progress, notes, switch)
+                if _lacking(there, wanted) or fulfilment.broken(there, wanted):
+                    _agree(backends.of(there.environment), wanted, at.prefix, request)
+                seen = first_look.of_environment(there.environment)
+                ready, loaded = _renew(there, at.name, wanted, progress, notes, switch)
         environment, kernel = ready.there.environment, ready.kernel
         changes = provisioning.changes(before, ready.there.versions, wanted.requirements)
         notes += obeyed(wanted, changed=bool(changes))
+        notes += running_modules.unseen(changes, ready.there)
         data = CreateData(
             environment=registry.describe(environment, kernel, place),
             action=action,
             changes=changes,
             notes=notes,
+            restart=running_modules.replaced(changes, loaded),
         )
         goes = request.use or prefix_layout.same(environment.prefix, place.prefix)
         # the record of a notebook that stays where it is has nothing to do with this environment
@@ -151,7 +155,9 @@ def provide(
         )
     data["seconds"] = round(time.monotonic() - started, 3)
     changed = action == "created" or bool(data["changes"]) or recorded.changed
-    return Report(verb, data, changed=changed, problems=(*dropped, *more, *recorded.problems))
+    return Report(
+        verb, data, changed=changed, problems=(*seen, *dropped, *more, *recorded.problems)
+    )
 
 
 def _python(spec: EnvSpec, wanted: InstallPlan, place: Place, notes: list[str]) -> str | None:
@@ -332,11 +338,27 @@ def _renew(
     progress: Progress,
     notes: list[str],
     switch: Switch | None,
-) -> Ready:
-    """Install what is missing and see that the kernel is registered."""
+) -> tuple[Ready, Mapping[str, set[str]]]:
+    """Install what is missing and see that the kernel is registered; with the modules that were
+    loaded before, as far as that matters."""
     environment = there.environment
     if not environment.owned:
         notes.append(f"{display.user_path(environment.prefix)} was there already and was attached.")
+    if not wanted.upgrade:
+        there = _whole(there, wanted, progress, notes)
+    wanted = _lacking(there, wanted)
+    loaded = running_modules.loaded(there) if wanted else {}
     ready = provisioning.make_ready(there, name, wanted, progress, switch=switch)
     notes += ready.notes
-    return ready
+    return ready, loaded
+
+
+def _whole(
+    there: Inventory, wanted: InstallPlan, progress: Progress, notes: list[str]
+) -> Inventory:
+    """What is there once what is asked for and lacks files is installed again."""
+    broken = fulfilment.broken(there, wanted)
+    if not broken:
+        return there
+    notes.append(f"Files of {display.joined(broken)} were missing; they are there again.")
+    return provisioning.install_checked(there, provisioning.again(there, broken), progress)[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from envmagic.environments.inventory import Inventory
 from envmagic.environments.projects import Project
 from envmagic.environments.projects import changes as project_changes
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import validation
+from envmagic.operations import first_look, running_modules, validation
 from envmagic.operations.handover import start_recording
 from envmagic.operations.pins import as_found_beside, obeyed
 from envmagic.planning import consent
@@ -205,17 +204,17 @@ def _changing(
 ) -> Report[InstallData]:
     with provisioning.locked(environment.prefix):
         before = backends.look(environment)
-        modules = _modules(before)
+        modules = running_modules.loaded(before)
         said = project.file.read_bytes() if project is not None else b""
         there, notes = work(before)
         there = _renewed(there, environment, progress, notes)
     environment = there.environment
     changes = provisioning.changes(before.versions, there.versions)
-    touched = {c["name"] for c in changes if c["action"] == "removed"}
+    notes += running_modules.unseen(changes, there)
     data = InstallData(
         environment=registry.describe(environment, None, place),
         changes=changes,
-        restart=sorted({m for name in touched for m in modules.get(name, ())}),
+        restart=running_modules.replaced(changes, modules),
         notes=notes,
     )
     if project is not None:
@@ -227,7 +226,8 @@ def _changing(
     told = recorded or removed
     record = start_recording(place, environment, recorded, removed) if told else None
     data["record"] = record.data if record else None
-    problems = record.problems if record else ()
+    seen = first_look.of_environment(environment)
+    problems = (*seen, *(record.problems if record else ()))
     changed = bool(changes) or ("project" in data and data["project"]["changed"])
     return Report(verb, data, changed=changed, problems=problems)
 
@@ -243,20 +243,3 @@ def _renewed(
     ready = provisioning.make_ready(there, kernel.name, provisioning.NOTHING, progress)
     notes += [*ready.notes, f"Python is {now.version} now; restart the kernel."]
     return ready.there
-
-
-def _modules(there: Inventory) -> dict[str, set[str]]:
-    """Distribution -> those of its modules that are loaded in this very process."""
-    if not registry.is_this_process(there.environment.prefix):
-        return {}
-    loaded: dict[str, set[str]] = {}
-    tops = {name.partition(".")[0] for name in sys.modules}
-    for name, (_, info) in there.distributions.items():
-        try:
-            record = (info / "RECORD").read_text("utf-8")
-        except OSError:
-            continue
-        firsts = {line.partition("/")[0].partition(".")[0] for line in record.splitlines()}
-        if firsts & tops:
-            loaded[name] = firsts & tops
-    return loaded

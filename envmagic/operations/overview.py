@@ -25,6 +25,7 @@ from envmagic.environments.contents import MARK
 from envmagic.environments.other_tools import Found
 from envmagic.environments.runtimes import store
 from envmagic.jupyter import kernelspecs
+from envmagic.operations import first_look
 from envmagic.operations.handover import recorded_state
 from envmagic.planning import memory
 from envmagic.system import prefix_layout
@@ -136,6 +137,8 @@ def status(request: StatusRequest, place: Place, progress: Progress) -> Report[S
                     "broken", environment["problem"], "", Severity.WARNING, command=("doctor",)
                 ),
             )
+        else:
+            problems = first_look.of_environment(registry.environment_at(place.prefix))
     elif place.prefix is not None and not place.prefix.exists():
         said = f"The environment {display.user_path(place.prefix)} is not there any more."
         again = ("create", str(place.prefix))

@@ -9,6 +9,7 @@ from envmagic.core.schema import SwitchData, UseData
 from envmagic.core.verbs import UseRequest
 from envmagic.environments import backends, provisioning, registry
 from envmagic.jupyter import kernelspecs
+from envmagic.operations import first_look
 from envmagic.operations.handover import move
 
 __all__ = ["use"]
@@ -39,7 +40,8 @@ def use(request: UseRequest, place: Place, progress: Progress) -> Report[UseData
         kernel = provisioning.renewed(kernel, environment, progress)
     switch = move(True, kernel, environment.prefix, place, progress, drop=request.drop)
     data = UseData(environment=registry.describe(environment, kernel, place), switch=switch)
-    return Report("use", data, changed=switch["how"] != How.ALREADY.value)
+    changed = switch["how"] != How.ALREADY.value
+    return Report("use", data, changed, first_look.of_environment(environment))
 
 
 def _kernel(word: str, place: Place) -> Kernel:

@@ -45,7 +45,9 @@ class InstalledIndex:
 
         What its kernel brings along can be imported, too, where the environment has it not.
         """
-        places = [Path(p) for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
+        named = {p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if _is_target(p)}
+        sites = ("site-packages", "dist-packages")
+        places = [Path(p) for p in sys.path if p.endswith(sites) or p in named]
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         index, prefix = index_of(places, Path(sys.prefix)), Path(sys.prefix)
         behind = launcher.of_this_process()
@@ -139,6 +141,12 @@ class NotebookEnvironments:
         if real not in self._prefixes:
             self._prefixes[real] = _inspected(prefix)
         return self._prefixes[real]
+
+
+def _is_target(directory: str) -> bool:
+    """Whether an installer has put distributions into `directory`; what lies there without their
+    metadata is the user's own, which no record has."""
+    return bool(directory) and any(Path(directory).glob("*.dist-info/RECORD"))
 
 
 def _inspected(prefix: Path) -> InstalledIndex | None:

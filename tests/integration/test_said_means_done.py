@@ -19,10 +19,14 @@ from envmagic import operations
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Kernel, Progress, Switch, Switched
 from envmagic.core.verbs import (
+    AttachRequest,
+    CellRequest,
     CreateRequest,
     InstallRequest,
     RecordRequest,
     RemoveRequest,
+    StatusRequest,
+    SyncRequest,
     UninstallRequest,
 )
 from envmagic.environments import backends, inspection
@@ -168,3 +172,28 @@ class Refusing(Switch):
         self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
     ) -> Switched:
         raise EnvmagicError("cannot-switch", "It stays.")
+
+
+def test_every_verb_looks_first_at_what_doctor_would_say(
+    operate: Operator, bare_venv: Callable[..., Path]
+) -> None:
+    bare_venv(operate.work / "old" / ".venv", "six", "pip")
+    (operate.work / "old").rename(operate.work / "new")
+    prefix = operate.work / "new" / ".venv"
+    (operate.work / "requirements.txt").write_text("six\n")
+    for request in (
+        AttachRequest("./new/.venv"),
+        CreateRequest("./new/.venv", ("six",)),
+        CellRequest(CreateRequest("./new/.venv"), "six\n"),
+        InstallRequest(("six",)),
+        SyncRequest(),
+        StatusRequest(),
+    ):
+        report = operate(request, prefix)
+        assert [p.code for p in report.problems if "was moved" in p.message] == ["moved"], request
+        assert report.ok
+    site = next(prefix.glob("lib/*/site-packages"))
+    (site / "six.py").unlink()
+    made = operate.cell("./new/.venv", "six\n")
+    assert (site / "six.py").exists()
+    assert "Files of six were missing; they are there again." in made.data["notes"]

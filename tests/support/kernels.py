@@ -66,6 +66,7 @@ class RunningKernel:
         # jupyter_client puts its own interpreter for a bare `python`
         if spec.argv[0] not in ("python", "python3", sys.executable):
             variables.pop("PYTHONPATH", None)  # a checkout on it would hide a missing envmagic
+            variables |= {k: v for k, v in (env or {}).items() if k == "PYTHONPATH"}
         self.manager.start_kernel(cwd=str(cwd), env=variables)
         self.client: BlockingKernelClient = self.manager.client()
         self.client.start_channels()

@@ -65,6 +65,7 @@ def create(report: Report[CreateData], frontend: Frontend | None) -> tuple[Part,
         Line(_headline(report, data), tone=Tone.GOOD),
         Facts(tuple(rows)),
         *(Line(note, tone=Tone.INFO) for note in data.get("notes", [])),
+        *_restart(data.get("restart", [])),
         *_switch(data.get("switch")),
     )
 

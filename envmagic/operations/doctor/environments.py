@@ -18,6 +18,7 @@ from envmagic.environments import (
 from envmagic.environments.backends.base import Fault
 from envmagic.environments.running import pids_in
 from envmagic.jupyter import kernelspecs
+from envmagic.operations import first_look
 from envmagic.operations.doctor import conda
 from envmagic.operations.doctor.finding import Finding, problem
 
@@ -38,6 +39,8 @@ def of_environment(prefix: Path, progress: Progress) -> Iterator[Finding]:
     except EnvmagicError as error:
         yield Finding(error.problem)
         return
+    for said in first_look.shadowed(environment):
+        yield Finding(said)
     made = relocation.made_at(environment)
     if made is not None:
         yield _moved(environment, made)
@@ -50,23 +53,13 @@ def of_environment(prefix: Path, progress: Progress) -> Iterator[Finding]:
 def _moved(environment: Environment, made: Path) -> Finding:
     """Its commands work where it was made; those of one of ours can be mended."""
     prefix = environment.prefix
-    ours = relocation.is_of_ours(environment, made)
 
     def mend() -> None:
         with provisioning.locked(prefix):
             relocation.relocate(registry.environment_at(prefix), made)
 
-    return Finding(
-        problem(
-            "moved",
-            f"{display.user_path(prefix)} was moved or copied from {display.user_path(made)};"
-            " its commands still point there.",
-            "" if ours else "Make it anew with the tool that made it.",
-            str(prefix),
-            Severity.WARNING,
-        ),
-        mend if ours else None,
-    )
+    ours = relocation.is_of_ours(environment, made)
+    return Finding(first_look.moved(environment, made), mend if ours else None)
 
 
 def _mending(
