@@ -65,6 +65,8 @@ def test_a_mistake_with_json_is_the_envelope_on_standard_output(terminal: Termin
     assert said.json["verb"] == "remove"
     assert said.json["problems"][0]["subject"] == "nowhere"
     assert len(said.err.splitlines()) == 1
+    (none,) = terminal("status", "--json", code=2).json["problems"]
+    assert none["command"] == "envmagic list" and "%env" not in none["hint"]
 
 
 def test_an_environment_from_its_making_to_its_end(terminal: Terminal, isolated: Isolated) -> None:

@@ -95,10 +95,13 @@ def test_programs_that_execute_notebooks(isolated: Any) -> None:
 
 
 def test_a_kernel_of_no_notebook(kernel: Callable[..., Any], isolated: Any) -> None:
-    """A console, a script: no notebook, and the directory is the one the kernel started in."""
+    """A console, a script, nbclient: no notebook, and the directory is the one the kernel started
+    in; the kernel is the one that was started."""
     ran = kernel(env={"JPY_SESSION_NAME": str(isolated.work / "x.ipynb")})
     ran.run("import os; os.chdir('/')")
     assert ran.run(ASK).stdout.strip() == f"None|unknown|False|{isolated.work}"
+    ran.run("%load_ext envmagic")
+    assert ran.run("_s = %env status\n_s.data['kernel']").result == "'python3'"
 
 
 def test_vs_code_says_it_in_the_namespace(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from envmagic import switching
 from envmagic.core.model import Frontend, Place
 from envmagic.frontends.notebook import session
-from envmagic.jupyter import live_notebook
+from envmagic.jupyter import connection, live_notebook
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -32,10 +32,16 @@ def of_notebook(shell: InteractiveShell) -> Place:
         directory=located.path.parent if located.path else located.directory,
         notebook=located.path,
         prefix=Path(sys.prefix),
-        kernel=switching.kernel_name(shell) or (server.kernel_name if server else None),
+        kernel=switching.kernel_name(shell) or (server.kernel_name if server else _started_as()),
         switch=switching.strategy(shell),
         cells=ran.cells,
         saved_since_start=ran.saved_since_start,
         failed=ran.failed,
         executing=located.executing,
     )
+
+
+def _started_as() -> str | None:
+    """The kernel that a program without a server was told to start: nbconvert and the like."""
+    front = connection.connection()
+    return (connection.kernel_name(front) or None) if front is not None else None
