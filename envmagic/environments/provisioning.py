@@ -54,6 +54,7 @@ __all__ = [
 OLDEST_OF_IPYKERNEL = (3, 8)
 """The oldest Python that an ipykernel we can talk to runs on."""
 NOTHING = InstallPlan()
+_OPTION = re.compile(r"-(?!(?:e|r|-editable|-requirement)[\s=])")  # that installs nothing itself
 _TOGETHER = 60.0  # seconds that one installation takes at most to write what it has unpacked
 
 
@@ -447,7 +448,7 @@ def _register(environment: Environment, name: str, behind: Behind) -> Kernel:
 
 def named(wanted: InstallPlan) -> str:
     """What `wanted` asks for, the first of it by name, without credentials."""
-    lines = (line for line in wanted.requirements if not line.startswith("--"))
+    lines = (line for line in wanted.requirements if not _OPTION.match(line))
     words = [*lines, *(display.user_path(f) for f in wanted.files)]
     shown = list(dict.fromkeys(map(_bare, words)))
     more = f" and {len(shown) - 5} more" if len(shown) > 5 else ""

@@ -211,7 +211,9 @@ def test_conflicting_requirements(
 def test_no_network(operate: Operator, refuses: Refuses, monkeypatch: pytest.MonkeyPatch) -> None:
     """An index on a port where nobody listens."""
     _index(operate, monkeypatch, "http://127.0.0.1:9/simple")
-    refuses(lambda: operate.create("x", "six"), "package index cannot be reached", 1)
+    asked = ("--pre", "six>=1", "six", "-i http://127.0.0.1:9/", "attrs")
+    refuses(lambda: operate.create("x", *asked), "cannot be reached, so six, attrs could not", 1)
+    assert "Installing six, attrs" in operate.heard.steps
 
 
 def test_credentials_of_an_index_never_reach_the_screen(

@@ -202,6 +202,11 @@ def test_a_command_that_fails_tells_what_it_said_without_credentials() -> None:
         process.run(["sh", "-c", "echo out; echo https://me:secret@host/x >&2; exit 3"])
     assert (caught.value.code, caught.value.stdout) == (3, "out\n")
     assert caught.value.last_line == "https://***@host/x"
+    heard: list[str] = []
+    red = "printf 'a\\033[31mred\\033[0m\\n' >&2; exit 3"
+    with pytest.raises(process.CommandFailed) as coloured:
+        process.run(["sh", "-c", red], on_line=heard.append)
+    assert (coloured.value.stderr, heard) == ("ared\n", ["ared"])
     with pytest.raises(process.CommandFailed, match="could not be started"):
         process.run(["/no/such/program"])
 
