@@ -14,6 +14,7 @@ from envmagic.core.model import Place, Progress, Report
 from envmagic.system import scratch
 
 if TYPE_CHECKING:
+    from envmagic.operations.footprint import Footprint
     from envmagic.record.missing_import import FailedImport
 
 __all__ = ["Operation", "advise", "keep_record", "run"]
@@ -49,8 +50,14 @@ def run(
             raise
         raise error.saying(f"All the same, {joined(changed)}.") from error
     except KeyboardInterrupt as error:
-        said = joined(before.changed()) or "nothing was changed"
-        raise KeyboardInterrupt(f"Interrupted; {said}.") from error
+        raise KeyboardInterrupt(_interrupted(before)) from error
+
+
+def _interrupted(before: Footprint) -> str:
+    try:
+        return f"Interrupted; {joined(before.changed()) or 'nothing was changed'}."
+    except KeyboardInterrupt:  # once more, while it is looked
+        return "Interrupted."
 
 
 def advise(failed: FailedImport, directories: Sequence[Path]) -> Problem | None:

@@ -14,8 +14,9 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Place
 from envmagic.core.record_files import ENVIRONMENTS, REQUIREMENTS
 from envmagic.environments import backends, inspection, journal, registry
+from envmagic.environments.registry import Target
 from envmagic.jupyter import kernelspecs, startup_file
-from envmagic.system import directories
+from envmagic.system import directories, prefix_layout
 
 __all__ = ["Footprint", "take"]
 
@@ -42,7 +43,7 @@ class Footprint:
         """What is different now, a clause each; empty where nothing is."""
         return [
             *(c for prefix, held in self.environments.items() for c in _of_prefix(prefix, held)),
-            *(c for prefix, name in self.kernels.items() for c in _of_kernel(prefix, name)),
+            *(c for prefix, name in self.kernels.items() for c in self._of_kernel(prefix, name)),
             *(
                 f"{display(path, self.directory)} was {'written' if path.exists() else 'removed'}"
                 for path in self._files()
@@ -59,36 +60,46 @@ class Footprint:
                     if path not in self.files and stamp is not None and stamp[0] > self.since:
                         yield path
 
+    def _of_kernel(self, prefix: Path, before: str | None) -> Iterator[str]:
+        kernel = kernelspecs.of_prefix(prefix)
+        if before is not None and kernel is None:
+            yield f"the kernel {before} was taken away"
+        elif kernel is not None and kernel.name != before:
+            stamp = _stamp(kernel.directory / "kernel.json")
+            if stamp is not None and stamp[0] > self.since:
+                yield f"the kernel {kernel.name} was registered"
+
 
 def take(request: verbs.Request | verbs.CarryOutRequest, place: Place) -> Footprint:
     """How what `request` may change stands now; nothing is run for it, and it raises nothing."""
-    prefixes = list(_prefixes(request, place))
+    targets = list(_targets(request, place))
     registers = not isinstance(
         request, verbs.InstallRequest | verbs.UninstallRequest | verbs.SyncRequest
     )
     return Footprint(
-        {prefix: _held(prefix) for prefix in prefixes},
-        {prefix: _kernel(prefix) for prefix in prefixes} if registers else {},
+        {at.prefix: _held(at.prefix) for at in targets},
+        {at.prefix: _called(at) for at in targets} if registers else {},
         {path: _stamp(path) for path in _files(request, place)},
         place.directory,
         tuple(_trees(request, place)),
     )
 
 
-def _prefixes(request: verbs.Request | verbs.CarryOutRequest, place: Place) -> Iterator[Path]:
+def _targets(request: verbs.Request | verbs.CarryOutRequest, place: Place) -> Iterator[Target]:
     if isinstance(request, verbs.CellRequest):
         request = request.create
     try:
         if isinstance(request, verbs.CreateRequest):
-            yield registry.target(request.target, place).prefix
+            yield registry.target(request.target, place)
         elif isinstance(request, verbs.AttachRequest | verbs.RemoveRequest):
-            yield registry.existing(request.target, place).prefix
+            yield registry.existing(request.target, place)
         elif isinstance(request, verbs.InstallRequest | verbs.UninstallRequest | verbs.SyncRequest):
-            yield from [place.prefix] if place.prefix is not None else []
+            yield from [Target(place.prefix, "")] if place.prefix is not None else []
         elif isinstance(request, verbs.CarryOutRequest | verbs.DoctorRequest):
-            yield place.directory / ".venv"
+            yield registry.target(None, place)
             home = directories.envs()
-            yield from (home / name for name in (os.listdir(home) if home.is_dir() else ()))
+            names = os.listdir(home) if home.is_dir() else []
+            yield from (Target(home / name, name) for name in names)
     except (EnvmagicError, OSError):
         return  # the verb itself will say so
 
@@ -118,18 +129,20 @@ def _named(request: verbs.RecordRequest, place: Place) -> list[Path]:
 
 
 def _held(prefix: Path) -> dict[str, str] | None:
+    """What is installed at `prefix`; None where no environment is. It costs one listing, for it is
+    asked before each verb."""
     if not backends.is_environment(prefix):
         return None
-    try:
-        found = inspection.distributions(backends.inspect(prefix))
-    except EnvmagicError:
-        return {}
+    found = inspection.distributions_in(inspection.site_packages(prefix))
     return {name: version for name, (version, _) in found.items()}
 
 
-def _kernel(prefix: Path) -> str | None:
-    kernel = kernelspecs.of_prefix(prefix)
-    return kernel.name if kernel is not None else None
+def _called(at: Target) -> str | None:
+    """The kernel of an environment, as far as it is called as it is by rights."""
+    kernel = kernelspecs.find(at.name)
+    if kernel is None or kernel.prefix is None:
+        return None
+    return at.name if prefix_layout.same(kernel.prefix, at.prefix) else None
 
 
 def _stamp(path: Path) -> _Stamp | None:
@@ -153,14 +166,6 @@ def _of_prefix(prefix: Path, before: Mapping[str, str] | None) -> Iterator[str]:
         went = sorted(set(before) - set(now))
         yield from [f"{_some(came)} {_was(came)} installed into {shown}"] if came else []
         yield from [f"{_some(went)} {_was(went)} taken out of {shown}"] if went else []
-
-
-def _of_kernel(prefix: Path, before: str | None) -> Iterator[str]:
-    now = _kernel(prefix)
-    if before is None and now is not None:
-        yield f"the kernel {now} was registered"
-    elif before is not None and now is None:
-        yield f"the kernel {before} was taken away"
 
 
 def _some(names: list[str]) -> str:

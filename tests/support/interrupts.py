@@ -13,7 +13,12 @@ from dataclasses import dataclass, field
 from support.load import Client, Load
 from support.processes import runs
 
-_INTERRUPTED = {"", "Interrupted.", "Interrupted; nothing was changed."}
+_INTERRUPTED = {
+    "",
+    "Interrupted.",
+    "Interrupted when it was done.",
+    "Interrupted; nothing was changed.",
+}
 """What the error of an interrupted cell says: `KeyboardInterrupt` itself, and `%env`."""
 
 

@@ -60,9 +60,12 @@ def give(shell: InteractiveShell, asked: ParsedCommand | Help) -> object:
     except BaseException:
         _stop(progress)
         raise
-    if asked.json:
-        return Json(render.json(report))
-    return _shown(shell, _once(shell, report), progress)
+    try:
+        if asked.json:
+            return Json(render.json(report))
+        return _shown(shell, _once(shell, report), progress)
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt("Interrupted when it was done.") from error
 
 
 def _meant_here(

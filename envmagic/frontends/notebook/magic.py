@@ -243,7 +243,7 @@ def _answered(
     except Exception as error:
         raise UsageError(_unforeseen(error, said)) from None
     except KeyboardInterrupt as stopped:
-        raise UsageError(str(stopped) or "Interrupted.") from None
+        raise UsageError(str(stopped) or "Interrupted; nothing was changed.") from None
     if switching.leaves_cell(shell):
         answer.show(shell, given)
         switching.leave_cell(shell)

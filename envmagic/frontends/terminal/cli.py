@@ -83,7 +83,7 @@ def _verb(words: Sequence[str]) -> int:
         _say_error(error, words)
         return error.exit_code
     except KeyboardInterrupt as stopped:
-        print(str(stopped) or "Interrupted.", file=sys.stderr)
+        print(str(stopped) or "Interrupted; nothing was changed.", file=sys.stderr)
         return 1
     except Exception as error:
         return _say_unforeseen(error, words)
