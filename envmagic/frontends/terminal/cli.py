@@ -48,6 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _about(words) if not words or words[0] in _ABOUT else _verb(words)
         sys.stdout.flush()  # here, where a closed pipe is not a traceback
         return code
+    except KeyboardInterrupt as stopped:  # while ours is still imported nothing has begun
+        print(str(stopped) or "Interrupted; nothing was changed.", file=sys.stderr)
+        return 1
     except OSError as error:  # `_verb` lets none out but those of writing: `envmagic list | head`
         _say_no_more(error)
         return 1
@@ -82,16 +85,16 @@ def _verb(words: Sequence[str]) -> int:
     except EnvmagicError as error:
         _say_error(error, words)
         return error.exit_code
-    except KeyboardInterrupt as stopped:
-        print(str(stopped) or "Interrupted; nothing was changed.", file=sys.stderr)
-        return 1
     except Exception as error:
         return _say_unforeseen(error, words)
     if isinstance(done, Help):
         print(_help(done), end="")
         return 0
     report, as_json = done
-    _say(report, as_json=as_json)
+    try:
+        _say(report, as_json=as_json)
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt("Interrupted when it was done.") from error
     return report.exit_code
 
 
