@@ -32,7 +32,7 @@ from envmagic.environments.inventory import Inventory
 from envmagic.environments.runtimes import Behind, Host, linked_pip, own_copy
 from envmagic.environments.satisfaction import closure, names_of
 from envmagic.jupyter import kernelspecs
-from envmagic.system import locks, process
+from envmagic.system import locks
 
 __all__ = [
     "NOTHING",
@@ -457,7 +457,7 @@ def named(wanted: InstallPlan) -> str:
 
 def _bare(requirement: str) -> str:
     match = re.match(r"[A-Za-z0-9._-]+(?=$|[\s\[<>=!~;@])", requirement)
-    return match[0] if match else process.redact(requirement)
+    return match[0] if match else display.shortened(requirement)
 
 
 def _refuse_old(version: str, where: str) -> None:

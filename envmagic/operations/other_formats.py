@@ -8,8 +8,9 @@ from pathlib import Path
 
 from envmagic.core import display
 from envmagic.core.errors import WordsError
+from envmagic.core.record_files import ENVIRONMENTS
 
-__all__ = ["refuse"]
+__all__ = ["refuse", "refuse_included"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,19 @@ def refuse(file: Path, directory: Path, installs: tuple[str, ...]) -> None:
         tool_command=tuple(word.format(**shown) for word in found.tool_command),
         subject=str(file),
     )
+
+
+def refuse_included(file: Path, directory: Path) -> None:
+    """As `refuse`, for a file that a line in `directory` includes; nor is conda's read there."""
+    refuse(file, directory, ("install",))
+    if file.name.lower() in ENVIRONMENTS:
+        raise WordsError(
+            "no-requirements",
+            f"{display.user_path(file)} is conda's list, not a requirements file.",
+            "To make an environment of it",
+            command=("create", "NAME", "-r", _typed(file, directory)),
+            subject=str(file),
+        )
 
 
 def _typed(path: Path, directory: Path) -> str:

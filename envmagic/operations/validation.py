@@ -26,8 +26,11 @@ def check(wanted: InstallPlan, backend: Backend) -> None:
         if backend.understands(text):
             continue
         _refuse_other_words(text, "")
-        requirements.parse_lines(text, "")
+        lines = requirements.parse_lines(text, "")
         _refuse_options(text, "")
+        if wanted.directory is not None:
+            for included in (i for line in lines for i in _included(line, wanted.directory)):
+                _check_file(included)
     for file in wanted.files:
         own = backends.of_file(file)
         if own is None:
@@ -70,7 +73,9 @@ def _refuse_other_words(text: str, start: str) -> None:
     raise EnvmagicError(
         "bad-requirement",
         f"{start}{shown}." if start else f"{shown} is no requirement.",
-        f"Write a line for each: {', '.join(first)} and {last}" if first else f"Write: {last}",
+        f"Write a line for each: {', '.join(first)} and {last}"
+        if first and start
+        else f"Write: {' '.join(words if start else map(display.typed, words))}",
         subject=display.shortened(text),
     )
 
@@ -113,14 +118,17 @@ def _check_file(file: Path) -> None:
         seen.add(each.resolve())
         for line in lines_of(each):
             _refuse_options(line.text, f"Line {line.line} of {display.user_path(each)}: ")
-            waiting += _included(line, each)
+            waiting += _included(line, each.parent)
 
 
-def _included(line: RequirementLine, file: Path) -> Iterator[Path]:
-    """The file that `line` of `file` includes, where it is one that is there."""
+def _included(line: RequirementLine, directory: Path) -> Iterator[Path]:
+    """The file that `line` includes, seen from `directory`, where it is one that is there. Raises
+    where it is of a format that pip does not read."""
     name = line.includes
-    if name is not None and "://" not in name and (file.parent / name).is_file():
-        yield file.parent / name
+    if name is None or "://" in name or not (directory / name).is_file():
+        return
+    other_formats.refuse_included(directory / name, directory)
+    yield directory / name
 
 
 def lines_of(file: Path) -> tuple[RequirementLine, ...]:

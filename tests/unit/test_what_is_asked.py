@@ -11,6 +11,7 @@ from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import BackendName, Frontend, Place
 from envmagic.environments import backends
 from envmagic.environments.backends.base import InstallPlan
+from envmagic.frontends import grammar
 from envmagic.operations import validation
 from envmagic.requirements.options import given
 
@@ -146,3 +147,26 @@ def test_a_file_of_another_format_is_called_what_it_is_with_what_takes_it(
     with pytest.raises(EnvmagicError) as unnamed:
         validation.check(InstallPlan(files=(other,)), VENV)
     assert len(str(unnamed.value)) < 400
+    body = InstallPlan((f"-r {name}",), directory=isolated.work)
+    with pytest.raises(WordsError, match=f"is {what},"):
+        validation.check(body, VENV)
+
+
+def test_words_of_a_verb_get_the_words_that_work(isolated: Isolated) -> None:
+    for words, meant in [("numpy,six", "numpy six"), ("import sklearn", "scikit-learn")]:
+        with pytest.raises(EnvmagicError, match=f"Write: {meant}$"):
+            validation.check(InstallPlan((words,)), VENV)
+    with pytest.raises(EnvmagicError, match=r"Write: 'numpy>=2' six$"):
+        validation.check(InstallPlan(("numpy>=2,six",)), VENV)
+    (isolated.work / "environment.yml").write_text("dependencies: [six]\n")
+    with pytest.raises(WordsError, match=r"conda's list.*create NAME -r \./environment\.yml"):
+        validation.check(InstallPlan(("-r environment.yml",), directory=isolated.work), VENV)
+    for line, hint in [
+        ("install numpy, six", "%env install numpy six"),
+        ("install 'numpy>=2', six", "%env install 'numpy>=2' six"),
+        ("uninstall numpy, six", "%env uninstall numpy six"),
+        ("create x --with numpy[a,b], six", "--with numpy[a,b] six"),
+    ]:
+        with pytest.raises(WordsError) as caught:
+            grammar.parse(grammar.split(line), Frontend.NOTEBOOK)
+        assert caught.value.problem.hint == f"Write: {hint}"

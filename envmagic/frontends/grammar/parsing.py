@@ -141,8 +141,8 @@ def _count(verb: Verb, values: Values, frontend: Frontend) -> None:
     """Raise `WordsError` when there are too few or too many words."""
     expected = verb.positional or Positional("", "", most=0)
     given = values.words
-    if verb.name == "install":
-        _refuse_spaces(given, f"{_typed(frontend)} install")
+    if verb.name in ("install", "uninstall"):
+        _refuse_spaces(given, f"{_typed(frontend)} {verb.name}")
     _refuse_spaces(values.all("--with"), "--with")
     if len(given) < expected.least:
         raise WordsError(
