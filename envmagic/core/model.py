@@ -165,9 +165,17 @@ class Switch(ABC):
 
     @abstractmethod
     def to(
-        self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
+        self,
+        kernel: Kernel,
+        progress: Progress,
+        *,
+        drop: bool,
+        keep_saved_name: bool,
+        carry: bool = True,
     ) -> Switched:
         """Move the notebook to `kernel`; the kernel left behind ends at once with `drop`.
+
+        `carry`: plain values and variables of the environment come along to one that just started.
 
         `keep_saved_name`: the notebook file keeps its kernel name; only a restart changes.
         Raises `EnvmagicError` with the notebook where it was.

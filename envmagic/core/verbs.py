@@ -49,6 +49,8 @@ class CreateRequest:
     upgrade: bool = False
     trust: bool = False
     """That an `uv.toml` around leads elsewhere is agreed to, and remembered; as of `install`."""
+    leave: bool = False
+    """Plain values and variables of the environment stay where they are."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class AttachRequest:
 
     target: str
     use: bool = True
+    leave: bool = False
+    """Plain values and variables of the environment stay where they are."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,8 @@ class UseRequest:
 
     target: str
     drop: bool = False
+    leave: bool = False
+    """Plain values and variables of the environment stay where they are."""
 
 
 @dataclass(frozen=True)

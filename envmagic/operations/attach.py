@@ -35,7 +35,9 @@ def attach(request: AttachRequest, place: Place, progress: Progress) -> Report[C
         )
         recorded = start_recording(place, environment)
         data["record"] = recorded.data
-        data["switch"] = move(request.use, kernel, environment.prefix, place, progress)
+        data["switch"] = move(
+            request.use, kernel, environment.prefix, place, progress, carry=not request.leave
+        )
     data["seconds"] = round(time.monotonic() - started, 3)
     problems = (*first_look.of_environment(environment), *recorded.problems)
     return Report("attach", data, changed=True, problems=problems)

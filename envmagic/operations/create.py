@@ -152,6 +152,7 @@ def provide(
             place,
             progress,
             keep_saved_name=verb == "%%env",
+            carry=not request.leave,
         )
     data["seconds"] = round(time.monotonic() - started, 3)
     changed = action == "created" or bool(data["changes"]) or recorded.changed

@@ -50,6 +50,7 @@ def move(
     *,
     drop: bool = False,
     keep_saved_name: bool = False,
+    carry: bool = True,
 ) -> SwitchData:
     """Move the notebook to `kernel`, if that is wanted and it is not there already."""
     if prefix_layout.same(prefix, place.prefix) and (
@@ -58,7 +59,9 @@ def move(
         return SwitchData(how=How.ALREADY.value, kernel=kernel.name, message="", hint="")
     if not wanted or place.switch is None:
         return SwitchData(how=How.NONE.value, kernel=kernel.name, message="", hint="")
-    switched = place.switch.to(kernel, progress, drop=drop, keep_saved_name=keep_saved_name)
+    switched = place.switch.to(
+        kernel, progress, drop=drop, keep_saved_name=keep_saved_name, carry=carry
+    )
     return SwitchData(
         how=switched.how.value, kernel=switched.kernel, message=switched.message, hint=switched.hint
     )

@@ -27,7 +27,9 @@ def use(request: UseRequest, place: Place, progress: Progress) -> Report[UseData
     kernel = _kernel(request.target, place)
     place.switch.check()
     if kernel.prefix is None:
-        switched = place.switch.to(kernel, progress, drop=request.drop, keep_saved_name=False)
+        switched = place.switch.to(
+            kernel, progress, drop=request.drop, keep_saved_name=False, carry=not request.leave
+        )
         switch = SwitchData(
             how=switched.how.value,
             kernel=switched.kernel,
@@ -38,7 +40,15 @@ def use(request: UseRequest, place: Place, progress: Progress) -> Report[UseData
     environment = registry.environment_at(kernel.prefix)
     if kernel.ours:
         kernel = provisioning.renewed(kernel, environment, progress)
-    switch = move(True, kernel, environment.prefix, place, progress, drop=request.drop)
+    switch = move(
+        True,
+        kernel,
+        environment.prefix,
+        place,
+        progress,
+        drop=request.drop,
+        carry=not request.leave,
+    )
     data = UseData(environment=registry.describe(environment, kernel, place), switch=switch)
     changed = switch["how"] != How.ALREADY.value
     return Report("use", data, changed, first_look.of_environment(environment))

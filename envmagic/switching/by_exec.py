@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import IO, Any
 
 from envmagic._version import REQUIRES_PYTHON
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import How, Kernel, Progress, Switch, Switched
 from envmagic.jupyter import conda_launcher, kernelspecs
 from envmagic.switching import kernel_names, shell_state
+from envmagic.switching.carried import NOTHING, UNPACK, Carried, taken_from
 from envmagic.switching.variables import variables
 from envmagic.system import process
 
-__all__ = ["ByExec"]
+__all__ = ["ByExec", "arrive"]
+
+_HELD = "ENVMAGIC_CARRIED"
+"""The variable that names the open file with what came along."""
 
 
 @dataclass
@@ -38,7 +44,13 @@ class ByExec(Switch):
             )
 
     def to(
-        self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
+        self,
+        kernel: Kernel,
+        progress: Progress,
+        *,
+        drop: bool,
+        keep_saved_name: bool,
+        carry: bool = True,
     ) -> Switched:
         """Returns what is lost; IPython is replaced when the magic has said so (`leave`)."""
         environment = _environment(kernel)
@@ -53,11 +65,20 @@ class ByExec(Switch):
                 subject=kernel.name,
             ) from error
         words += ["--ext", "envmagic"] if _has_us(kernel) else []
-        count = len(variables(self.shell))
-        noun = "variable is" if count == 1 else "variables are"
-        shell_state.of(self.shell).leave = partial(_leave, self.shell, words, environment)
-        message = f"IPython starts anew there; {count} {noun} lost." if count else ""
-        return Switched(How.RELAY, kernel.name, message)
+        along = taken_from(self.shell) if carry and _has_us(kernel) else NOTHING
+        shell_state.of(self.shell).leave = partial(
+            _leave, self.shell, words, environment, along.packed
+        )
+        return Switched(How.RELAY, kernel.name, _said(self.shell, along))
+
+
+def _said(shell: Any, along: Carried) -> str:
+    """What becomes of the variables; those of the environment stay with the process anyway."""
+    lost = len([name for name in variables(shell) if name not in along.values])
+    words = [replace(along, environment=0).said.rstrip(".")] if along.values else []
+    if lost:
+        words.append(f"{lost} {'variable is' if lost == 1 else 'variables are'} lost")
+    return f"IPython starts anew there; {', '.join(words)}." if words else ""
 
 
 def _launcher(kernel: Kernel) -> tuple[str, ...]:
@@ -96,7 +117,16 @@ def _environment(kernel: Kernel) -> dict[str, str]:
     return made
 
 
-def _leave(shell: Any, words: Sequence[str], environment: Mapping[str, str]) -> None:
+def arrive(shell: Any) -> None:
+    """Take what came along from the IPython that was in the place of this one, if anything did."""
+    held = os.environ.pop(_HELD, "")
+    # what does not arrive is noticed when it is used
+    with contextlib.suppress(Exception), open(int(held), encoding="ascii") as file:
+        file.seek(0)
+        exec(UNPACK, {"shell": shell, "carried": file.read()})
+
+
+def _leave(shell: Any, words: Sequence[str], environment: Mapping[str, str], carried: str) -> None:
     """Replace this process by IPython in the environment that was chosen.
 
     Returns never; raises `UsageError` when it cannot be started after all, and IPython goes on.
@@ -109,8 +139,23 @@ def _leave(shell: Any, words: Sequence[str], environment: Mapping[str, str]) -> 
         shutil.rmtree(directory, ignore_errors=True)
     sys.stdout.flush()
     sys.stderr.flush()
+    variables = dict(environment)
     try:
-        os.execve(words[0], list(words), dict(environment))
+        # of memory, or at least without a name: what comes along may be a secret
+        with _nameless() as file:
+            if carried:
+                file.write(carried)
+                file.flush()
+                os.set_inheritable(file.fileno(), True)
+                variables[_HELD] = str(file.fileno())
+            os.execve(words[0], list(words), variables)
     except (OSError, ValueError) as error:
         shell.history_manager.new_session()
         raise UsageError(f"{words[0]} could not be started, so IPython goes on: {error}") from None
+
+
+def _nameless() -> IO[str]:
+    """A file that is in no directory; where the system has it, in memory alone."""
+    if sys.platform == "linux":
+        return open(os.memfd_create("envmagic"), "w", encoding="ascii")
+    return tempfile.TemporaryFile("w", encoding="ascii")

@@ -25,7 +25,13 @@ class ByHand(Switch):
     shell: Any
 
     def to(
-        self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
+        self,
+        kernel: Kernel,
+        progress: Progress,
+        *,
+        drop: bool,
+        keep_saved_name: bool,
+        carry: bool = True,
     ) -> Switched:
         """Return the one line that says which kernel to choose; the cell ends behind it."""
         front = connection.connection()

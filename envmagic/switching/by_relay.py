@@ -16,10 +16,12 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Asleep, How, Kernel, Progress, Switch, Switched
 from envmagic.jupyter import connection
 from envmagic.switching import rest_of_cell, restart_target, shell_state
+from envmagic.switching.carried import NOTHING, Carried, taken_from
 from envmagic.switching.kernel_names import is_newer, kernel_named
 from envmagic.switching.relay import wire
 from envmagic.switching.relay.departure import Departure, Left
 from envmagic.switching.variables import variables
+from envmagic.switching.what_ran import is_empty
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -61,7 +63,13 @@ class FromHome(Switch):
         rest_of_cell.rest_of_cell(self.shell)
 
     def to(
-        self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
+        self,
+        kernel: Kernel,
+        progress: Progress,
+        *,
+        drop: bool,
+        keep_saved_name: bool,
+        carry: bool = True,
     ) -> Switched:
         """See `model.Switch.to`; the move happens when the running cell ends."""
         from envmagic.switching.relay.kernel import Move
@@ -75,7 +83,8 @@ class FromHome(Switch):
         _cancel_previous(self.shell)
         names, here = variables(self.shell), relay.home.name
         target = relay.prepare(kernel, progress)
-        move = Move(relay.home, target, drop=drop, variables=len(names))
+        along = taken_from(self.shell) if carry and not target.used else NOTHING
+        move = Move(relay.home, target, drop=drop, variables=len(names), carried=along.packed)
 
         def stayed(stream: Any | None) -> None:
             relay.abandon(move)
@@ -90,7 +99,10 @@ class FromHome(Switch):
             interrupted=move.interrupt,
         )
         told = restart_target.restart_in(kernel, keep_name=keep_saved_name, first=here)
-        return _moved(self.shell, departure, kernel, here, 0 if drop else len(names), told)
+        left = [] if drop else names
+        return _moved(
+            self.shell, departure, kernel, told, _said(here, left, along, target.variables)
+        )
 
     def begin(self, kernel: Kernel) -> None:
         """See `model.Switch.begin`."""
@@ -139,18 +151,31 @@ class FromBehind(Switch):
         rest_of_cell.rest_of_cell(self.shell)
 
     def to(
-        self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
+        self,
+        kernel: Kernel,
+        progress: Progress,
+        *,
+        drop: bool,
+        keep_saved_name: bool,
+        carry: bool = True,
     ) -> Switched:
         """See `model.Switch.to`; the move happens when the running cell ends."""
         rest = rest_of_cell.rest_of_cell(self.shell)
         _cancel_previous(self.shell)
         names = variables(self.shell)
         request = uuid.uuid4().hex
-        question = {"kernel": _content(kernel), "drop": drop, "variables": len(names)}
+        empty = is_empty(self.shell, rest)
+        question = {
+            "kernel": _content(kernel),
+            "drop": drop,
+            "variables": len(names),
+            "empty": empty,
+        }
         answer = self._ask("prepare", request, question, progress)
         if answer.get("already"):
             return Switched(How.ALREADY, kernel.name)
-        notes = _Notes(self.gate, request, lambda: self._send("cancel", request, {}))
+        along = taken_from(self.shell) if carry and answer.get("fresh") else NOTHING
+        notes = _Notes(self.gate, request, lambda: self._send("cancel", request, {}), along.packed)
         departure = Departure(
             self.gate,
             rest=rest,
@@ -163,7 +188,9 @@ class FromBehind(Switch):
         notes.told = told = restart_target.restart_in(
             kernel, keep_name=keep_saved_name, first=first
         )
-        return _moved(self.shell, departure, kernel, here, 0 if drop else len(names), told)
+        left = [] if drop or empty else names
+        there = int(answer.get("there", 0))
+        return _moved(self.shell, departure, kernel, told, _said(here, left, along, there))
 
     def begin(self, kernel: Kernel) -> None:
         """See `model.Switch.begin`; a relay of before does not know it, and starts it later."""
@@ -261,6 +288,8 @@ class _Notes:
     request: str
     cancel: Callable[[], None]
     """Takes the request back, where there is no stream for a note."""
+    carried: str = ""
+    """What comes along; see `switching.carried`."""
     stream: Any = None
     told: restart_target.Label = field(default_factory=restart_target.Label)
     interrupted: bool = False
@@ -303,6 +332,7 @@ class _Notes:
                 "sizes": sizes,
                 "travels": left.request if left.rest else "",
                 "interrupted": self.interrupted,
+                "carried": self.carried,
             }
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # as ipykernel has it between requests
             self._note("envmagic_returned", content, buffers)
@@ -355,12 +385,23 @@ def _moved(
     shell: Any,
     departure: Departure,
     kernel: Kernel,
-    here: str,
-    names: int,
     told: restart_target.Label,
+    message: str,
 ) -> Switched:
     state = shell_state.of(shell)
     state.departure, state.told = departure, told
-    noun, them = ("variable stays", "it") if names == 1 else ("variables stay", "them")
-    message = f"{names} {noun} in {here}; %env use {here} goes back to {them}." if names else ""
     return Switched(How.RELAY, kernel.name, message, told.hint)
+
+
+def _said(here: str, names: list[str], along: Carried, there: int) -> str:
+    """What became of the variables `names` in the kernel `here`, and of those that are `there`."""
+    stay = len([name for name in names if name not in along.values])
+    noun, them = ("variable stays", "it") if stay == 1 else ("variables stay", "them")
+    sentences = [
+        along.said,
+        f"{stay} {noun} in {here}; %env use {here} goes back to {them}." if stay else "",
+        f"Its {'variable is' if there == 1 else f'{there} variables are'} there again."
+        if there
+        else "",
+    ]
+    return " ".join(filter(None, sentences))

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import How, Kernel, Progress, Switch, Switched
-from envmagic.jupyter import server_api
+from envmagic.jupyter import connection, server_api
 from envmagic.switching import by_hand, shell_state
+from envmagic.switching.carried import NOTHING, UNPACK, taken_from
 from envmagic.switching.rest_of_cell import Stopped
 
 __all__ = ["BySession"]
 
+_NAME = """
+if named:
+    os.environ.setdefault("JPY_SESSION_NAME", named)
+"""
 _DELAY = 0.3  # seconds after the cell, so that its own output still arrives
 
 
@@ -28,7 +35,13 @@ class BySession(Switch):
     session: server_api.Session
 
     def to(
-        self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
+        self,
+        kernel: Kernel,
+        progress: Progress,
+        *,
+        drop: bool,
+        keep_saved_name: bool,
+        carry: bool = True,
     ) -> Switched:
         """Returns what will happen; the server is asked when the cell has ended (`_leave`)."""
         if kernel.name == self.session.kernel_name:
@@ -46,23 +59,27 @@ class BySession(Switch):
                 "jupyter kernelspec list",
                 subject=kernel.name,
             )
-        shell_state.of(self.shell).leave = partial(self._leave, kernel)
-        message = "The server starts it anew within some seconds; variables are lost."
+        along = taken_from(self.shell) if carry and kernel.language == "python" else NOTHING
+        shell_state.of(self.shell).leave = partial(self._leave, kernel, along.packed)
+        lost = "other variables" if along.values else "variables"
+        come = along.said.replace("came", "come").replace(".", ", ")
+        message = f"The server starts it anew within some seconds; {come}{lost} are lost."
         return Switched(How.SESSION, kernel.name, message)
 
-    def _leave(self, kernel: Kernel) -> None:
+    def _leave(self, kernel: Kernel, carried: str) -> None:
         """Refuse every further cell, ask the server, and end this one with one line; raises."""
         self.shell.ast_transformers.append(_Refusal(kernel.name))
-        threading.Thread(target=self._send, args=(kernel,), daemon=True).start()
+        threading.Thread(target=self._send, args=(kernel, carried), daemon=True).start()
         raise Stopped(
             f"The notebook moves to {kernel.name}. Run the cells below again when it is there."
         )
 
-    def _send(self, kernel: Kernel) -> None:
+    def _send(self, kernel: Kernel, carried: str) -> None:
         """Ask the server, later, from a thread; on failure cells run here again."""
         time.sleep(_DELAY)
-        body = {"kernel": {"id": None, "name": kernel.name}}
         try:
+            id = self._started(kernel, carried) if carried else None
+            body = {"kernel": {"id": id, "name": kernel.name}}
             path = f"api/sessions/{self.session.id}"
             server_api.call(self.server, path, "PATCH", body, timeout=60)
         except (OSError, ValueError, server_api.Refused) as error:
@@ -71,6 +88,39 @@ class BySession(Switch):
             print(
                 f"The notebook stays here: the server answered {said!r}. {by_hand.choose(kernel)}"
             )
+
+    def _started(self, kernel: Kernel, carried: str) -> str | None:
+        """The id of a `kernel` that was started for the notebook and has what is `carried`; None
+        where it cannot be spoken to from here. Raises as `server_api.call`."""
+        body = {"name": kernel.name, "path": self.session.path}
+        id = str(server_api.call(self.server, "api/kernels", "POST", body, timeout=60)["id"])
+        front = connection.connection()
+        try:
+            assert front is not None
+            _give(front.connection_file.with_name(f"kernel-{id}.json"), carried)
+        except Exception:  # of many kinds; the server can start another one
+            server_api.call(self.server, f"api/kernels/{id}", "DELETE")
+            return None
+        return id
+
+
+def _give(file: Path, carried: str) -> None:
+    """Have the kernel with that connection file take what is `carried`. Raises if it does not."""
+    from jupyter_client.blocking.client import BlockingKernelClient
+
+    client = BlockingKernelClient(connection_file=str(file))
+    client.load_connection_file()
+    client.start_channels(hb=False)  # a heartbeat that is late counts as a dead kernel
+    try:
+        client.wait_for_ready(timeout=60)
+        # which notebook it is for a server tells to one that it starts for a session
+        named = os.environ.get("JPY_SESSION_NAME")
+        facts = f"{{'shell': get_ipython(), 'carried': {carried!r}, 'named': {named!r}}}"
+        request = client.execute(f"exec({UNPACK + _NAME!r}, {facts})", silent=True)
+        while client.get_shell_msg(timeout=60)["parent_header"].get("msg_id") != request:
+            pass
+    finally:
+        client.stop_channels()
 
 
 @dataclass

@@ -444,7 +444,7 @@ def test_status_names_the_kernel_the_notebook_is_in_and_those_that_sleep(
     kernel: Callable[..., RunningKernel],
 ) -> None:
     own = kernel()
-    own.run("%load_ext envmagic\nvalues = [1, 2, 3]")
+    own.run("%load_ext envmagic\nvalues = [object()]")
     created = own.run("%env create churn").text
     assert "This notebook runs in churn now. 1 variable stays in python3" in created
     data = json.loads(own.run("%env status --json").result)["data"]

@@ -23,7 +23,7 @@ def pid_of(kernel: Any) -> int:
 @pytest.mark.every_python
 def test_there_and_back_with_variables_and_prompt_numbers(switching: Any, short_tmp: Path) -> None:
     kernel = switching()
-    kernel.run("x = 5")
+    kernel.run("x = [object()]")
     moved = kernel.run("%env use alpha")
     assert "1 variable stays in python3; %env use python3 goes back to it." in moved.text
     there = kernel.run(WHO)
@@ -33,8 +33,9 @@ def test_there_and_back_with_variables_and_prompt_numbers(switching: Any, short_
     kernel.run("y = 6")
     inputs = kernel.run("len(In), In[-1]")
     assert inputs.result == f"({inputs.count + 1}, 'len(In), In[-1]')"
-    kernel.run("%env use python3")
-    assert kernel.run("x").result == "5"
+    back = kernel.run("%env use python3")
+    assert "Its variable is there again." in back.text
+    assert kernel.run("len(x)").result == "1"
     kernel.run("%env use beta")
     kernel.run("%env use alpha")
     assert kernel.run("y").result == "6"
@@ -51,7 +52,7 @@ def test_the_stock_kernel_knows_the_verbs_when_the_session_began_elsewhere(
     specs("alpha")
     kernel = switching("alpha")
     kernel.run("x = 5")
-    kernel.run("%env use python3")
+    kernel.run("%env use python3 --leave")
     assert kernel.run("'x' in globals()").result == "False"
     kernel.run("%env use alpha")
     assert kernel.run("x").result == "5"
@@ -73,13 +74,21 @@ def test_a_kernel_that_sleeps_is_named_when_its_environment_is_to_go(
     kernel.run("%env remove gamma --yes")
 
 
-def test_what_is_left_without_variables_ends(switching: Any) -> None:
+def test_what_is_left_empty_ends(switching: Any) -> None:
+    """Only where nothing but verbs and imports ran: a module may have been given state."""
     kernel = switching()
+    kernel.run("import os\nx = 1\n%env use alpha")
+    (alpha,) = children(kernel.pid)
+    kernel.run("import json as j; from math import pi\n%env status\n%env use python3\nleft = x")
+    eventually(lambda: not runs(alpha))
     kernel.run("%env use alpha")
     alpha = pid_of(kernel)
-    kernel.run("import os")
     kernel.run("%env use beta")
-    eventually(lambda: not runs(alpha))
+    kernel.run("import json")
+    kernel.run("json.told = 5\n%env use python3")
+    assert runs(alpha)
+    told = kernel.run("%env use beta\nimport json; print(json.told)")
+    assert told.stdout == "5\n"
     kernel.run("z = 1")
     beta = pid_of(kernel)
     kernel.run("%env use python3")
@@ -329,11 +338,11 @@ def test_a_sleeping_kernel_that_dies_is_forgotten(switching: Any) -> None:
     kernel.run("%env use alpha")
     kernel.run("x = 1")
     alpha = pid_of(kernel)
-    kernel.run("%env use beta\ny = 2")
+    kernel.run("%env use beta --leave\ny = 2")
     os.kill(alpha, signal.SIGKILL)
     eventually(lambda: not runs(alpha))
     assert kernel.run("y").result == "2"
-    kernel.run("%env use alpha")
+    kernel.run("%env use alpha --leave")
     assert kernel.run("'x' in globals()").result == "False"
 
 
@@ -372,7 +381,7 @@ def test_nothing_of_the_old_environment_leaks(switching: Any, specs: Any, isolat
     kernel.run(
         "import os, sys; os.environ['LATER'] = '1'; sys.path.append('/later'); os.chdir('/')"
     )
-    kernel.run("%env use second")
+    kernel.run("%env use second --leave")
     told = kernel.run(
         "import os, sys\nprint(os.environ['PATH'])\nprint(os.environ['VIRTUAL_ENV'])\n"
         "print('CONDA_PREFIX' in os.environ, 'LATER' in os.environ, '/later' in sys.path)\n"

@@ -36,7 +36,7 @@ def test_what_stands_above_runs_once(there: Any) -> None:
     for name, above in ABOVE.items():
         prompt = ">>> " if above.startswith(">>>") else ""
         below = WHERE.replace("import", f"{prompt}import")
-        ran = there.run(f"{above}\n{prompt}%env use there\n{below}")
+        ran = there.run(f"{above}\n{prompt}%env use there --leave\n{below}")
         assert ran.stdout.count("once") == 1 and ran.stdout.count("twice") <= 1, name
         assert "in there" in ran.stdout, name
         assert there.run("'s' in globals()").result == "False", name
@@ -46,7 +46,9 @@ def test_what_stands_above_runs_once(there: Any) -> None:
 
 
 def test_a_cell_that_is_indented_as_a_whole(there: Any) -> None:
-    ran = there.run(f"    a = 1\n    %env use there\n    if True:\n        {WHERE}\n\n    b = 2")
+    ran = there.run(
+        f"    a = 1\n    %env use there --leave\n    if True:\n        {WHERE}\n\n    b = 2"
+    )
     assert "in there" in ran.stdout
     assert there.run("'a' in globals(), b").result == "(False, 2)"
     failed = there.run("    %env use python3\n\n    1 / 0", check=False)

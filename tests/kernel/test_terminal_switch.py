@@ -10,21 +10,26 @@ from support.console import Console
 
 def test_use_replaces_ipython(isolated: Any, specs: Any, bare_venv: Any) -> None:
     specs("alpha", env={"WHICH": "alpha"})
+    specs("stock")
     python = bare_venv(isolated.work / "empty")
     specs("empty", python=python)
     console = Console("-m", "IPython", "--simple-prompt", "--ext", "envmagic")
     try:
         console.read(r"In \[1\]: ")
-        console.type("import os; x = 5; pid = os.getpid(); print(pid)")
+        console.type("import os; x = {5: None}; pid = os.getpid(); print(pid); f = print")
         pid = console.read(r"In \[2\]: ")
         console.type("%env use empty")
         assert "There is no IPython in 'empty'" in console.read(r"In \[3\]: ")
         console.type("%env use alpha")
         said = console.read(r"In \[1\]: ")
-        assert "2 variables are lost" in said
-        console.type("import os; print(os.environ['WHICH'], os.getpid(), 'x' in globals())")
+        assert "2 variables came along, 1 variable is lost." in said
+        console.type("import os; print(os.environ['WHICH'], os.getpid(), x, 'f' in globals())")
         answer = console.read(r"In \[2\]: ").splitlines()
-        assert f"alpha {console.pid} False" in answer
+        assert f"alpha {console.pid} {{5: None}} False" in answer
+        console.type("%env use stock --leave")
+        console.read(r"In \[1\]: ")
+        console.type("print('x' in globals())")
+        assert "False" in console.read(r"In \[2\]: ").splitlines()
         assert str(console.pid) in pid
     finally:
         console.close()

@@ -16,6 +16,7 @@ from support.processes import eventually
 
 REPOSITORY = Path(__file__).parents[2]
 WHICH = "import os; print('runs in', os.environ['WHICH'])"
+KEY = "import os; os.environ['KEY'] = 'of-mine'"
 HELD = """
 import asyncio
 from pathlib import Path
@@ -103,7 +104,8 @@ def test_the_server_starts_the_other_kernel(isolated: Any, opened: Any) -> None:
     path = {"PYTHONPATH": str(isolated.work)}
     with Server(isolated.work / "root", options=[held], env=path) as server:
         here = opened(server)
-        ran = here.run("x = 1", f"%env use alpha\n{WHICH}", WHICH, WHICH)
+        ran = here.run(f"x = 1; {KEY}", f"%env use alpha\n{WHICH}", WHICH, WHICH)
+        assert "1 variable and 1 environment variable come along, other variables" in ran[1][1]
         assert [status for status, _ in ran] == ["ok", "error", "aborted", "aborted"]
         assert "The notebook moves to alpha. Run the cells below again" in ran[1][1]
         # sent before the other kernel is there
@@ -115,7 +117,10 @@ def test_the_server_starts_the_other_kernel(isolated: Any, opened: Any) -> None:
         name, there = here.kernel
         assert name == "alpha"
         client = here.connect(there)
-        assert here.run(WHICH, client=client) == [("ok", "runs in alpha\n")]
+        # what came along was there before the notebook was
+        more = "print(x, os.environ['KEY'], os.environ['JPY_SESSION_NAME'])"
+        ((status, said),) = here.run(f"{WHICH}\n{more}", client=client)
+        assert said.startswith("runs in alpha\n1 of-mine ") and said.endswith("root/a\n")
         client.stop_channels()
         eventually(lambda: [k["name"] for k in server.api("api/kernels")] == ["alpha"])
 

@@ -61,11 +61,13 @@ def create(values: Values) -> CreateRequest:
         use=values.yes("--use", "--no-use"),
         upgrade=values.has("--upgrade"),
         trust=values.has("--trust"),
+        leave=values.has("--leave"),
     )
 
 
 def attach(values: Values) -> AttachRequest:
-    return AttachRequest(values.words[0], use=values.yes("--use", "--no-use"))
+    use = values.yes("--use", "--no-use")
+    return AttachRequest(values.words[0], use=use, leave=values.has("--leave"))
 
 
 def install(values: Values) -> InstallRequest:
@@ -95,7 +97,7 @@ def remove(values: Values) -> RemoveRequest:
 
 
 def use(values: Values) -> UseRequest:
-    return UseRequest(values.words[0], drop=values.has("--drop"))
+    return UseRequest(values.words[0], drop=values.has("--drop"), leave=values.has("--leave"))
 
 
 def uninstall(values: Values) -> UninstallRequest:

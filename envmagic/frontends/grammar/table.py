@@ -87,6 +87,9 @@ class Verb(NamedTuple):
 
 _USE = Option(("--use",), "move the notebook there (the default)", in_terminal=False)
 _NO_USE = Option(("--no-use",), "leave the notebook where it is", in_terminal=False)
+_LEAVE = Option(
+    ("--leave",), "leave plain values and environment variables where they are", in_terminal=False
+)
 _FILE = Option(("-r", "--requirement"), "a requirements file", "FILE", kind="path")
 _UPGRADE = Option(("-U", "--upgrade"), "take newer versions than those recorded or installed")
 _TRUST = Option(("--trust",), "also from the package indexes that an uv.toml around it names")
@@ -105,6 +108,7 @@ CREATE_OPTIONS = (
     _TRUST,
     _USE,
     _NO_USE,
+    _LEAVE,
 )
 
 
@@ -128,16 +132,16 @@ VERBS = {
             "verbs.create",
             "adopt an environment that exists; nothing in it is changed or ever deleted",
             _TARGET,
-            (_USE, _NO_USE),
+            (_USE, _NO_USE, _LEAVE),
             ("attach ../venv", "attach base-ml"),
         ),
         Verb(
             "use",
             "use",
             "verbs.use",
-            "move this notebook to an environment or kernel; its variables stay where they are",
+            "move this notebook to an environment or kernel; plain values come along",
             Positional("NAME|PATH|KERNEL", "'python3' is the kernel it began on", 1, 1, "kernel"),
-            (Option(("--drop",), "end the kernel left behind, with its variables"),),
+            (Option(("--drop",), "end the kernel left behind, with its variables"), _LEAVE),
             ("use churn", "use python3"),
             terminal="move a notebook to an environment or kernel: only in the notebook itself",
         ),

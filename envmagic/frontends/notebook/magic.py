@@ -42,6 +42,10 @@ def load(shell: InteractiveShell) -> None:
     """Put the magics, the completion and the recording into `shell`; twice is once."""
     if shell not in _loaded:
         _loaded[shell] = _Loaded(shell)
+        if "ENVMAGIC_CARRIED" in os.environ:
+            from envmagic.switching.by_exec import arrive
+
+            arrive(shell)
 
 
 def unload(shell: InteractiveShell) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from envmagic.switching.carried import UNPACK
 from envmagic.switching.relay import wire
 from envmagic.switching.relay.channel import on_loop, pass_on, run_on
 from envmagic.switching.relay.child_process import KernelProcess
@@ -45,6 +46,7 @@ class _Requests(Protocol):
 class ChildKernel:
     """A running kernel and the streams to it, on the loops of the frontend's channels."""
 
+    empty = False
     variables = 0
 
     def __init__(self, running: KernelProcess, hub: Hub, requests: _Requests) -> None:
@@ -141,12 +143,13 @@ class ChildKernel:
             idle = {"execution_state": "idle"}
             kernel.session.send(kernel.iopub_socket, "status", idle, parent={"header": ended})
 
-    async def arrive(self, count: int) -> None:
+    async def arrive(self, count: int, carried: str = "") -> None:
         await self._connect()
         notebook = self._hub.kernel.shell.user_ns.get("__vsc_ipynb_file__")
         facts = {"count": count, "notebook": notebook if isinstance(notebook, str) else None}
+        facts["carried"] = carried if self.running.kernel.language == "python" else ""
         content = {
-            "code": f"exec({ARRIVE!r}, {{'shell': get_ipython(), **{facts!r}}})",
+            "code": f"exec({ARRIVE + UNPACK!r}, {{'shell': get_ipython(), **{facts!r}}})",
             "silent": True,
             "store_history": False,
             "user_expressions": {},

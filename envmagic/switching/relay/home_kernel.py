@@ -32,6 +32,7 @@ class HomeKernel:
 
     used = True
     alive = True
+    empty = False
     variables = 0
 
     def __init__(self, gate: Gate, name: str) -> None:
@@ -65,7 +66,8 @@ class HomeKernel:
         while not said.is_set():
             await asyncio.sleep(0.001)
 
-    async def arrive(self, count: int) -> None:
+    async def arrive(self, count: int, carried: str = "") -> None:
+        # nothing comes along: it is the kernel that the session began with
         facts = {"shell": self.kernel.shell, "count": count, "notebook": None}
         await on_loop(self.kernel.io_loop, lambda: exec(ARRIVE, facts))
 

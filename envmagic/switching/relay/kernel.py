@@ -43,6 +43,8 @@ class RelayedKernel(Protocol):
     """How many variables it held when it was left."""
     used: bool
     """It has run a cell, so ending it would lose something."""
+    empty: bool
+    """Nothing but verbs and imports had run in it when it was left."""
 
     @property
     def alive(self) -> bool: ...
@@ -67,8 +69,9 @@ class RelayedKernel(Protocol):
         the cell is over."""
         ...
 
-    async def arrive(self, count: int) -> None:
-        """Until it can be given messages, and `count` is its next prompt number."""
+    async def arrive(self, count: int, carried: str = "") -> None:
+        """Until it can be given messages, has what is `carried`, and `count` is its next prompt
+        number."""
         ...
 
     def expect(self, request: str, runs: Callable[[], None]) -> None:
@@ -95,7 +98,11 @@ class Move:
     target: RelayedKernel
     drop: bool = False
     variables: int = 0
-    """How many the source holds; with none it is ended."""
+    """How many the source holds."""
+    empty: bool = False
+    """Nothing but verbs and imports ran in the source; it is ended then."""
+    carried: str = ""
+    """What comes along from the source to a target that just started; see `switching.carried`."""
     taken: list[Frames] = field(default_factory=list)
     """What had been queued behind the cell, in order; before it the rest of the cell, if any."""
     interrupted: bool = False

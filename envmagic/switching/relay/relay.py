@@ -135,7 +135,7 @@ class Relay:
         """Its name means another environment by now: it ends, or gets another name when it holds
         variables. Raises `EnvmagicError` then, so that a person knows it; in the thread of
         `prepare`."""
-        if child is not self.current and not child.variables:
+        if child is not self.current and child.empty:
             self._end(child)
             return
         name, other = child.name, f"{child.name}-old"
@@ -195,7 +195,7 @@ class Relay:
         One that does not answer any more is not: then the source stays, which home always can.
         """
         source, target = move.source, move.target
-        source.variables = move.variables
+        source.variables, source.empty = move.variables, move.empty
         self._moving = True
         self.hub.interrupts.begin()
         self.hub.control.hold()
@@ -203,10 +203,9 @@ class Relay:
         await _at_most(5, source.all_said())
         arrived: RelayedKernel = self.home
         for arrived in (target, source, self.home):
-            if (
-                await _at_most(min(child_process.limit(), _ARRIVAL), arrived.arrive(count))
-                and arrived.alive
-            ):
+            carried = "" if arrived.used else move.carried
+            arrives = arrived.arrive(count, carried)
+            if await _at_most(min(child_process.limit(), _ARRIVAL), arrives) and arrived.alive:
                 break
         self.current, arrived.used, self._moving = arrived, True, False
         if move.travels:
@@ -242,13 +241,12 @@ class Relay:
             self.gate.listen()
 
     def _leave_behind(self, move: Move, target: RelayedKernel) -> None:
-        """What is left behind without variables, or is not wanted any more, ends; on the control
-        loop."""
+        """What is left behind empty, or is not wanted any more, ends; on the control loop."""
         source = move.source
         if source is target:
             return
         if isinstance(source, ChildKernel):
-            if move.drop or not move.variables:
+            if move.drop or move.empty:
                 self._end(source)
         elif move.drop:
             run_on(self.hub.loops["main"], self.home.forget)

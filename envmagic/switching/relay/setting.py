@@ -11,6 +11,7 @@ from typing import Any
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.jupyter import connection, server_api
+from envmagic.switching.carried import initial_environment
 from envmagic.switching.kernel_names import spec_named
 from envmagic.switching.relay import wire
 from envmagic.switching.relay.ipykernel_gate import error_output
@@ -57,7 +58,7 @@ def setting_of(kernel: Any) -> LaunchSetting:
         signature_scheme=kernel.session.signature_scheme,
         session=kernel.session.session,
         directory=Path(kernel.shell.starting_dir),
-        environment=_initial_environment(),
+        environment=initial_environment(),
         first=spec_named(first),
         relay={
             "protocol": wire.PROTOCOL,
@@ -88,13 +89,3 @@ def home_name() -> str:
         return ""
     asked = server_api.session(front)
     return asked[1].kernel_name if asked is not None else connection.kernel_name(front)
-
-
-def _initial_environment() -> dict[str, str]:
-    """The variables this process was started with, whatever was set since (Linux; else: now)."""
-    try:
-        entries = Path("/proc/self/environ").read_bytes().split(b"\0")
-    except OSError:
-        return dict(os.environ)
-    pairs = (entry.partition(b"=") for entry in entries)
-    return {os.fsdecode(name): os.fsdecode(value) for name, sign, value in pairs if sign}

@@ -106,12 +106,16 @@ class SwitchRequests:
         except Exception as error:  # the kernel that asked waits for an answer, whatever happens
             child.answer(request, error=f"The relay failed: {error!r}.", hint="", code="relay")
             return
-        move = Move(child, target, drop=content["drop"], variables=content["variables"])
+        variables = content["variables"]
+        empty = content.get("empty", not variables)  # a kernel of before says nothing of it
+        move = Move(child, target, drop=content["drop"], variables=variables, empty=empty)
         if request in self.given_up:
             self.mover.abandon(move)
             return
         self.agreed[request] = move
-        child.answer(request, ready=True, already=target is child)
+        already = target is child
+        there = 0 if already else target.variables
+        child.answer(request, ready=True, already=already, fresh=not target.used, there=there)
 
     def _give_up(self, child: ChildKernel, request: str) -> None:
         self.mover.give_up()
@@ -122,6 +126,7 @@ class SwitchRequests:
         move = self.agreed.pop(content["id"], None) or Move(child, child)
         move.taken, move.travels = taken, content["travels"]
         move.interrupted = bool(content.get("interrupted"))
+        move.carried = str(content.get("carried", ""))
         run_on(self.hub.loops["control"], lambda: self.mover.move(move, content["count"]))
 
     def stayed(self, request: str) -> None:
