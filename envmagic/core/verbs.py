@@ -95,6 +95,8 @@ class InstallRequest:
     files: tuple[str, ...] = ()
     upgrade: bool = False
     trust: bool = False
+    here: bool = False
+    """Also where that is the environment that Jupyter itself runs in."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,10 @@ class UninstallRequest:
     operation: ClassVar = "install.uninstall"
 
     packages: tuple[str, ...]
+    yes: bool = False
+    """Also what others in the environment need."""
+    here: bool = False
+    """As in `InstallRequest`."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,8 @@ class SyncRequest:
 
     trust: bool = False
     """What reaches beyond the user's own index is agreed to, and remembered."""
+    here: bool = False
+    """As in `InstallRequest`."""
 
 
 @dataclass(frozen=True)

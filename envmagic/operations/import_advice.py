@@ -11,14 +11,11 @@ from envmagic.core.errors import Problem, Severity
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.distributions import Index
 from envmagic.environments import backends, inspection
-from envmagic.imports.follow import tree_of
-from envmagic.jupyter import launcher
+from envmagic.operations.jupyters_own import is_jupyters_own
 from envmagic.record.environments import InstalledIndex
 from envmagic.record.missing_import import FailedImport, lacking
 
 __all__ = ["advice"]
-
-_SERVER = "jupyter-server"
 
 
 def advice(failed: FailedImport, directories: Sequence[Path]) -> Problem | None:
@@ -42,15 +39,10 @@ def advice(failed: FailedImport, directories: Sequence[Path]) -> Problem | None:
 
 
 def _takes_more(prefix: Path, directories: Sequence[Path], index: Index) -> bool:
-    """Whether `install` is to install into `prefix`: it can, and that is not Jupyter's own.
-
-    Jupyter's own is one with a server in it that is neither this project's nor has been made a
-    kernel by envmagic.
-    """
+    """Whether `install` is to install into `prefix`: it can, and that is not Jupyter's own."""
     if not backends.is_environment(prefix):
         return False
     places = inspection.site_packages(prefix)
     if places and not os.access(places[0], os.W_OK):
         return False
-    projects = any(prefix.is_relative_to(tree_of(directory)) for directory in directories)
-    return _SERVER not in index.distributions or projects or launcher.NAME in sys.modules
+    return not is_jupyters_own(prefix, directories, index.distributions)

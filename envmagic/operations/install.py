@@ -19,7 +19,13 @@ from envmagic.environments.inventory import Inventory
 from envmagic.environments.projects import Project
 from envmagic.environments.projects import changes as project_changes
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import first_look, running_modules, validation
+from envmagic.operations import (
+    first_look,
+    jupyters_own,
+    running_modules,
+    still_needed,
+    validation,
+)
 from envmagic.operations.handover import start_recording
 from envmagic.operations.pins import as_found_beside, obeyed
 from envmagic.planning import consent
@@ -42,6 +48,14 @@ def install(request: InstallRequest, place: Place, progress: Progress) -> Report
         request.requirements, files, directory=place.directory, upgrade=request.upgrade
     )
     environment = _environment(place)
+    if not request.here:
+        words = (
+            *(("-U",) if request.upgrade else ()),
+            *(word for file in request.files for word in ("-r", file)),
+        )
+        asked = request.requirements
+        own = ("create", *words, *(("--with", *asked) if asked else ()))
+        jupyters_own.refuse(environment, place, ("install", "--here", *words, *asked), own)
     validation.check(wanted, backends.of(environment))
     project = projects.of(environment, place.directory)
     if project is None:  # a project says in its own file where its packages are found
@@ -66,8 +80,13 @@ def install(request: InstallRequest, place: Place, progress: Progress) -> Report
 
 
 def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Report[InstallData]:
-    """Take packages out; what the kernel needs to run stays."""
+    """Take packages out; what the kernel needs to run stays, and what others need without `yes`."""
     environment = _environment(place)
+    again = ("uninstall", *(("--here",) if request.here else ()), *request.packages, "--yes")
+    if not request.here:
+        yes = ("--yes",) if request.yes else ()
+        here = ("uninstall", "--here", *request.packages, *yes)
+        jupyters_own.refuse(environment, place, here, ())
     packages = [normalized(package) for package in request.packages]
     project = projects.of(environment, place.directory)
     held = project.locked() | project.declared() if project is not None else frozenset()
@@ -75,6 +94,8 @@ def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Re
 
     def work(there: Inventory) -> tuple[Inventory, list[str]]:
         _refuse_needed(packages, there, held)
+        if project is None and not request.yes:  # a project's tool looks itself
+            still_needed.refuse(packages, there, again)
         if project is not None:
             return project_changes.remove(project, there, packages, progress)
         progress.step(f"Uninstalling {', '.join(packages)}")
@@ -117,6 +138,9 @@ def _refuse_needed(packages: Sequence[str], there: Inventory, held: Collection[s
 def sync(request: SyncRequest, place: Place, progress: Progress) -> Report[InstallData]:
     """Install what the files beside the notebook ask for and the environment lacks."""
     environment = _environment(place)
+    if not request.here:
+        here = ("sync", "--here", *(("--trust",) if request.trust else ()))
+        jupyters_own.refuse(environment, place, here, ("create",))
     if request.trust:
         consent.trust(plan_of(place.notebook, place.directory, place.cells).questions)
     files = _beside(place, environment)

@@ -195,6 +195,41 @@ def test_what_is_uninstalled_leaves_the_record(terminal: Terminal, isolated: Iso
     assert "attrs" not in file.read_text() and "six==" in file.read_text()
 
 
+def test_status_tells_of_a_block_without_its_end_and_record_mends_it(
+    terminal: Terminal, isolated: Isolated
+) -> None:
+    write_notebook(isolated.work / "a.ipynb", ["import humanize"])
+    terminal("record", "a.ipynb", "--env", "none")
+    file = isolated.work / "requirements.txt"
+    whole = file.read_text()
+    assert "bad-block" not in terminal("status", "--notebook", "a.ipynb", "--json").out
+    file.write_text(whole.partition("# <<<")[0])
+    said = terminal("status", "--notebook", "a.ipynb").out
+    assert "has no line '# <<< envmagic <<<' any more" in said and "envmagic record" in said
+    terminal("record", "a.ipynb", "--env", "none")
+    assert file.read_text() == whole
+
+
+def test_what_others_need_goes_only_with_yes_and_doctor_tells_of_it(
+    terminal: Terminal, isolated: Isolated, make_wheel: Callable[..., Path]
+) -> None:
+    """Without extras and markers that do not hold here; `--fix` puts it there again."""
+    make_wheel("grounds", "1.2")
+    make_wheel("uses", requires=["grounds>=1 ; python_version > '3'"])
+    make_wheel("may-use", requires=["grounds ; extra == 'more'", "grounds>3; python_version<'3'"])
+    terminal("create", "churn", "--with", "uses", "may-use")
+    here = ("--env", "churn")
+    refused = terminal("uninstall", "grounds", *here, code=1).err
+    assert "grounds stays in" in refused and ": uses needs it." in refused
+    assert "envmagic uninstall grounds --yes" in refused
+    assert "All is well" in terminal("doctor").out
+    assert "Removed from churn: grounds" in terminal("uninstall", "grounds", "--yes", *here).out
+    assert "uses needs grounds>=1." in terminal("doctor", code=0).out
+    assert "Mended" in terminal("doctor", "--fix").out
+    assert "All is well" in terminal("doctor").out
+    terminal("uninstall", "grounds", "uses", *here)
+
+
 def test_many_notebooks_are_shared_out_and_each_keeps_its_own(
     isolated: Isolated, terminal: Terminal
 ) -> None:

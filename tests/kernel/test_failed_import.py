@@ -54,6 +54,15 @@ def test_in_jupyters_own_it_is_create_and_nothing_else_changes(
     assert ran.stderr.startswith("scikit-learn is not installed. ")
     assert ran.stderr.endswith(": %env create --with scikit-learn\n")
     assert run("import sys; sys.last_value.name").result == "'sklearn'"
+    for verb, own in (("install", ": %env create --with idna"), ("sync", ": %env create")):
+        words = "idna" if verb == "install" else ""
+        refused = run(f"%env {verb} {words}", check=False).stderr.strip()
+        assert f"To change that one: %env {verb} --here {words}".strip() in refused
+        assert refused.endswith(own), refused
+    run("import importlib.metadata as m; before = m.version('ipykernel')")
+    refused = run("%env uninstall ipykernel --yes", check=False).stderr.strip()
+    assert refused.endswith(": %env uninstall --here ipykernel --yes"), refused
+    assert run("m.version('ipykernel') == before").result == "True"
     (isolated.work / "requirements.txt").touch()
     run("def told(self, kind, value, tb, tb_offset=None):\n    print('told', value.name)")
     run("get_ipython().set_custom_exc((ImportError,), told)")

@@ -59,7 +59,7 @@ def test_pip_and_uv_work_on_the_environment_and_never_on_another(
         ("install -U -r dev.txt", ("install", "-U", "-r", "dev.txt")),
         ("install --requirement=dev.txt", ("install", "--requirement=dev.txt")),
         ("install --trust six", ("install", "--trust", "six")),
-        ("uninstall -y six", ("uninstall", "six")),
+        ("uninstall -y six", ("uninstall", "six", "--yes")),
     ],
 )
 def test_pips_words_become_ours(line: str, words: tuple[str, ...]) -> None:

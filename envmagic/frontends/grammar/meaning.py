@@ -76,6 +76,7 @@ def install(values: Values) -> InstallRequest:
         values.all("--requirement"),
         upgrade=values.has("--upgrade"),
         trust=values.has("--trust"),
+        here=values.has("--here"),
     )
 
 
@@ -101,11 +102,11 @@ def use(values: Values) -> UseRequest:
 
 
 def uninstall(values: Values) -> UninstallRequest:
-    return UninstallRequest(values.words)
+    return UninstallRequest(values.words, yes=values.has("--yes"), here=values.has("--here"))
 
 
 def sync(values: Values) -> SyncRequest:
-    return SyncRequest(trust=values.has("--trust"))
+    return SyncRequest(trust=values.has("--trust"), here=values.has("--here"))
 
 
 def list_all(values: Values) -> ListRequest:

@@ -30,7 +30,8 @@ class Option(NamedTuple):
     words: tuple[str, ...] = ()
     """The only values it takes; see `choices`."""
     kind: str = ""
-    """What its value is: `path`, `environment`, `kernel`, `backend` or nothing in particular."""
+    """What its value is: `path`, `environment`, `kernel`, `backend`, `python`, `channel`, `package`
+    (one that is installed) or nothing in particular."""
     in_terminal: bool = True
     """A terminal's help shows it; it is understood there in any case."""
 
@@ -90,6 +91,7 @@ _NO_USE = Option(("--no-use",), "leave the notebook where it is", in_terminal=Fa
 _LEAVE = Option(
     ("--leave",), "leave plain values and environment variables where they are", in_terminal=False
 )
+_HERE = Option(("--here",), "also into what Jupyter itself runs in", in_terminal=False)
 _FILE = Option(("-r", "--requirement"), "a requirements file", "FILE", kind="path")
 _UPGRADE = Option(("-U", "--upgrade"), "take newer versions than those recorded or installed")
 _TRUST = Option(("--trust",), "also from the package indexes that an uv.toml around it names")
@@ -101,9 +103,14 @@ CREATE_OPTIONS = (
     Option(("--with",), "requirements to install", "REQ", many=True),
     _FILE,
     Option(("--bare",), "do not install the requirements.txt beside the notebook"),
-    Option(("--python",), "a version (3.12), a specifier (>=3.11) or an interpreter", "V"),
+    Option(
+        ("--python",),
+        "a version (3.12), a specifier (>=3.11) or an interpreter",
+        "V",
+        kind="python",
+    ),
     Option(("--backend",), "what makes it", "B", kind="backend"),
-    Option(("--channel",), "conda channels", "C", many=True),
+    Option(("--channel",), "conda channels", "C", many=True, kind="channel"),
     _UPGRADE,
     _TRUST,
     _USE,
@@ -151,7 +158,7 @@ VERBS = {
             "verbs.install",
             "install into the environment this notebook runs in, and record it",
             Positional("REQ", "requirements, quoted if they hold spaces"),
-            (_FILE, _UPGRADE, _TRUST),
+            (_FILE, _UPGRADE, _TRUST, _HERE),
             ("install pandas 'numpy>=2'", "install -r dev.txt"),
             terminal="install into the environment here, and record it",
         ),
@@ -160,8 +167,11 @@ VERBS = {
             "uninstall",
             "verbs.install",
             "take packages out of the environment this notebook runs in, and of the record",
-            Positional("PKG", "names of distributions", 1),
-            (),
+            Positional("PKG", "names of distributions", 1, kind="package"),
+            (
+                Option(("-y", "--yes"), "also what other packages there need"),
+                Option(("--here",), "also out of what Jupyter itself runs in", in_terminal=False),
+            ),
             ("uninstall pandas",),
             terminal="take packages out of the environment here, and of the record",
         ),
@@ -171,7 +181,7 @@ VERBS = {
             "verbs.install",
             "install what the requirements beside the notebook ask for and the environment lacks",
             None,
-            (Option(("--trust",), "also what comes from elsewhere than the package index"),),
+            (Option(("--trust",), "also what comes from elsewhere than the package index"), _HERE),
             ("sync", "sync --trust"),
             "Nothing is uninstalled and no file is changed.",
         ),

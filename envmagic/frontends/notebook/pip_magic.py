@@ -102,6 +102,7 @@ def words(line: str) -> tuple[str, ...]:
     if command not in ("install", "uninstall"):
         raise _needs_pip(f"pip {command}".strip())
     meant = [command]
+    sure = command == "uninstall" and not {"-y", "--yes"}.isdisjoint(said)
     while said:
         word = said.pop(0)
         if word in _IGNORED:
@@ -112,7 +113,7 @@ def words(line: str) -> tuple[str, ...]:
         for _ in range(_TAKEN.get(word, 0)):
             meant += said[:1]
             del said[:1]
-    return tuple(meant)
+    return (*meant, *(("--yes",) if sure else ()))
 
 
 def _needs_pip(what: str) -> WordsError:

@@ -6,16 +6,20 @@ import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Severity
-from envmagic.core.model import Environment, Kernel, Progress
+from envmagic.core.model import BackendName, Environment, Kernel, Progress
 from envmagic.environments import (
     backends,
     provisioning,
     registry,
     relocation,
+    satisfaction,
 )
-from envmagic.environments.backends.base import Fault
+from envmagic.environments.backends.base import Fault, InstallPlan
+from envmagic.environments.inventory import Inventory
 from envmagic.environments.running import pids_in
 from envmagic.jupyter import kernelspecs
 from envmagic.operations import first_look
@@ -23,6 +27,8 @@ from envmagic.operations.doctor import conda
 from envmagic.operations.doctor.finding import Finding, problem
 
 __all__ = ["of_environment"]
+
+_FEW = 5
 
 
 def of_environment(prefix: Path, progress: Progress) -> Iterator[Finding]:
@@ -46,6 +52,7 @@ def of_environment(prefix: Path, progress: Progress) -> Iterator[Finding]:
         yield _moved(environment, made)
         return
     yield from _contents(environment, kernel, progress)
+    yield from _declared(environment, progress)
     for fault in backends.of(environment).faults(environment):
         yield Finding(fault.problem, _mending(fault, environment, progress))
 
@@ -165,6 +172,53 @@ def _contents(
             ),
             ready,
         )
+
+
+def _declared(environment: Environment, progress: Progress) -> Iterator[Finding]:
+    """What packages in an environment of ours say that they need, and what is not there."""
+    if not environment.owned or environment.backend is BackendName.CONDA:
+        return  # conda's packages are bound by what conda says of them
+    unmet = _unmet(backends.look(environment))
+    if not unmet:
+        return
+
+    def complete() -> None:
+        with provisioning.locked(environment.prefix):
+            there = backends.look(registry.environment_at(environment.prefix))
+            lines = {str(needed) for _, needed in _unmet(there)}
+            provisioning.install_checked(there, InstallPlan(tuple(sorted(lines))), progress)
+
+    said = [f"{name} needs {needed}" for name, needed in unmet[:_FEW]]
+    more = f", and {len(unmet) - _FEW} more" if len(unmet) > _FEW else ""
+    yield Finding(
+        problem(
+            "unmet",
+            f"{display.user_path(environment.prefix)} lacks what its packages say they need:"
+            f" {', '.join(said)}{more}.",
+            "",
+            str(environment.prefix),
+            Severity.WARNING,
+            command=("doctor", "--fix"),
+        ),
+        complete,
+    )
+
+
+def _unmet(there: Inventory) -> list[tuple[str, Requirement]]:
+    """The name of each package with a requirement of its that is not met."""
+    python = there.environment.version
+    return [
+        (name, _without_marker(needed))
+        for name, (_, info) in sorted(there.distributions.items())
+        for needed in satisfaction.missing(
+            satisfaction.requirements_of(info, python), there.distributions, python
+        )
+    ]
+
+
+def _without_marker(needed: Requirement) -> Requirement:
+    needed.marker = None  # it holds here
+    return needed
 
 
 def _starts_others(prefix: Path) -> bool:
