@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envmagic._version import REQUIRES_PYTHON
 from envmagic.core import display, names
-from envmagic.environments import discovery
+from envmagic.core.errors import EnvmagicError
+from envmagic.environments import backends, discovery, inspection, interpreters
+from envmagic.environments.backends.conda import condarc
 from envmagic.frontends.grammar.table import VERBS, Option, Verb, options_of
 from envmagic.jupyter import kernelspecs
 from envmagic.system import directories
@@ -38,6 +42,11 @@ def match(shell: InteractiveShell, context: CompletionContext) -> SimpleMatcherR
         directory = Path(shell.starting_dir)
         with contextlib.suppress(Exception):  # nobody typed a verb yet that could say it
             found = list(candidates(before, fragment, directory, cell=said["mark"] == "%%"))
+        # Nothing of Python's is meant in a line of ours; IPython leaves it out only where there is
+        # something else, which is what was typed then.
+        ours = said["mark"] == "%%" or (before[:1] or [""])[0] in VERBS
+        if ours and fragment and not found:
+            found = [(fragment, "value")]
     return {
         "completions": [SimpleCompletion(text=text, type=kind) for text, kind in found],
         "suppress": bool(found),
@@ -104,10 +113,36 @@ def _open_option(words: list[str], options: dict[str, Option]) -> Option | None:
 def _values(kind: str, fragment: str, directory: Path) -> Iterator[tuple[str, str]]:
     if kind in ("environment", "kernel") and not names.is_path(fragment):
         yield from _starting(fragment, _environments(kind), kind)
-    if kind == "path":
+    if kind == "python" and not names.is_path(fragment):
+        yield from _starting(fragment, _pythons(), kind)
+    elif kind in ("package", "channel"):
+        known = _packages() if kind == "package" else _channels()
+        yield from _starting(fragment, known, kind)
+    if kind == "path" or (kind == "python" and names.is_path(fragment)):
         yield from _paths(fragment, directory)
     elif kind in ("environment", "kernel", "record") and names.is_path(fragment):
         yield from _paths(fragment, directory, environments=True)
+
+
+def _pythons() -> list[str]:
+    """The versions of the Pythons here that environments can be made from, the newest first."""
+    usable = {p.parts[:2] for p in interpreters.installed() if p.parts >= REQUIRES_PYTHON}
+    return [".".join(map(str, parts)) for parts in sorted(usable, reverse=True)]
+
+
+def _packages() -> list[str]:
+    """What is installed where this notebook runs."""
+    with contextlib.suppress(EnvmagicError):
+        return sorted(inspection.distributions(backends.inspect(Path(sys.prefix))))
+    return []
+
+
+def _channels() -> list[str]:
+    """The channels that conda's settings name, then those that most people mean."""
+    named: tuple[str, ...] = ()
+    with contextlib.suppress(EnvmagicError):
+        named = condarc.load().channels
+    return list(dict.fromkeys((*named, "conda-forge", "bioconda", "defaults")))
 
 
 def _environments(kind: str) -> list[str]:
