@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from packaging.requirements import InvalidRequirement, Requirement
+
 from envmagic import requirements
-from envmagic.core import display
+from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, Problem
 from envmagic.core.model import (
     BackendName,
@@ -60,6 +63,7 @@ def create(request: CreateRequest, place: Place, progress: Progress) -> Report[C
     )
     validation.check(wanted, backend)
     wanted = as_found_beside(wanted, place)
+    notes += _called(request, at)
     return provide("create", request, at, wanted, place, progress, notes)
 
 
@@ -68,12 +72,35 @@ def cell(request: CellRequest, place: Place, progress: Progress) -> Report[Creat
     wish = input_files.with_file(request.create, place) if request.create.files else request.create
     at = registry.target(wish.target, place)
     backend = _backend(wish, at)
-    asked = (*wish.requirements, *validation.body_lines(request.body, "the cell", backend))
+    lines = validation.body_lines(request.body, "the cell", backend)
+    asked = (*wish.requirements, *lines)
+    notes = [*_called(wish, at), *_twice(lines)]
     files = tuple(validation.existing_file(f, place, _said(wish)) for f in wish.files)
     wanted = InstallPlan(asked, files, directory=place.directory, upgrade=wish.upgrade)
     validation.check(wanted, backend)
     wanted = as_found_beside(wanted, place)
-    return provide("%%env", wish, at, wanted, place, progress, [])
+    return provide("%%env", wish, at, wanted, place, progress, notes)
+
+
+def _called(request: CreateRequest, at: Target) -> list[str]:
+    """That the environment is called otherwise than it was typed, where it is."""
+    word = request.target
+    if word is None or names.is_path(word) or word == at.name:
+        return []
+    return [f"{word} is called {at.name}: names are in lower case."]
+
+
+def _twice(lines: Sequence[str]) -> list[str]:
+    """That a name stands in more than one of the requirement `lines`, and in which."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        with contextlib.suppress(InvalidRequirement):
+            found.setdefault(normalized(Requirement(line).name), []).append(line)
+    return [
+        f"{name} stands there {len(same)} times ({', '.join(same)}); all of it holds."
+        for name, same in found.items()
+        if len(same) > 1
+    ]
 
 
 def _backend(request: CreateRequest, at: Target) -> Backend:

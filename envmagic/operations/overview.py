@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from envmagic import requirements
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
 from envmagic.core.model import Environment, Frontend, Kernel, Place, Progress, Report
+from envmagic.core.record_files import END, REQUIREMENTS
 from envmagic.core.schema import (
     EnvironmentData,
     KernelData,
@@ -145,6 +147,7 @@ def status(request: StatusRequest, place: Place, progress: Progress) -> Report[S
         problems = (
             Problem("environment-gone", said, "Make it again", Severity.WARNING, command=again),
         )
+    problems += _of_record(place)
     data = StatusData(
         notebook=str(place.notebook) if place.notebook else None,
         kernel=place.kernel or (environment["kernel"] if environment else None),
@@ -162,6 +165,22 @@ def status(request: StatusRequest, place: Place, progress: Progress) -> Report[S
         SleepingData(kernel=a.kernel, variables=a.variables, memory=a.memory) for a in asleep
     ]
     return Report("status", data, problems=problems)
+
+
+def _of_record(place: Place) -> tuple[Problem, ...]:
+    """What is wrong with the file beside the notebook, where it has a block."""
+    directory = place.notebook.parent if place.notebook is not None else place.directory
+    try:
+        file = requirements.read(directory / REQUIREMENTS)
+    except EnvmagicError as error:
+        return (replace(error.problem, severity=Severity.WARNING),)
+    if file.block is None or END in requirements.decode(file.raw)[0]:
+        return ()
+    what = f"The block in {display.user_path(file.path)} has no line {END!r} any more."
+    hint = "To have it written again"
+    return (
+        Problem("bad-block", what, hint, Severity.WARNING, str(file.path), command=("record",)),
+    )
 
 
 def _declared(prefix: Path | None) -> SourceData | None:

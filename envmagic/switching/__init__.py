@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envmagic.core.model import Switch
@@ -34,12 +36,17 @@ def strategy(shell: InteractiveShell) -> Switch:
 
 
 def kernel_name(shell: InteractiveShell) -> str | None:
-    """What the kernel that `shell` runs in is called; None for the one the session began with."""
+    """What the kernel that `shell` runs in is called; None for the one the session began with, as
+    far as a restart has not put an environment's in its place."""
+    from envmagic.jupyter import kernelspecs, launcher
     from envmagic.switching import by_relay
 
     kernel: Any = getattr(shell, "kernel", None)
     relay = None if kernel is None else by_relay.relay_file(kernel)
-    return str(relay["kernel"]) if relay is not None else None
+    if relay is not None:
+        return str(relay["kernel"])
+    started = kernelspecs.of_prefix(Path(sys.prefix)) if launcher.NAME in sys.modules else None
+    return started.name if started is not None else None
 
 
 def is_leaving(shell: InteractiveShell) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -197,6 +198,8 @@ def test_envmagic_has_nothing_of_ipythons_behind_it(run: Run) -> None:
 def test_mistakes_are_one_line_with_the_next_command(run: Run) -> None:
     assert "%env create a --with b" in mistake(run("%env create a b", check=False))
     assert "reserved for a later version" in mistake(run("%env lock", check=False))
+    for asked in ("%env -h", "%env --help"):
+        assert run(asked).stdout == run("%envmagic --help").stdout != "", asked
     said = mistake(run("%env use no-such-thing", check=False))
     assert "no-such-thing" in said
 
@@ -271,6 +274,8 @@ def test_comments_may_stand_above_the_cell_magic(run: Run, above: str) -> None:
     ran = run(f"{above}%%env zoo --no-use\nsix")
     assert "zoo" in ran.text
     assert "zoo has everything" in run(f"{above}%%env zoo --no-use").text
+    said = run("%%env Zoo --no-use\nsix\nSix>=1").text
+    assert "Zoo is called zoo" in said and "six stands there 2 times (six, Six>=1)" in said
 
 
 def test_a_cell_magic_below_other_lines_says_where_it_belongs(
@@ -360,6 +365,19 @@ def test_tab_offers_directories_where_an_environment_is_meant(
     (home / "work" / "file.txt").unlink()
     (home / "work" / "plain").rmdir()
     (home / "work" / ".venv").rmdir()
+
+
+def test_tab_offers_pythons_packages_and_channels_and_nothing_of_pythons(
+    shared: RunningKernel,
+) -> None:
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    assert version in complete(shared, "%env create zoo --python ")
+    assert version in complete(shared, f"%%env --python {version[:-1]}")
+    assert "ipykernel" in complete(shared, "%env uninstall ipyk")
+    assert complete(shared, "%env create --channel conda-f") == ["conda-forge"]
+    shared.run("numbers_of_mine = 1")
+    for line in ("%env install number", "%%env zoo --with number", "%env create x --python number"):
+        assert set(complete(shared, line)) <= {"number"}, line
 
 
 def test_tab_elsewhere_is_ipythons(shared: RunningKernel) -> None:

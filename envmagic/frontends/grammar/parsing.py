@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from envmagic._version import __version__
 from envmagic.core.display import quoted
 from envmagic.core.errors import WordsError
 from envmagic.core.model import Frontend
@@ -214,15 +215,36 @@ def _instead(verb: Verb, given: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 
 def _unknown(word: str, frontend: Frontend) -> WordsError:
     if word in RESERVED_VERBS:
+        hint, command = _TODAY.get(word, ("", ()))
         return WordsError(
             "not-yet",
-            f"{quoted(word)} is reserved for a later version and does nothing yet.",
-            f"Type {_all(frontend)} to see the verbs there are.",
+            f"{quoted(word)} is reserved for a later version and does nothing yet"
+            f"{f'; this is envmagic {__version__}' * (word == 'version')}.",
+            hint or f"Type {_all(frontend)} to see the verbs there are.",
+            command=command,
             subject=word,
         )
     near = meant(word)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"The verbs: {', '.join(VERBS)}."
     return WordsError("unknown-verb", f"There is no verb {quoted(word)}.", hint, subject=word)
+
+
+_TODAY = {
+    "lock": ("Until then the record holds exact versions", ("record", "--pin", "exact")),
+    "restore": ("To install what the record holds", ("sync",)),
+    "clone": (
+        "To make another with what the record holds",
+        ("create", "NAME", "-r", "requirements.txt"),
+    ),
+    "rename": (
+        "To make one of the new name with what the record holds",
+        ("create", "NAME", "-r", "requirements.txt"),
+    ),
+    "upgrade": ("To take newer versions", ("install", "-U", "PACKAGE")),
+    "export": ("To write what the notebook needs into a file", ("record", "--to", "FILE")),
+    "ship": ("What another machine needs is the notebook and its record", ("record",)),
+}
+"""What does today what a reserved verb is for."""
 
 
 def _all(frontend: Frontend) -> str:

@@ -69,7 +69,7 @@ class Env:
         if cell is not None:
             return _cell(self._shell, line, cell)
         first = _FIRST_WORD.match(line)
-        if self._builtin is None or (first is not None and first[1] in _OURS):
+        if self._builtin is None or (first is not None and first[1] in (*_OURS, "-h", "--help")):
             return _line(self._shell, line)
         return self._built_in(line, first[1] if first else "")
 
