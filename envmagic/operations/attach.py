@@ -8,7 +8,7 @@ from envmagic.core.model import Place, Progress, Report
 from envmagic.core.schema import CreateData
 from envmagic.core.verbs import AttachRequest
 from envmagic.environments import backends, provisioning, registry
-from envmagic.operations import first_look
+from envmagic.operations import beside_jupyter, first_look
 from envmagic.operations.handover import meanwhile, move, start_recording
 
 __all__ = ["attach"]
@@ -39,5 +39,7 @@ def attach(request: AttachRequest, place: Place, progress: Progress) -> Report[C
             request.use, kernel, environment.prefix, place, progress, carry=not request.leave
         )
     data["seconds"] = round(time.monotonic() - started, 3)
-    problems = (*first_look.of_environment(environment), *recorded.problems)
+    held = ready.there.distributions
+    halves = beside_jupyter.lacking(held, held, place)
+    problems = (*first_look.of_environment(environment), *recorded.problems, *halves)
     return Report("attach", data, changed=True, problems=problems)

@@ -35,7 +35,14 @@ from envmagic.environments.inventory import Inventory
 from envmagic.environments.provisioning import Ready
 from envmagic.environments.registry import Target
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import anew, first_look, input_files, running_modules, validation
+from envmagic.operations import (
+    anew,
+    beside_jupyter,
+    first_look,
+    input_files,
+    running_modules,
+    validation,
+)
 from envmagic.operations.handover import Recorded, meanwhile, move, start_recording
 from envmagic.operations.pins import as_found_beside, constrained, obeyed
 from envmagic.planning import consent, pythons
@@ -183,9 +190,10 @@ def provide(
         )
     data["seconds"] = round(time.monotonic() - started, 3)
     changed = action == "created" or bool(data["changes"]) or recorded.changed
-    return Report(
-        verb, data, changed=changed, problems=(*seen, *dropped, *more, *recorded.problems)
-    )
+    added = {change["name"] for change in data["changes"] if change["action"] == "installed"}
+    halves = beside_jupyter.lacking(added, ready.there.distributions, place)
+    problems = (*seen, *dropped, *more, *recorded.problems, *halves)
+    return Report(verb, data, changed=changed, problems=problems)
 
 
 def _python(spec: EnvSpec, wanted: InstallPlan, place: Place, notes: list[str]) -> str | None:

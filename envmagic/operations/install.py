@@ -20,6 +20,7 @@ from envmagic.environments.projects import Project
 from envmagic.environments.projects import changes as project_changes
 from envmagic.jupyter import kernelspecs
 from envmagic.operations import (
+    beside_jupyter,
     first_look,
     jupyters_own,
     running_modules,
@@ -251,7 +252,9 @@ def _changing(
     record = start_recording(place, environment, recorded, removed) if told else None
     data["record"] = record.data if record else None
     seen = first_look.of_environment(environment)
-    problems = (*seen, *(record.problems if record else ()))
+    added = {c["name"] for c in changes if c["action"] == "installed"}
+    halves = beside_jupyter.lacking(added, there.distributions, place)
+    problems = (*seen, *(record.problems if record else ()), *halves)
     changed = bool(changes) or ("project" in data and data["project"]["changed"])
     return Report(verb, data, changed=changed, problems=problems)
 

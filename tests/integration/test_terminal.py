@@ -195,6 +195,23 @@ def test_what_is_uninstalled_leaves_the_record(terminal: Terminal, isolated: Iso
     assert "attrs" not in file.read_text() and "six==" in file.read_text()
 
 
+def test_what_the_page_needs_beside_jupyter_is_said(
+    terminal: Terminal, isolated: Isolated, make_wheel: Callable[..., Path]
+) -> None:
+    """Widgets have a half for the page, which is looked for where Jupyter is and nowhere else."""
+    extension = "share/jupyter/labextensions/@us/drawn/package.json"
+    drawn = {"drawn.py": "", f"drawn-1.0.data/data/{extension}": "{}"}
+    make_wheel("drawn", "1.0", files=drawn)
+    make_wheel("uses", requires=["drawn"])
+    said = terminal("create", "churn", "--with", "uses").out
+    assert "drawn shows itself in the page only with drawn beside Jupyter, too." in said
+    assert "install" in said.rpartition("loaded again: ")[2]
+    assert "beside Jupyter" not in terminal("create", "churn", "--with", "uses").out
+    shown = isolated.kernels.parent / "labextensions" / "@us" / "drawn"
+    shown.mkdir(parents=True)
+    assert "beside Jupyter" not in terminal("create", "other", "--with", "uses").out
+
+
 def test_status_tells_of_a_block_without_its_end_and_record_mends_it(
     terminal: Terminal, isolated: Isolated
 ) -> None:

@@ -137,7 +137,7 @@ VERBS = {
             "attach",
             "attach",
             "verbs.create",
-            "adopt an environment that exists; nothing in it is changed or ever deleted",
+            "adopt an environment that exists; nothing is written into it, and it is never deleted",
             _TARGET,
             (_USE, _NO_USE, _LEAVE),
             ("attach ../venv", "attach base-ml"),
