@@ -88,3 +88,12 @@ def test_no_link_is_dead(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
     local = [link for link in links if "://" not in link]
     assert not [link for link in local if not (page.parent / link).exists()]
+
+
+@pytest.mark.parametrize(
+    "page", ["../README.md", "index.md", "tutorial.md", "how-to/index.md", "reference/verbs.md"]
+)
+def test_each_first_page_says_what_helps_where_the_extension_is_not_loaded(page: str) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    assert "``Cell magic `%%env` not found``" in text
+    assert "`%load_ext envmagic` in a cell above" in text
