@@ -83,7 +83,8 @@ class FromHome(Switch):
         _cancel_previous(self.shell)
         names, here = variables(self.shell), relay.home.name
         target = relay.prepare(kernel, progress)
-        along = taken_from(self.shell) if carry and not target.used else NOTHING
+        takes = carry and not target.used and kernel.language == "python"
+        along = taken_from(self.shell) if takes else NOTHING
         move = Move(relay.home, target, drop=drop, variables=len(names), carried=along.packed)
 
         def stayed(stream: Any | None) -> None:
@@ -174,7 +175,8 @@ class FromBehind(Switch):
         answer = self._ask("prepare", request, question, progress)
         if answer.get("already"):
             return Switched(How.ALREADY, kernel.name)
-        along = taken_from(self.shell) if carry and answer.get("fresh") else NOTHING
+        takes = carry and answer.get("fresh") and kernel.language == "python"
+        along = taken_from(self.shell) if takes else NOTHING
         notes = _Notes(self.gate, request, lambda: self._send("cancel", request, {}), along.packed)
         departure = Departure(
             self.gate,

@@ -207,6 +207,21 @@ def test_the_saved_name_can_stay(isolated: Any, opened: Any, enabled: None) -> N
         assert notebook.which == "alpha" and notebook.names == ("first", "first")
 
 
+def test_status_names_the_kernel_that_a_restart_has_started(
+    isolated: Any, opened: Any, enabled: None, terminal: Any
+) -> None:
+    """As the toolbar does, whatever name the notebook is saved with."""
+    terminal("create", "churn")
+    with Server(isolated.work / "root") as server:
+        notebook = opened(server)
+        body = {"name": "churn", "keep_name": True}
+        server.api(f"envmagic/kernels/{notebook.id}", "PUT", body)
+        notebook.restart()
+        data = json.loads(notebook.run("%env status --json"))["data"]
+        assert (data["kernel"], data["environment"]["name"]) == ("churn", "churn")
+        assert notebook.names == ("first", "first")
+
+
 def test_going_home_from_there_is_not_the_name_alone(
     isolated: Any, opened: Any, enabled: None
 ) -> None:

@@ -42,7 +42,7 @@ print(sorted(k for k in globals() if k in said or k == '_mine'))
 NAMES = "said = 'own red counted hidden_inside deep large many f Own Color'.split()"
 
 
-def test_every_plain_value_and_nothing_else(switching: Any) -> None:
+def test_every_plain_value_and_nothing_else(switching: Any, specs: Any) -> None:
     """What they share and rings among them are kept; what is not plain, too deep, too much, or
     called with a `_` stays where it is."""
     kernel = switching()
@@ -58,6 +58,8 @@ def test_every_plain_value_and_nothing_else(switching: Any) -> None:
     )
     kernel.run("whole = 'mine'\n%env use python3\nwhole = 'first'")
     assert kernel.run("%env use alpha\nprint(whole)").stdout == "mine\n", "only to a fresh kernel"
+    specs("other", language="r")
+    assert "came along" not in kernel.run("%env use other").text
 
 
 def test_variables_of_the_environment(switching: Any, isolated: Any) -> None:

@@ -147,7 +147,7 @@ class ChildKernel:
         await self._connect()
         notebook = self._hub.kernel.shell.user_ns.get("__vsc_ipynb_file__")
         facts = {"count": count, "notebook": notebook if isinstance(notebook, str) else None}
-        facts["carried"] = carried if self.running.kernel.language == "python" else ""
+        facts["carried"] = carried
         content = {
             "code": f"exec({ARRIVE + UNPACK!r}, {{'shell': get_ipython(), **{facts!r}}})",
             "silent": True,
