@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 
+from envmagic.system import reading
+
 __all__ = ["MODULE", "declares_namespace", "is_empty", "read"]
 
 MODULE = re.compile(r"([^\W\d]\w*)\.(?:py|pyd|so|(?:cpython|cp|abi|pypy|cython)[^/]*\.(?:so|pyd))")
 # Bytes of an `__init__.py` that only declares a namespace, a licence in it included.
 _SHORTEST, _LONGEST = 40, 2048
+_MOST = 64 * 1024 * 1024  # bytes of a RECORD or the like
 # What stands around such a declaration: comments, a docstring, `try: import pkg_resources`, …
 _AROUND = re.compile(
     r'\A(?:\s|\#.*)*[rR]?(?:"""[\s\S]*?"""|\'\'\'[\s\S]*?\'\'\')'
@@ -42,8 +45,7 @@ def is_empty(init: str, size: int | None = None) -> bool:
 def _short(path: str) -> bytes:
     """The content of a file that is not long; of others, something."""
     try:
-        with open(path, "rb", buffering=0) as file:
-            content = file.read(_LONGEST + 1)
+        content = reading.beginning(path, _LONGEST + 1)
     except OSError:
         return b""
     return content if len(content) <= _LONGEST else b"..."
@@ -57,7 +59,7 @@ def _rest(content: bytes) -> str:
 def read(path: str, size: int = -1) -> str:
     """The text of a file, or of its first `size` bytes; empty when it cannot be read."""
     try:
-        with open(path, "rb") as file:
-            return file.read(size).decode("utf-8", "replace")
+        raw = reading.content(path, _MOST) if size < 0 else reading.beginning(path, size)
+        return raw.decode("utf-8", "replace")
     except OSError:
         return ""

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic.system import directories, toml_files
+from envmagic.system import directories, reading, toml_files
 
 __all__ = ["Found", "below", "made"]
 
@@ -203,6 +203,6 @@ def _digest(text: str, algorithm: str = "sha256") -> str:
 
 def _noted(file: Path) -> str:
     try:
-        return file.read_text("utf-8", errors="replace").strip()
+        return reading.beginning(file, 4096).decode("utf-8", "replace").strip()
     except OSError:
         return ""

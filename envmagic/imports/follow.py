@@ -12,6 +12,7 @@ from pathlib import Path
 from envmagic.imports.installs import Install
 from envmagic.imports.scan import Scan, scan_cell, scan_source
 from envmagic.imports.sites import ImportSite, Where
+from envmagic.system import reading
 
 __all__ = ["Followed", "follow", "tree_of", "up_from"]
 
@@ -226,11 +227,8 @@ def _module_of(written: str) -> str:
 
 def _text(file: str) -> str | None:
     try:
-        with open(file, "rb") as handle:
-            raw = handle.read(_SIZE + 1)
+        raw = reading.content(file, _SIZE)
     except OSError:
-        return None
-    if len(raw) > _SIZE:
         return None
     return raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from envmagic.core.display import user_path
 from envmagic.core.encoding import by_mark
 from envmagic.core.errors import EnvmagicError
 from envmagic.jupyter.notebook_language import is_python_cell, language_of, mapping
+from envmagic.system import files
 
 __all__ = ["LIMIT", "Cell", "NotebookFile", "parse", "read"]
 
@@ -86,21 +88,17 @@ def read(path: Path) -> NotebookFile:
     Raises `EnvmagicError`: `unreadable`, `too-large` (beyond `LIMIT`), `not-a-notebook`.
     """
     try:
-        size = path.stat().st_size
-        if size > LIMIT:
-            raise EnvmagicError(
-                "too-large",
-                f"{user_path(path)} has {size >> 20} MiB; at most {LIMIT >> 20} are read.",
-                "Clear its outputs.",
-                subject=str(path),
-            )
-        raw = path.read_bytes()
+        facts = path.stat()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        raise files.unreadable(path, error) from error
+    if stat.S_ISREG(facts.st_mode) and facts.st_size > LIMIT:
         raise EnvmagicError(
-            "unreadable", f"{user_path(path)} cannot be read: {reason}.", subject=str(path)
-        ) from error
-    return parse(raw, path)
+            "too-large",
+            f"{user_path(path)} has {facts.st_size >> 20} MiB; at most {LIMIT >> 20} are read.",
+            "Clear its outputs.",
+            subject=str(path),
+        )
+    return parse(files.read(path, LIMIT), path)
 
 
 def parse(raw: bytes, path: Path) -> NotebookFile:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from envmagic.core.display import user_path
 from envmagic.core.errors import EnvmagicError
-from envmagic.system import directories, files
+from envmagic.system import directories, files, reading
 
 __all__ = [
     "Standing",
@@ -82,7 +82,7 @@ def every() -> list[StartupFile]:
 def at(path: Path) -> StartupFile:
     """What there is at `path`. What cannot be read is nobody's of ours."""
     try:
-        return StartupFile(path, _standing(path.read_bytes()))
+        return StartupFile(path, _standing(reading.content(path)))
     except FileNotFoundError:
         return StartupFile(path, Standing.ABSENT)
     except OSError:

@@ -31,6 +31,7 @@ from envmagic.operations.handover import start_recording
 from envmagic.operations.pins import as_found_beside, obeyed
 from envmagic.planning import consent
 from envmagic.planning.planner import plan_of
+from envmagic.system import files
 
 __all__ = ["install", "sync", "uninstall"]
 
@@ -230,7 +231,7 @@ def _changing(
     with provisioning.locked(environment.prefix):
         before = backends.look(environment)
         modules = running_modules.loaded(before)
-        said = project.file.read_bytes() if project is not None else b""
+        said = files.read(project.file) if project is not None else b""
         there, notes = work(before)
         there = _renewed(there, environment, progress, notes)
     environment = there.environment
@@ -246,7 +247,7 @@ def _changing(
         data["project"] = ProjectData(
             tool=project.tool.name,
             file=str(project.file),
-            changed=project.file.read_bytes() != said,
+            changed=files.read(project.file) != said,
         )
     told = recorded or removed
     record = start_recording(place, environment, recorded, removed) if told else None

@@ -15,6 +15,7 @@ from envmagic.environments.backends.base import Backend, InstallPlan
 from envmagic.operations import other_formats
 from envmagic.operations.corrections import meant
 from envmagic.requirements import RequirementLine, numbered
+from envmagic.system import files
 
 __all__ = ["body_lines", "check", "existing_file", "lines_of"]
 
@@ -134,8 +135,8 @@ def _included(line: RequirementLine, directory: Path) -> Iterator[Path]:
 def lines_of(file: Path) -> tuple[RequirementLine, ...]:
     """The lines of the requirements file `file`, whatever its encoding."""
     try:
-        text = requirements.decode(file.read_bytes())[0]
-    except (OSError, UnicodeDecodeError) as error:
+        text = requirements.decode(files.read(file))[0]
+    except UnicodeDecodeError as error:
         raise EnvmagicError(
             "unreadable",
             f"{display.user_path(file)} cannot be read: {error}.",

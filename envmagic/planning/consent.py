@@ -15,7 +15,7 @@ from envmagic.environments.backends.base import InstallPlan
 from envmagic.planning import uv_settings
 from envmagic.planning.plan import Kind, Question, Source
 from envmagic.requirements import RequirementLine
-from envmagic.system import process
+from envmagic.system import process, reading
 
 __all__ = ["agree", "questions", "refusal", "trust"]
 
@@ -130,7 +130,8 @@ def _of_file(file: Path, seen: set[Path]) -> Iterator[tuple[RequirementLine, Pat
             continue
         seen.add(real)
         try:
-            lines = requirements.parse_lines(requirements.decode(file.read_bytes())[0], str(file))
+            text = requirements.decode(reading.content(file))[0]
+            lines = requirements.parse_lines(text, str(file))
         except (OSError, UnicodeDecodeError):
             continue
         for line in lines:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -13,15 +12,10 @@ from typing import Any
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.planning.plan import Source
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from envmagic.system import files, toml_files
 
 __all__ = ["bad_declaration", "read", "standards", "toml"]
 
-_LIMIT = 16 * 1024 * 1024
 _PLACE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 
 
@@ -29,15 +23,9 @@ def read(path: Path) -> str:
     """The text of `path`. Raises `EnvmagicError` (`unreadable`), also for what is no plain file of
     sensible size."""
     try:
-        if not path.is_file():
-            raise OSError("it is no file")
-        if path.stat().st_size > _LIMIT:
-            raise OSError(f"it is larger than {_LIMIT >> 20} MB")
-        return path.read_bytes().decode("utf-8-sig")
+        return files.read(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         reason = f"it is no UTF-8 at byte {error.start}"
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
     raise EnvmagicError(
         "unreadable", f"{display.user_path(path)} cannot be read: {reason}.", subject=str(path)
     )
@@ -62,15 +50,12 @@ def standards(file: Path | None) -> Iterator[None]:
 def toml(text: str, source: Source) -> dict[str, Any]:
     """What `text`, found at `source`, says as TOML. Raises `EnvmagicError` naming the line."""
     try:
-        said: dict[str, Any] = tomllib.loads(text)
-    except ValueError as error:  # a number of thousands of digits as well
+        return toml_files.parsed(text)
+    except ValueError as error:
         place = _PLACE.search(str(error))
         line = int(place[1]) if place and place[1] else len(text.splitlines()) or 1
         reason = _PLACE.sub("", str(error)).strip()
         raise bad_declaration(source, f"no TOML: {reason}", line) from error
-    except RecursionError:
-        raise bad_declaration(source, "nested too deeply") from None
-    return said
 
 
 def bad_declaration(source: Source, what: str, line: int = 0) -> EnvmagicError:

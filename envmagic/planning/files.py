@@ -21,6 +21,7 @@ from envmagic.environments.backends.base import InstallPlan
 from envmagic.planning import lock_file
 from envmagic.planning.documents import bad_declaration, read, standards, toml
 from envmagic.planning.plan import Declaration, Kind, PassedOver, Source, WantedPython
+from envmagic.system import reading
 
 __all__ = ["in_directory", "looked_for"]
 
@@ -81,7 +82,7 @@ def _name(found: Declaration) -> str:
 def _requirements(file: Path, notebook: Path | None) -> Declaration | str:
     source = Source(Kind.REQUIREMENTS, file)
     try:
-        raw = file.read_bytes()
+        raw = reading.content(file)
     except OSError as error:
         return f"it cannot be read: {(error.strerror or '').lower()}"
     if not by_mark(raw)[0] and b"\0" in raw[:4096]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from envmagic.core import display
 from envmagic.environments import backends
 from envmagic.planning.plan import PassedOver
+from envmagic.system import reading
 
 __all__ = ["in_directory", "looked_for"]
 
@@ -85,8 +86,7 @@ def _listed(directory: Path, over: list[PassedOver]) -> Path | None:
 def _lines(file: Path) -> list[str]:
     """The lines of a small text file that hold something; none where it is no text."""
     try:
-        with file.open("rb") as opened:
-            text = opened.read(65536).decode("utf-8")
+        text = reading.beginning(file, 65536).decode("utf-8")
     except (OSError, UnicodeDecodeError):
         return []
     return [line for line in map(str.strip, text.splitlines()) if line and "\0" not in line]

@@ -19,6 +19,7 @@ from envmagic.imports import Install, Scan, Where
 from envmagic.jupyter.notebook_file import NotebookFile
 from envmagic.record import evidence
 from envmagic.record.need import Need, Surroundings, Taken
+from envmagic.system import reading
 
 __all__ = [
     "installs_of",
@@ -107,7 +108,7 @@ def _of_file(path: Path, where: Where, target: Path | None) -> list[Install]:
     try:
         if target is not None and path.resolve() == target.resolve():
             return []
-        return _of_text(requirements.decode(path.read_bytes())[0], where)
+        return _of_text(requirements.decode(reading.content(path))[0], where)
     except (OSError, ValueError):
         return []
 

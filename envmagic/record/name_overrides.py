@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,6 +13,7 @@ from typing import Any
 from envmagic.core.display import user_path
 from envmagic.core.errors import Problem, Severity
 from envmagic.imports.follow import tree_of
+from envmagic.system import reading, toml_files
 
 __all__ = ["Supplied", "quoted_key", "supplied_for", "unusable"]
 
@@ -72,23 +72,18 @@ def _tree(directory: Path) -> Path:
 def _said_in(file: str, changed: int, size: int) -> Supplied | None:
     """What `file` says as it was at `changed`; None when it says nothing of names."""
     try:
-        with open(file, "rb") as opened:
-            raw = opened.read()
+        raw = reading.content(file)
     except OSError:
         return None
     return _parsed(raw.decode("utf-8", "replace"), file) if b"envmagic" in raw else None
 
 
 def _parsed(text: str, file: str) -> Supplied | None:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     shown = user_path(file)
     try:
-        document = tomllib.loads(text.removeprefix("\ufeff"))
+        document = toml_files.parsed(text)
         names = document["tool"]["envmagic"]["names"]
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         reason = f"{shown} is no TOML, so the names in it do not count: {error}."
         return Supplied(problems=(_problem(reason, "Mend that line.", file),))
     except (KeyError, TypeError):

@@ -12,8 +12,9 @@ from envmagic.core.errors import EnvmagicError, Problem, WordsError
 from envmagic.core.model import Frontend, Place
 from envmagic.core.record_files import BEGIN
 from envmagic.record.notebook_files import RECORDS, below
+from envmagic.system import reading
 
-__all__ = ["Chosen", "choose"]
+__all__ = ["Chosen", "choose", "holds_record"]
 
 _SUFFIXES = (".ipynb", ".py", ".md", ".qmd", ".rmd")
 _MARKER = BEGIN.encode()
@@ -75,12 +76,13 @@ def _take(chosen: Chosen, directory: Path, paths: Iterable[Path]) -> None:
     for path in sorted(paths):
         if path.suffix == ".ipynb":
             chosen.notebooks[path] = None
-        elif path.parent not in chosen.directories and _holds_record(path):
+        elif path.parent not in chosen.directories and holds_record(path):
             chosen.directories[path.parent] = None
 
 
-def _holds_record(path: Path) -> bool:
+def holds_record(path: Path) -> bool:
+    """Whether envmagic keeps a record in `path`."""
     try:
-        return _MARKER in path.read_bytes().replace(b"\0", b"")  # UTF-16 too
+        return _MARKER in reading.content(path).replace(b"\0", b"")  # UTF-16 too
     except OSError:
         return False

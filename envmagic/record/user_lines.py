@@ -16,6 +16,7 @@ from envmagic.core.names import normalized
 from envmagic.distributions import Index
 from envmagic.requirements import Block, Kind, RequirementLine
 from envmagic.requirements.record_file import RecordFile
+from envmagic.system import reading
 
 __all__ = ["OwnLines", "names_in", "own_lines", "project_name"]
 
@@ -111,8 +112,7 @@ def _declared(text: str) -> re.Match[str] | None:
 
 def _read(path: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
+        return reading.content(path).decode("utf-8", "replace")
     except OSError:
         return ""
 

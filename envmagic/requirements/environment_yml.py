@@ -21,6 +21,7 @@ from envmagic.requirements.lines import RequirementLine, decode, parse_lines
 from envmagic.requirements.marked import MarkedFile, rendered
 from envmagic.requirements.pieces import Piece, Role, between, lines_of
 from envmagic.requirements.reading import bad_block, has_block, loaded, with_block_of
+from envmagic.system import files, reading
 
 __all__ = ["INCLUDE", "CondaFile", "new", "read"]
 
@@ -144,11 +145,13 @@ def read(path: Path) -> CondaFile | None:
     dependencies are no list of lines (`record-place`).
     """
     try:
-        raw = path.read_bytes()
+        raw = reading.content(path)
         text, _, _ = decode(raw)
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise files.unreadable(path, error) from error
+    except UnicodeDecodeError as error:
         raise EnvmagicError(
             "unreadable", f"{user_path(path)} cannot be read: {error}.", subject=str(path)
         ) from error

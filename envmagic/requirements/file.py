@@ -14,6 +14,7 @@ from envmagic.requirements.lines import RequirementLine, decode, parse_lines
 from envmagic.requirements.marked import MarkedFile, rendered
 from envmagic.requirements.pieces import Piece
 from envmagic.requirements.reading import has_block, loaded, with_block_of
+from envmagic.system import files, reading
 
 __all__ = ["RequirementsFile", "lines_with_included", "read"]
 
@@ -79,14 +80,11 @@ def read(path: Path) -> RequirementsFile:
     its conflict in the file, or the block's lines are there without its first one.
     """
     try:
-        raw = path.read_bytes()
+        raw = reading.content(path)
     except FileNotFoundError:
         return RequirementsFile(path)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise EnvmagicError(
-            "unreadable", f"{user_path(path)} cannot be read: {reason}.", subject=str(path)
-        ) from error
+        raise files.unreadable(path, error) from error
     return _parsed(path, raw)
 
 
@@ -139,7 +137,7 @@ def _included(chain: tuple[Path, ...], seen: set[Path]) -> tuple[RequirementLine
         if real in seen:
             return ()
         seen.add(real)
-        text, _, _ = decode(path.read_bytes())
+        text, _, _ = decode(reading.content(path))
     except (OSError, UnicodeDecodeError, ValueError):
         return ()  # pip will say so; the record works without it
     return _lines_of(text, chain, seen)

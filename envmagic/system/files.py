@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever sees half of one."""
+"""The user's files: read so that none can stop us, written so that nobody sees half of one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,31 @@ from pathlib import Path
 
 from envmagic.core.display import user_path
 from envmagic.core.errors import EnvmagicError
-from envmagic.system import scratch
+from envmagic.system import reading, scratch
 
-__all__ = ["is_writable_directory", "write_atomic", "write_over"]
+__all__ = ["is_writable_directory", "read", "unreadable", "write_atomic", "write_over"]
+
+
+def read(path: Path, limit: int = reading.LIMIT) -> bytes:
+    """The bytes of the user's file `path`.
+
+    Raises `EnvmagicError` (`unreadable`) where it is not there or cannot be read, also for what is
+    no regular file or has more than `limit` bytes.
+    """
+    try:
+        return reading.content(path, limit)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> EnvmagicError:
+    """That `path` could not be read, for the reason in `error`."""
+    reason = error.strerror or str(error)
+    return EnvmagicError(
+        "unreadable",
+        f"{user_path(path)} cannot be read: {reason[:1].lower()}{reason[1:]}.",
+        subject=str(path),
+    )
 
 
 def write_atomic(path: Path, content: bytes, *, mode: int | None = None) -> bool:

@@ -1,13 +1,34 @@
-"""Settings of other programs, in files of TOML."""
+"""TOML of people's and other programs', whatever is in it."""
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Settings"]
+from envmagic.system import reading
+
+__all__ = ["Settings", "parsed"]
+
+_KEY = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]+[ \t]*\.[ \t]*){100}")
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """What `text` says. Raises `ValueError`, also for what is nested too deeply to be read."""
+    if sys.version_info >= (3, 11):  # most have no such files
+        import tomllib
+    else:
+        import tomli as tomllib
+    # the reader walks through each part of a dotted key for each part of it
+    if _KEY.search(text):
+        raise ValueError("a key in it has too many parts")
+    try:
+        document: dict[str, Any] = tomllib.loads(text.removeprefix("\ufeff"))
+        return document
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 class Settings:
@@ -31,16 +52,6 @@ class Settings:
     @cached_property
     def _document(self) -> dict[str, Any]:
         try:
-            text = self._file.read_text("utf-8", errors="replace")
-        except OSError:
+            return parsed(reading.content(self._file).decode("utf-8", "replace"))
+        except (OSError, ValueError):
             return {}
-        # most have no such files
-        if sys.version_info >= (3, 11):
-            import tomllib
-        else:
-            import tomli as tomllib
-        try:
-            document: dict[str, Any] = tomllib.loads(text.removeprefix("\ufeff"))
-        except (ValueError, RecursionError):
-            return {}
-        return document

@@ -169,7 +169,13 @@ class Refusing(Switch):
     """A notebook that cannot be moved after all."""
 
     def to(
-        self, kernel: Kernel, progress: Progress, *, drop: bool, keep_saved_name: bool
+        self,
+        kernel: Kernel,
+        progress: Progress,
+        *,
+        drop: bool,
+        keep_saved_name: bool,
+        carry: bool = True,
     ) -> Switched:
         raise EnvmagicError("cannot-switch", "It stays.")
 

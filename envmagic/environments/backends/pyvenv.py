@@ -19,7 +19,7 @@ from envmagic.environments.backends.base import Fault, InstallPlan
 from envmagic.environments.inventory import Inventory
 from envmagic.environments.satisfaction import missing
 from envmagic.jupyter.kernelspecs import Launch
-from envmagic.system import directories, prefix_layout
+from envmagic.system import directories, prefix_layout, reading
 from envmagic.system.prefix_layout import interpreter
 
 __all__ = ["PyvenvBackend"]
@@ -150,7 +150,7 @@ class PyvenvBackend:
 def _read_config(prefix: Path) -> dict[str, str]:
     file = prefix / "pyvenv.cfg"
     try:
-        text = file.read_text("utf-8", errors="replace")
+        text = reading.content(file).decode("utf-8", "replace")
     except OSError:
         empty = not any(prefix.iterdir())
         reason = "is empty" if empty else "is no environment: it has no pyvenv.cfg"

@@ -27,6 +27,7 @@ __all__ = ["add", "remove"]
 
 _LONGEST = 3600.0  # seconds: some resolve for minutes, and download gigabytes then
 _OPTION = re.compile(r"\s--?[a-z]")
+_MOST = 1 << 30  # bytes of a lock that is kept to be put back
 
 
 def add(
@@ -106,7 +107,7 @@ def _wanted(project: Project, plan: InstallPlan) -> Wanted:
     if project.tool.reads_files:
         return Wanted(tuple(lines), plan.files, plan.upgrade)
     for file in plan.files:
-        text = requirements.decode(file.read_bytes())[0]
+        text = requirements.decode(files.read(file))[0]
         parsed = requirements.parse_lines(text, user_path(file))
         lines += [_moved(line, file.parent, project) for line in parsed]
     return Wanted(tuple(lines), (), plan.upgrade)
@@ -185,7 +186,7 @@ def _run(
 def _kept(paths: Sequence[Path]) -> Iterator[None]:
     """The files at `paths` hold what they held, byte for byte, when the `with` block fails: not
     every tool puts them back itself, and none does when it is ended."""
-    before = {path: path.read_bytes() for path in paths}
+    before = {path: files.read(path, _MOST) for path in paths}
     try:
         yield
     except BaseException:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from envmagic.core.display import user_path
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.names import normalized
+from envmagic.system import files, reading, toml_files
 
 __all__ = ["declared", "locked", "read", "table"]
 
@@ -27,14 +27,9 @@ _LOCKED = re.compile(
 
 def read(file: Path) -> dict[str, Any]:
     """What the TOML `file` says. Raises `EnvmagicError` where it cannot be read, or is no TOML."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     try:
-        document: dict[str, Any] = tomllib.loads(file.read_text("utf-8-sig"))
-        return document
-    except (OSError, ValueError, RecursionError) as error:
+        return toml_files.parsed(files.read(file).decode())
+    except ValueError as error:  # it is no UTF-8, or no TOML
         raise EnvmagicError(
             "unreadable", f"{user_path(file)} cannot be read: {error}.", subject=str(file)
         ) from error
@@ -75,7 +70,7 @@ def _names(value: object, *, inside: bool) -> Iterator[str]:
 def locked(file: Path) -> frozenset[str]:
     """The normalised names in the lock `file`; none where it cannot be read."""
     try:
-        text = file.read_text("utf-8", errors="replace")
+        text = reading.content(file).decode("utf-8", "replace")
     except OSError:
         return frozenset()
     found = (match[1] or match[2] or match[3] for match in _LOCKED.finditer(text))

@@ -14,7 +14,7 @@ from envmagic.core.model import Environment
 from envmagic.environments.backends import tool_errors
 from envmagic.environments.projects import manifest, programs
 from envmagic.environments.projects.base import PYPROJECT, Project, Wanted, places
-from envmagic.system import prefix_layout
+from envmagic.system import prefix_layout, reading
 
 __all__ = ["Pdm"]
 
@@ -82,7 +82,7 @@ class Pdm:
 def _chosen(root: Path) -> Path:
     """The environment of the project at `root`: that of the interpreter it notes, else `.venv`."""
     try:
-        noted = (root / ".pdm-python").read_text("utf-8").strip()
+        noted = reading.beginning(root / ".pdm-python", 4096).decode().strip()
     except (OSError, UnicodeDecodeError):
         noted = ""
     return Path(noted).parent.parent if noted else root / ".venv"

@@ -194,8 +194,10 @@ _recorders: weakref.WeakKeyDictionary[InteractiveShell, _Recorder] = weakref.Wea
 
 def _says_on(file: Path) -> bool | None:
     """Whether recording is on in `file`; None where it says nothing of it."""
+    from envmagic.system import reading
+
     try:
-        raw = file.read_bytes()
+        raw = reading.content(file)
     except OSError:
         return None
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):

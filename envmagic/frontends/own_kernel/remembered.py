@@ -18,10 +18,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from envmagic._version import __version__
+from envmagic.system import reading
 
 __all__ = ["Looks", "recall", "remember"]
 
 _SCHEMA = 2
+_MOST = 256 * 1024 * 1024  # bytes of a notebook
 _WHOLE = re.compile(r"%env|# ///")
 _COUNTS = re.compile(r"^.*(?:import|install|__).*$|^[ \t]*[%!].*$", re.M)
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -141,8 +143,7 @@ def _essence(notebook: str, *, everything: bool) -> int:
 
     Raises `OSError`, and `ValueError` where it is in another form than the usual one.
     """
-    with open(notebook, encoding="utf-8") as opened:
-        text = opened.read()
+    text = reading.content(notebook, _MOST).decode("utf-8")
     try:
         said = list(_counting(json.loads(text), everything=everything))
     except (KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Protocol
 
+from envmagic.system import reading
+
 __all__ = ["DirectoryTree", "Tree", "WheelTree"]
 
 _MOST = 4 * 1024 * 1024  # bytes of a module that is read
@@ -42,8 +44,7 @@ class DirectoryTree:
     def text(self, path: str) -> str | None:
         for directory in self._directories:
             try:
-                with open(os.path.join(directory, path), "rb") as file:
-                    return _decoded(file)
+                return _decoded(reading.beginning(os.path.join(directory, path), _MOST + 1))
             except OSError:
                 continue
         return None
@@ -72,7 +73,7 @@ class WheelTree:
             return None
         try:
             with self._archive.open(member) as file:
-                return _decoded(file)
+                return _decoded(file.read(_MOST + 1))
         except (OSError, zipfile.BadZipFile, NotImplementedError):
             return None
 
@@ -84,8 +85,7 @@ def _names(directory: str) -> list[str]:
         return []
 
 
-def _decoded(file: IO[bytes]) -> str | None:
-    raw = file.read(_MOST + 1)
+def _decoded(raw: bytes) -> str | None:
     return raw.decode("utf-8", "replace").removeprefix("\ufeff") if len(raw) <= _MOST else None
 
 

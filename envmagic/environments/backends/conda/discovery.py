@@ -14,7 +14,7 @@ from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.environments.backends.conda import condarc
-from envmagic.system import cache, files, prefix_layout
+from envmagic.system import cache, files, prefix_layout, reading
 
 __all__ = ["announce", "is_root", "name_of", "named", "prefixes", "roots"]
 
@@ -100,7 +100,7 @@ def _candidates() -> Iterator[str]:
 
 def _listed(file: Path) -> Iterator[str]:
     try:
-        text = file.read_text("utf-8", errors="replace")
+        text = reading.content(file).decode("utf-8", "replace")
     except OSError:
         return
     yield from (line.strip() for line in text.splitlines() if line.strip())
@@ -129,7 +129,7 @@ def _envs_dirs() -> tuple[Path, ...]:
 
 def _mentions(file: Path) -> bool:
     try:
-        return b"envs_" in file.read_bytes()
+        return b"envs_" in reading.content(file)
     except OSError:
         return False
 

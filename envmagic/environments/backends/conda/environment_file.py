@@ -12,6 +12,7 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Silent
 from envmagic.core.record_files import BEGIN, ENVIRONMENTS
 from envmagic.environments.backends.conda import condarc, rattler_client, specs
+from envmagic.system import reading
 
 __all__ = [
     "EnvironmentFile",
@@ -51,7 +52,7 @@ def beside(directory: Path) -> Path | None:
 def has_block(path: Path) -> bool:
     """Whether envmagic keeps a record in `path`."""
     try:
-        return BEGIN.encode() in path.read_bytes()
+        return BEGIN.encode() in reading.content(path)
     except OSError:
         return False
 
