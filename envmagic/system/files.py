@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
 from envmagic.core.display import user_path
 from envmagic.core.errors import EnvmagicError
-from envmagic.system import reading, scratch
+from envmagic.system import reading, scratch, whose
 
 __all__ = ["is_writable_directory", "read", "unreadable", "write_atomic", "write_over"]
+
+_MOST = 1 << 30  # bytes of what is compared before it is written
 
 
 def read(path: Path, limit: int = reading.LIMIT) -> bytes:
@@ -28,10 +31,9 @@ def read(path: Path, limit: int = reading.LIMIT) -> bytes:
 
 def unreadable(path: Path, error: OSError) -> EnvmagicError:
     """That `path` could not be read, for the reason in `error`."""
-    reason = error.strerror or str(error)
     return EnvmagicError(
         "unreadable",
-        f"{user_path(path)} cannot be read: {reason[:1].lower()}{reason[1:]}.",
+        f"{user_path(path)} cannot be read: {_reason(error)}.",
         subject=str(path),
     )
 
@@ -39,8 +41,10 @@ def unreadable(path: Path, error: OSError) -> EnvmagicError:
 def write_atomic(path: Path, content: bytes, *, mode: int | None = None) -> bool:
     """Make `path` hold `content`; returns False when it already did and nothing was written.
 
-    A symlink stays a symlink and an existing mode stays; new files get `mode` (default: as the
-    umask says). Raises `EnvmagicError` when the file or its directory is not writable for the user.
+    An existing file stays what it is: a link, its owner, group and mode, its other names and
+    extended attributes; where a new one in its place could not have them, it is written itself. New
+    files get `mode` (default: as the umask says). Raises `EnvmagicError` when the file or its
+    directory is not writable for the user.
     """
     return _replace(path, content, mode, lambda real: True)
 
@@ -53,7 +57,7 @@ def write_over(path: Path, before: bytes, content: bytes) -> bool:
 
     def unchanged(real: Path) -> bool:
         try:
-            return real.read_bytes() == before
+            return reading.content(real, _MOST) == before
         except FileNotFoundError:
             return not before
 
@@ -63,30 +67,73 @@ def write_over(path: Path, before: bytes, content: bytes) -> bool:
 def _replace(
     path: Path, content: bytes, mode: int | None, is_wanted: Callable[[Path], bool]
 ) -> bool:
-    real = path.resolve()
     try:
-        facts = real.stat().st_mode
-        if not stat.S_ISREG(facts):
-            raise OSError(0, "it is no regular file")
-        if real.read_bytes() == content:
+        real = whose.followed(path)
+        if not os.path.lexists(real):
+            mode = mode if mode is not None else 0o666 & ~_umask()
+            return _exchange(real, is_wanted, lambda new: _write(new, content, mode))
+        before, facts = reading.content(real, _MOST), real.stat()
+        if before == content:
             return False
-        mode = stat.S_IMODE(facts)
-    except FileNotFoundError:
-        mode = mode if mode is not None else 0o666 & ~_umask()
+        # os.replace would happily replace a read-only file
+        if not os.access(real, os.W_OK):
+            raise PermissionError("it is read-only")
+        if not whose.must_stay(real, facts):
+            with contextlib.suppress(_Other):
+                return _exchange(real, is_wanted, lambda new: _alike(new, content, real, facts))
+        return is_wanted(real) and _overwrite(real, facts, before, content)
     except OSError as error:
         raise _unwritable(path, error) from error
-    # os.replace would happily replace a read-only file
-    if real.exists() and not os.access(real, os.W_OK):
-        raise _unwritable(path, PermissionError("it is read-only"))
+
+
+class _Other(Exception):
+    """A new file cannot be all that the old one is."""
+
+
+def _exchange(real: Path, is_wanted: Callable[[Path], bool], make: Callable[[Path], None]) -> bool:
+    """Put what `make` makes into the place of `real`, if that is wanted; whether it was."""
     with scratch.beside(real.parent) as temporary:
-        try:
-            _write(temporary, content, mode)
-            if not is_wanted(real):
-                return False
-            temporary.replace(real)
-        except OSError as error:
-            raise _unwritable(path, error) from error
+        make(temporary)
+        if not is_wanted(real):
+            return False
+        temporary.replace(real)
     return True
+
+
+def _alike(new: Path, content: bytes, old: Path, facts: os.stat_result) -> None:
+    """Make `new` as `old` is but with `content`. Raises `_Other` where that cannot be."""
+    try:
+        _write(new, content, 0o600)
+        whose.make_alike(new, old, facts)
+    except PermissionError as error:
+        raise _Other from error
+
+
+def _overwrite(path: Path, facts: os.stat_result, before: bytes, content: bytes) -> bool:
+    """Write `content` into the file itself, for what another one in its place would lose.
+
+    One call writes all of it; what is shorter than before ends in empty lines until the file is cut
+    to its length.
+    """
+    handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(handle, "r+b", buffering=0) as file:
+        if not os.path.samestat(os.fstat(handle), facts):
+            raise OSError(errno.ESTALE, "Another one has taken its place")
+        try:
+            _put(handle, content.ljust(len(before), b"\n"))
+            os.ftruncate(handle, len(content))
+        except OSError:
+            _put(handle, before)
+            os.ftruncate(handle, len(before))
+            raise
+        os.fsync(file.fileno())
+    return True
+
+
+def _put(handle: int, content: bytes) -> None:
+    os.lseek(handle, 0, os.SEEK_SET)
+    while content:
+        content = content[os.write(handle, content) :]
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
@@ -116,9 +163,13 @@ def _umask() -> int:
 
 
 def _unwritable(path: Path, error: OSError) -> EnvmagicError:
-    reason = error.strerror or str(error)
     return EnvmagicError(
         "not-writable",
-        f"{user_path(path)} cannot be written: {reason.lower()}.",
+        f"{user_path(path)} cannot be written: {_reason(error)}.",
         subject=str(path),
     )
+
+
+def _reason(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return f"{reason[:1].lower()}{reason[1:]}"
