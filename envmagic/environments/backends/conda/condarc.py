@@ -5,7 +5,6 @@ Files and their order: https://docs.conda.io/projects/conda/en/stable/user-guide
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,8 +14,10 @@ from typing import Any
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
+from envmagic.environments.backends.conda import yaml_text
+from envmagic.system import files as system_files
 
-__all__ = ["CONDA_FORGE", "Condarc", "files", "has_reader", "load", "read_yaml"]
+__all__ = ["CONDA_FORGE", "Condarc", "files", "load", "read_yaml"]
 
 CONDA_FORGE = "conda-forge"
 _DEFAULT_ALIAS = "https://conda.anaconda.org"
@@ -62,13 +63,6 @@ class Condarc:
         return tuple(url for c in channels if c != but for url in self.urls(c))
 
 
-def has_reader() -> bool:
-    """Whether YAML can be read, which needs the extra `envmagic[conda]`."""
-    return importlib.util.find_spec("ruamel") is not None and (
-        importlib.util.find_spec("ruamel.yaml") is not None
-    )
-
-
 def files() -> list[Path]:
     """The configuration files that exist, lowest priority first."""
     return [file for file in dict.fromkeys(_places()) if file.is_file()]
@@ -80,7 +74,7 @@ def load() -> Condarc:
     Raises `EnvmagicError` (`bad-condarc`) with the line for a file that is no YAML.
     """
     merged: dict[str, Any] = {}
-    for file in files() if has_reader() else []:
+    for file in files() if yaml_text.has_reader() else []:
         content = read_yaml(file, "bad-condarc")
         if isinstance(content, Mapping):
             _merge(merged, content)
@@ -88,27 +82,19 @@ def load() -> Condarc:
     return _settings(merged)
 
 
-def read_yaml(file: Path, code: str) -> Any:
-    """The content of the YAML `file`. Raises `EnvmagicError` (`code`) naming the line at fault."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
+def read_yaml(file: Path, code: str, *, lines: bool = False) -> Any:
+    """The content of the YAML `file`, with `lines` as `yaml_text.loaded` says. Raises
+    `EnvmagicError`: `code`, naming the line at fault, or `unreadable`."""
     try:
-        return YAML(typ="safe", pure=True).load(file.read_bytes())
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = (
-            f"Line {mark.line + 1} of {display.user_path(file)}"
-            if mark
-            else display.user_path(file)
+        return yaml_text.loaded(system_files.read(file, yaml_text.LIMIT), lines=lines)
+    except yaml_text.NotYaml as error:
+        shown = display.user_path(file)
+        said = (
+            f"Line {error.line} of {shown} is no YAML: {error.reason}."
+            if error.line
+            else f"{shown} cannot be read: {error.reason}."
         )
-        problem = error.problem or error.context or "it cannot be read"
-        raise EnvmagicError(code, f"{where} is no YAML: {problem}.", subject=str(file)) from error
-    except (YAMLError, OSError, ValueError, OverflowError, RecursionError) as error:
-        reason = str(error).partition("\n")[0]  # a number may be too long, and lists too deep
-        raise EnvmagicError(
-            code, f"{display.user_path(file)} cannot be read: {reason}.", subject=str(file)
-        ) from error
+        raise EnvmagicError(code, said, subject=str(file)) from error
 
 
 def _places() -> Iterator[Path]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.environments.backends.conda import condarc
+from envmagic.environments.backends.conda import condarc, yaml_text
 from envmagic.system import cache, files, prefix_layout, reading
 
 __all__ = ["announce", "is_root", "name_of", "named", "prefixes", "roots"]
@@ -110,9 +110,8 @@ def _envs_dirs() -> tuple[Path, ...]:
     """`envs_dirs` of the variables and of every `.condarc`; what was read is remembered, since
     reading YAML costs many times what all the rest of this module does."""
     written = [file for file in condarc.files() if _mentions(file)]
-    key = repr(
-        [condarc.has_reader(), os.environ.get("CONDA_ENVS_DIRS"), os.environ.get("CONDA_ENVS_PATH")]
-    )
+    told = [os.environ.get(name) for name in ("CONDA_ENVS_DIRS", "CONDA_ENVS_PATH")]
+    key = repr([yaml_text.has_reader(), *told])
     key += repr([(str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in written])
     if not written and not (os.environ.get("CONDA_ENVS_DIRS") or os.environ.get("CONDA_ENVS_PATH")):
         return ()

@@ -17,7 +17,7 @@ from typing import Any
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Silent
-from envmagic.environments.backends.conda import condarc, plain_yaml, rattler_client
+from envmagic.environments.backends.conda import plain_yaml, rattler_client, yaml_text
 
 __all__ = ["Edit", "Meaning", "Unreadable", "meaning_of", "prove"]
 
@@ -66,7 +66,7 @@ def prove(edit: Edit) -> None:
     `record-place`: it does not. `no-extra`: nobody here can tell.
     """
     texts = [edit.before, edit.users, edit.after]
-    read = _read_elsewhere(texts) if not condarc.has_reader() else [*map(meaning_of, texts)]
+    read = _read_elsewhere(texts) if not yaml_text.has_reader() else [*map(meaning_of, texts)]
     certain = read is not None
     read = read or [*map(_plainly, texts)]
     found: list[Meaning] = []
@@ -81,17 +81,12 @@ def prove(edit: Edit) -> None:
 
 def meaning_of(content: bytes) -> Meaning | Unreadable:
     """What `content` means to a YAML reader, which has to be here."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
     try:
-        return _meaning(YAML(typ="safe", pure=True).load(content))
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        reason = error.problem or error.context or "it cannot be read"
-        return Unreadable(mark.line + 1 if mark else 0, f"the file is no YAML ({reason})")
-    except (YAMLError, ValueError, RecursionError) as error:
-        return Unreadable(0, f"the file cannot be read ({str(error).partition(chr(10))[0]})")
+        return _meaning(yaml_text.loaded(content))
+    except yaml_text.NotYaml as error:
+        if error.line:
+            return Unreadable(error.line, f"the file is no YAML ({error.reason})")
+        return Unreadable(0, f"the file cannot be read ({error.reason})")
 
 
 def _plainly(content: bytes) -> Meaning | Unreadable:

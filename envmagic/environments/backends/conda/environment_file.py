@@ -11,7 +11,7 @@ from envmagic.core.display import quoted
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Silent
 from envmagic.core.record_files import BEGIN, ENVIRONMENTS
-from envmagic.environments.backends.conda import condarc, rattler_client, specs
+from envmagic.environments.backends.conda import condarc, rattler_client, specs, yaml_text
 from envmagic.system import reading
 
 __all__ = [
@@ -59,7 +59,7 @@ def has_block(path: Path) -> bool:
 
 def read(path: Path) -> EnvironmentFile:
     """What `path` says. Raises `EnvmagicError` (`bad-environment-file`) naming the line."""
-    if not condarc.has_reader() and rattler_client.is_there():
+    if not yaml_text.has_reader() and rattler_client.is_there():
         answer = rattler_client.ask({"file": str(path)}, Silent())
         return EnvironmentFile(
             path,
@@ -70,10 +70,7 @@ def read(path: Path) -> EnvironmentFile:
             answer["prefix"],
         )
     require_reader(ENVIRONMENTS[0])
-    condarc.read_yaml(path, "bad-environment-file")  # says where it is no YAML
-    from ruamel.yaml import YAML
-
-    content = YAML(typ="rt", pure=True).load(path.read_bytes())
+    content = condarc.read_yaml(path, "bad-environment-file", lines=True)
     if content is None:
         return EnvironmentFile(path)
     if not isinstance(content, dict):
@@ -92,7 +89,7 @@ def read(path: Path) -> EnvironmentFile:
 
 def require_reader(what: str) -> None:
     """Raises `EnvmagicError` when YAML cannot be read here, with the one line that mends it."""
-    if not condarc.has_reader():
+    if not yaml_text.has_reader():
         raise EnvmagicError(
             "no-extra",
             f"Reading {what} needs envmagic's conda extra.",
