@@ -9,7 +9,7 @@ from envmagic.distributions.reading import read
 
 __all__ = ["origin_of"]
 
-_USER = re.compile(r"([\w+.-]+)://([^/\s]*)@")
+_USER = re.compile(r"(?<![\w+.-])([\w+.-]+)://([^/\s]*)@")
 # Names of variables in place of a user and a password, which pip fills in.
 _VARIABLES = re.compile(r"\$\{[\w-]+\}(?::\$\{[\w-]+\})?")
 

@@ -15,7 +15,7 @@ _SHORTEST, _LONGEST = 40, 2048
 _MOST = 64 * 1024 * 1024  # bytes of a RECORD or the like
 # What stands around such a declaration: comments, a docstring, `try: import pkg_resources`, …
 _AROUND = re.compile(
-    r'\A(?:\s|\#.*)*[rR]?(?:"""[\s\S]*?"""|\'\'\'[\s\S]*?\'\'\')'
+    r'\A(?:\s|\#.*(?:\n|\Z))*[rR]?(?:"""[\s\S]*?"""|\'\'\'[\s\S]*?\'\'\')'
     r"|^[ \t]*\#.*$"
     r"|^.*\b(?:extend_path|declare_namespace|pkgutil|pkg_resources|__future__|typing)\b.*$"
     r"|^[ \t]*(?:try|else|except\b.*|pass)[ \t]*:?[ \t]*(?:\#.*)?$",

@@ -121,7 +121,7 @@ def _command(words: list[str], where: Where) -> Iterator[Install]:
     if not words:
         return
     program = words[0].rpartition("/")[2].rpartition("\\")[2].removesuffix(".exe")
-    if re.fullmatch(r"(python|py)[\d.]*|\{.*executable.*\}|\$.*|\{.*\}", program):
+    if re.fullmatch(r"(python|py)[\d.]*|\$.*|\{.*\}", program):
         if words[1:3] not in (["-m", "pip"], ["-m", "uv"], ["-m", "conda"]):
             return
         program, words = words[2], words[2:]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 __all__ = ["Statement", "statements"]
 
 _TOKEN = re.compile(r"(?P<triple>\"\"\"|''')|(?P<quote>[\"'])|(?P<open>[(\[{])|(?P<close>[)\]}])|#")
+# So often each line is looked at where brackets that are never closed begin in many of them.
+_PATIENCE = 5
 _STRING_END = {q: re.compile(rf"(?:\\.|[^\\{q}])*{q}", re.DOTALL) for q in ('"', "'")}
 # What starts a line that belongs to IPython and is not to be read as Python.
 _ESCAPED = re.compile(r"[%!?]|[^\W\d][\w.,*\s\[\]'\"]*=\s*[%!](?!=)|\*\w[\w.,*\s\[\]]*=\s*[%!]")
@@ -31,9 +33,10 @@ def statements(lines: list[str]) -> list[Statement]:
     """The logical lines of `lines`, in order and without gaps."""
     found: list[Statement] = []
     number = 0
+    patience = [_PATIENCE * len(lines) + 20_000]
     while number < len(lines):
         escaped = _ESCAPED.match(lines[number].lstrip()) is not None
-        end = _escaped_end(lines, number) if escaped else _python_end(lines, number)
+        end = _escaped_end(lines, number) if escaped else _python_end(lines, number, patience)
         found.append(Statement(number, end, escaped))
         number = end
     return found
@@ -45,9 +48,11 @@ def _escaped_end(lines: list[str], number: int) -> int:
     return min(number + 1, len(lines))
 
 
-def _python_end(lines: list[str], start: int) -> int:
+def _python_end(lines: list[str], start: int, patience: list[int]) -> int:
+    """Where the statement at `start` ends; `patience` has the lines that may still be looked at."""
     depth, triple = 0, ""
-    for number in range(start, len(lines)):
+    for number in range(start, min(len(lines), start + 1 + max(patience[0], 0))):
+        patience[0] -= 1
         line = lines[number]
         if number > start and depth and not triple and _RESTART.match(line):
             return number

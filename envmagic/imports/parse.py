@@ -23,7 +23,7 @@ _PYTHON_2 = re.compile(
 # What comes along from web pages: spaces that are none to Python, and characters of no width.
 _PASTED = {0: None, **dict.fromkeys((0xA0, 0x202F, 0x3000), " ")}
 _PASTED |= dict.fromkeys((0xFEFF, *range(0x200B, 0x200E), 0x2060))
-_EXCEPT = re.compile(r"^(\s*)except\s+(.+?)\s*,\s*\w+\s*:")
+_EXCEPT = re.compile(r"^(\s*)except\s+(\S(?:.*?\S)??)\s*,\s*\w+\s*:")
 
 
 @dataclass

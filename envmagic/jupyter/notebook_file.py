@@ -40,8 +40,9 @@ _FAILURES = (
 _FAILURE_BYTES = tuple(said.encode() for said in _FAILURES)
 # The line that says so; uv gives its reasons on indented lines below.
 _COMPLAINT = re.compile(rf"^.*(?:{'|'.join(_FAILURES)}).*(?:\n[ \t]+.*)*", re.MULTILINE)
-_TRAILING = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")|,(?=\s*[\]}])', re.DOTALL)
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# A string that is not closed goes to the end; else each quote in it would be tried.
+_TRAILING = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*"?)|,(?=\s*[\]}])', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _BRACKET = re.compile(rb'["\[\]{}]')
 # Written by Jupytext, or by an editor that knows its cells.
 _JUPYTEXT = re.compile(r"(?ms)\A# ---\n.*?# jupyter:|^# %%(?:[ \t]|$)")
@@ -49,8 +50,7 @@ _JUPYTEXT = re.compile(r"(?ms)\A# ---\n.*?# jupyter:|^# %%(?:[ \t]|$)")
 _COMMENTED_MAGIC = re.compile(r"(?m)^#[ \t]?(?=%{1,2}[^\W\d]|![ \t]*\w)")
 # Python in Markdown: Jupytext's and Quarto's cells, and MyST's, whose language may be left out.
 _FENCE = re.compile(
-    r"(?ms)^(`{3,}|~{3,}) ?(?:\{code-cell\}[ \t]*(?:i?python\d?)?[ \t]*|\{?i?python\d?\b[^\n]*)\n"
-    r"(.*?)^\1"
+    r"(`{3,}|~{3,}) ?(?:\{code-cell\}[ \t]*(?:i?python\d?[ \t]*)?|\{?i?python\d?\b.*)"
 )
 _MYST_OPTIONS = re.compile(r"\A(?:---\n.*?^---\n|(?::[\w-]+:[^\n]*\n)+)", re.DOTALL | re.MULTILINE)
 _SCRIPTS = (".py", ".md", ".qmd", ".rmd")
@@ -270,13 +270,29 @@ def _version(document: Mapping[str, Any]) -> str:
 def _script(text: str, *, markdown: bool) -> NotebookFile:
     """A Jupytext notebook; magics are commented out in `.py` files."""
     if markdown:
-        fences = (_MYST_OPTIONS.sub("", m[2]) for m in _FENCE.finditer(text))
+        fences = (_MYST_OPTIONS.sub("", code) for code in _fenced(text))
         return NotebookFile("python", tuple(Cell(n, s) for n, s in enumerate(fences, 1)))
     if _JUPYTEXT.search(text):
         text = _COMMENTED_MAGIC.sub("", text)
     parts = re.split(r"(?m)^(?=# %%(?:\s|$)|# \+(?:\s|$)|# In\[)|(?<=\n\n)(?=%%\w)", text)
     code = ((n, p) for n, p in enumerate(parts, 1) if not re.match(r"# %% *\[(markdown|raw)", p))
     return NotebookFile("python", tuple(Cell(n, p) for n, p in code if p.strip()))
+
+
+def _fenced(text: str) -> Iterator[str]:
+    """What stands in the fences of Python; one that is not closed goes to the end."""
+    fence, inside = "", list[str]()
+    for line in text.replace("\r\n", "\n").split("\n"):
+        if not fence:
+            opening = _FENCE.fullmatch(line)
+            fence = opening[1] if opening is not None else ""
+        elif line.startswith(fence):
+            yield "".join(inside)
+            fence, inside = "", []
+        else:
+            inside.append(f"{line}\n")
+    if inside:
+        yield "".join(inside)
 
 
 def _not_a_notebook(path: Path, reason: str) -> EnvmagicError:

@@ -31,10 +31,12 @@ _OPTION_TAIL = re.compile(r"\s--?[A-Za-z].*$")
 _FILE_OPTION = re.compile(r"^(-r|-c|--requirement|--constraint)(?:[ \t]*=?[ \t]*)(.+)$")
 _OPTION = re.compile(r"-[rceif][ \t]|--[a-z]")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
-_WHEEL = re.compile(r"([A-Za-z0-9_.]+)-[^/\\-]+(?:-[^/\\-]+){3,4}\.whl(?:[#?].*)?$")
+_WHEEL = re.compile(
+    r"(?<![A-Za-z0-9_.])([A-Za-z0-9_.]+)-[^/\\-]+(?:-[^/\\-]+){3,4}\.whl(?:[#?].*)?$"
+)
 _EDITABLE = re.compile(r"^(?:-e[ \t]+|--editable[ \t=]+)")
-_TAIL = re.compile(r"\s+(?:;|--?[A-Za-z]).*$")
-_EXTRAS = re.compile(r"\[[^\]/\\]*\]$")
+_TAIL = re.compile(r"(?<!\s)\s+(?:;|--?[A-Za-z]).*$")
+_EXTRAS = re.compile(r"\[[^\[\]/\\]*\]$")
 _ARCHIVE = re.compile(r"/([^/]+)/(?:archive|tarball|zipball|releases|-/archive)/")
 _SDIST = re.compile(r"(?:-v?\d[^/-]*)?\.(?:tar\.(?:gz|bz2|xz)|tgz|zip)$")
 _NOT_A_NAME = re.compile(
@@ -174,18 +176,20 @@ def numbered(text: str) -> list[tuple[int, str]]:
     Continuations are joined; pip cuts the comment after joining, but a
     comment line of its own ends a continuation."""
     found: list[tuple[int, str]] = []
-    pending, first = "", 0
+    pending: list[str] = []
+    first = 0
     for number, physical in enumerate(re.split(r"\r\n|\r|\n", text), 1):
         is_comment = physical.lstrip().startswith("#")
         if physical.endswith("\\") and not is_comment:
-            pending, first = pending + physical[:-1], first or number
+            pending.append(physical[:-1])
+            first = first or number
             continue
-        joined = pending + (" " if pending and is_comment else "") + physical
-        stripped = _COMMENT.sub("", joined).strip()
+        comment_apart = " " if pending and is_comment else ""
+        stripped = _COMMENT.sub("", f"{''.join(pending)}{comment_apart}{physical}").strip()
         if stripped:
             found.append((first or number, stripped))
-        pending, first = "", 0
-    stripped = _COMMENT.sub("", pending).strip()
+        pending, first = [], 0
+    stripped = _COMMENT.sub("", "".join(pending)).strip()
     if stripped:
         found.append((first, stripped))
     return found
@@ -198,7 +202,8 @@ def _parse(line: str, number: int, source: str) -> RequirementLine:
 
     try:
         requirement = Requirement(_OPTION_TAIL.sub("", line))
-    except InvalidRequirement as error:
+    # markers nested too deeply, and versions of more digits than Python makes a number of
+    except (InvalidRequirement, RecursionError, ValueError) as error:
         raise EnvmagicError(
             "bad-requirement",
             f"Line {number} of {source} is no requirement: {quoted(line)}."

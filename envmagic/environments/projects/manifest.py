@@ -19,8 +19,8 @@ _LOCKED = re.compile(
     # a package of uv, Poetry and PDM
     r'^name = "([^"]+)"'
     # one of pixi's: from conda's channels the name is that of a file, from the index it is said
-    r"|^\s*-? *conda: \S*?/([^/\s]+)-[^-/\s]+-[^-/\s]+\.(?:conda|tar\.bz2)\s*$"
-    r"|^\s+name: (\S+)",
+    r"|^[ \t]*(?:- *)?conda: \S*?/([^/\s]+)-[^-/\s]+-[^-/\s]+\.(?:conda|tar\.bz2)[ \t\r]*$"
+    r"|^[ \t]+name: (\S+)",
     re.MULTILINE,
 )
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["candidates", "match"]
 
 # `%env cr`, `x = %env cr`, `%%env ch`, and `env cr` where automagic is on
-_LINE = re.compile(r"^\s*(?:[\w.,\s]+=\s*)?(?P<mark>%{0,2})env(?:magic)?\s+(?P<words>.*)$")
+_LINE = re.compile(r"^\s*(?:[\w.,][\w.,\s]*=\s*)?(?P<mark>%{0,2})env(?:magic)?\s+(?P<words>.*)$")
 
 
 def match(shell: InteractiveShell, context: CompletionContext) -> SimpleMatcherResult:

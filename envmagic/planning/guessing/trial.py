@@ -34,7 +34,7 @@ _NO_NAME = re.compile(
     r"cannot import name '(\w+)' from (?:partially initialized module )?'([\w.]+)'"
 )
 _NO_ATTRIBUTE = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
-_LIBRARY = re.compile(r"(\S+\.so\S*): cannot open shared object file")
+_LIBRARY = re.compile(r"(?<!\S)(\S+): cannot open shared object file")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Failure:
     def library(self) -> str:
         """The library of the system that is missing, or an empty string."""
         match = _LIBRARY.search(self.message)
-        return match[1] if match is not None else ""
+        return match[1] if match is not None and ".so" in match[1] else ""
 
     def __str__(self) -> str:
         said = re.sub(r"\s+", " ", self.message.strip())[:200]

@@ -37,7 +37,7 @@ Row = tuple[int, str]
 
 _KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*):(?: +(.*))?")
 _ITEM = re.compile(r"( *)-( +)(.*)")
-_COMMENT = re.compile(r"(?:^| +)#.*")
+_COMMENT = re.compile(r"(?:^|(?<! ) +)#.*")
 _QUOTED = re.compile(r"(?:'([^']*)'|\"([^\"\\]*)\")(?: +#.*)?")
 # Nothing that means more than itself where it begins, and no key inside.
 _PLAIN = re.compile(r"(?:[^\s?:,\[\]{}#&*!|>'\"%@`-]|-(?=[^ ]))(?:(?!: |:$).)*")

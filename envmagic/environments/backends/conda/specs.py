@@ -42,10 +42,11 @@ CONDA_NAMES = {
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _CONDA = re.compile(
-    rf"(?:(?P<channel>[^\s:]+(?:/[^\s:]+)*)::)?(?P<name>{_NAME})"
+    rf"(?:(?P<channel>[^\s:]+)::)?(?P<name>{_NAME})"
     r"(?P<rest>\s*[=<>!~].*|\s+[\d*][^\s]*(?:\s+\S+)?|\s*\[\w+\s*=.*\])?"
 )
 _COMMENT = re.compile(r"(^|\s)#.*$")
+_BEFORE_SIGN = re.compile(r"(?<!\s)\s+(?=[,=<>!~])")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def parse(text: str) -> CondaSpec | None:
     if match is None or ";" in text or " @ " in text or text.startswith("-"):
         return None
     name, rest = match["name"].lower(), (match["rest"] or "").strip()
-    version = re.sub(r"\s*(,|[=<>!~]=?)\s*", r"\1", rest)
+    version = re.sub(r"(,|[=<>!~]=?)\s*", r"\1", _BEFORE_SIGN.sub("", rest))
     prefix = f"{match['channel']}::" if match["channel"] else ""
     glue = " " if version[:1].isdigit() or version.startswith("*") else ""
     return CondaSpec(name, f"{prefix}{name}{glue}{version}", version)
