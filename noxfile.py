@@ -170,6 +170,13 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """A million mutated files for all that reads people's; `-- KIND:NUMBER` reads one again."""
+    session.install("-e", ".[test]")
+    session.run("python", "tests/support/fuzz.py", *session.posargs, env=VARIABLES)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Every benchmark, or those named (`-- create switch`); each prints a table."""
     session.install("-e", ".[test]", "pip")

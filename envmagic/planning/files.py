@@ -12,7 +12,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from envmagic import requirements
-from envmagic.core.display import quoted
+from envmagic.core.display import quoted, shortened
 from envmagic.core.encoding import by_mark
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.record_files import ENVIRONMENTS, REQUIREMENTS
@@ -181,7 +181,7 @@ def _group(groups: object, text: str, source: Source) -> Sequence[str]:
 
 def _reason(error: BaseException) -> str:
     inner = getattr(error, "exceptions", None)
-    return _reason(inner[0]) if inner else str(error)
+    return _reason(inner[0]) if inner else shortened(str(error))
 
 
 def _line(text: str, word: str) -> int:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from typing import Any
+
+from envmagic.core.display import shortened
 
 __all__ = ["LIMIT", "NotYaml", "has_reader", "loaded"]
 
@@ -22,8 +25,8 @@ class NotYaml(ValueError):
     """A text cannot be read; `line` counts from 1 and is 0 where that cannot be told."""
 
     def __init__(self, reason: str, line: int = 0) -> None:
-        super().__init__(reason)
-        self.reason, self.line = reason, line
+        self.reason, self.line = shortened(reason), line  # it may quote the text
+        super().__init__(self.reason)
 
 
 def has_reader() -> bool:
@@ -46,7 +49,9 @@ def loaded(raw: bytes, *, lines: bool = False) -> Any:
     try:
         if b"*" in raw:
             _check_aliases(raw)
-        return YAML(typ="rt" if lines else "safe", pure=True).load(raw)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an anchor that is given twice
+            return YAML(typ="rt" if lines else "safe", pure=True).load(raw)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = error.problem or error.context or "it cannot be read"
@@ -57,7 +62,7 @@ def loaded(raw: bytes, *, lines: bool = False) -> Any:
         raise NotYaml("it is nested too deeply") from None
     # It fails in its own ways at what is no date, no number and no key of a mapping.
     except Exception as error:
-        raise NotYaml(str(error).partition("\n")[0] or "it cannot be read") from error
+        raise NotYaml(str(error) or "it cannot be read") from error
 
 
 def _is_deep(raw: bytes) -> bool:
