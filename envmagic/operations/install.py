@@ -8,7 +8,7 @@ from pathlib import Path
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
-from envmagic.core.model import BackendName, Environment, Place, Progress, Report
+from envmagic.core.model import BackendName, Environment, Frontend, Place, Progress, Report
 from envmagic.core.names import normalized
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import InstallData, ProjectData
@@ -85,6 +85,9 @@ def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Re
     """Take packages out; what the kernel needs to run stays, and what others need without `yes`."""
     environment = _environment(place)
     again = ("uninstall", *(("--here",) if request.here else ()), *request.packages, "--yes")
+    if place.frontend is Frontend.TERMINAL:  # else another environment is meant there
+        again += ("--env", str(environment.prefix))
+        again += ("--notebook", str(place.notebook)) if place.notebook else ()
     if not request.here:
         yes = ("--yes",) if request.yes else ()
         here = ("uninstall", "--here", *request.packages, *yes)

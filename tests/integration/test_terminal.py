@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -238,9 +239,10 @@ def test_what_others_need_goes_only_with_yes_and_doctor_tells_of_it(
     here = ("--env", "churn")
     refused = terminal("uninstall", "grounds", *here, code=1).err
     assert "grounds stays in" in refused and ": uses needs it." in refused
-    assert "envmagic uninstall grounds --yes" in refused
+    again = shlex.split(refused.rpartition("all the same: ")[2])
+    assert again[:4] == ["envmagic", "uninstall", "grounds", "--yes"]
     assert "All is well" in terminal("doctor").out
-    assert "Removed from churn: grounds" in terminal("uninstall", "grounds", "--yes", *here).out
+    assert "Removed from churn: grounds" in terminal(*again[1:]).out
     assert "uses needs grounds>=1." in terminal("doctor", code=0).out
     assert "Mended" in terminal("doctor", "--fix").out
     assert "All is well" in terminal("doctor").out

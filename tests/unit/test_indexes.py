@@ -124,12 +124,12 @@ def test_uv_is_told_what_only_pip_knows(
     assert [index.option for index in found] == [
         *("index-url", "extra-index-url", "extra-index-url", "find-links", "find-links")
     ]
-    assert found[0].url == "https://h.invalid/simple"
+    assert found[0].url == "https://***@h.invalid/simple"
 
     own = write(".config/uv/uv.toml", "[[index]]\nurl = 'https://u:s3cret@uv.invalid/'\n")
     assert indexes.from_pip(isolated.work, None) == network
     (index,) = indexes.for_uv(isolated.work, None)
-    assert (index.url, index.where) == ("https://uv.invalid/", str(own))
+    assert (index.url, index.where) == ("https://***@uv.invalid/", str(own))
     own.unlink()
     monkeypatch.setenv("UV_INDEX_URL", "https://mine.invalid")
     monkeypatch.setenv("https_proxy", "http://mine.invalid")
