@@ -113,7 +113,9 @@ def test_what_a_full_disk_left_of_a_package_is_taken_out_and_nothing_else(
     (info,) = site.glob("humanize-*.dist-info")
     for path in info.iterdir():
         if path.is_file():
-            path.unlink() if path.name == "RECORD" else path.write_bytes(b"")
+            path.unlink()  # which the installer's own copy may be as well: not written into
+            if path.name != "RECORD":
+                path.touch()
     (site / "humanize" / ".tmpAbCdEf").write_bytes(b"half")
     (site / "humanize" / "mine.py").write_text("mine = 1\n")
     (site / "thesis.py").write_text("years = 3\n")
