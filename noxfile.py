@@ -163,7 +163,7 @@ def busy(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Every verb killed before each change to the disk; `-- SCENARIO` or `-- ID` does less."""
+    """A thousand faults in all verbs: kills, a full disk, …; `-- SCENARIO` or `-- ID` does less."""
     session.install("-e", ".[test]", "pip")
     _download_wheelhouse(session)
     session.run("python", "tests/support/faults/run.py", *session.posargs, env=VARIABLES)

@@ -1,4 +1,4 @@
-"""Which tries there are: each place in a verb's quiet run, and moments of its installers."""
+"""Which tries there are: places in a verb's quiet run, moments of its installers, and the rest."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from itertools import count
 from pathlib import Path
 
 from support import wheelhouse
+from support.faults import surroundings
 from support.faults.beginnings import build_packages
 from support.faults.scenarios import SCENARIOS, Scenario
 from support.faults.strikes import QUIET
-from support.faults.tries import SEED, Outcome, Try, attempt
+from support.faults.tries import SEED, THEN, Outcome, Try, attempt
 from support.faults.world import World
 
 __all__ = ["Campaign"]
 
+_MOST = 1000  # of all faults in the whole campaign
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 _MOMENTS = 6  # of each kind, for each verb that has an installer
 _EACH = 3  # so many calls of one place are all tried; of more the first and one of the others
 
@@ -39,29 +42,38 @@ class Campaign:
         first.clear()
 
     def whole(self, scenarios: Iterable[Scenario] = SCENARIOS) -> Iterator[Outcome]:
-        """The quiet run of each scenario and then every kill, as each comes to its end.
+        """The quiet run of each scenario and then a thousand faults, as each comes to its end.
 
-        The kills are shuffled, so that also a part of them says something of every verb.
+        They are shuffled, so that also a part of them says something of every verb.
         """
         quiet = []
         for outcome in self.outcomes([Try(scenario, QUIET) for scenario in scenarios]):
             quiet.append(outcome)
             yield outcome
+        chance = random.Random(SEED)
+        others = [t for outcome in quiet for t in _others(outcome)]
         tries = [tried for outcome in quiet for tried in _tries(outcome)]
-        random.Random(SEED).shuffle(tries)
+        chance.shuffle(tries)
+        tries = others + tries[: max(_MOST - len(others), 0)]
+        chance.shuffle(tries)
         yield from self.outcomes(tries)
 
-    def short(self, scenario: Scenario, calls: int, moments: int) -> Iterator[Outcome]:
-        """The quiet run of a scenario, and so many of its kills, drawn with the seed."""
+    def short(self, scenario: Scenario, *, moment: bool) -> Iterator[Outcome]:
+        """The quiet run of a scenario, and one try of three faults, drawn with the seed.
+
+        They befall one world: making it and mending it is most of a try. With `moment` one of them
+        is that an installer is killed; the last is a kill before a change to the disk.
+        """
         (quiet,) = self.outcomes([Try(scenario, QUIET)])
         yield quiet
         chance = random.Random(f"{SEED}:{scenario.name}:short")
-        every = list(_tries(quiet))
-        of_calls = [t for t in every if "@" in t.when and "+" not in t.when]
-        of_moments = [t for t in every if t not in of_calls]
-        drawn = chance.sample(of_calls, min(calls, len(of_calls)))
-        drawn += chance.sample(of_moments, min(moments, len(of_moments)))
-        yield from self.outcomes(drawn)
+        every = [t.when for t in _tries(quiet)]
+        others = [t.when for t in _others(quiet) if not t.when.startswith("beside")]
+        moments = [when for when in every if "+" in when]
+        drawn = chance.sample(moments, 1) if moment and moments else []
+        drawn += chance.sample(others, 2 - len(drawn))
+        drawn.append(chance.choice([when for when in every if "+" not in when]))
+        yield from self.outcomes([Try(scenario, THEN.join(drawn))])
 
     def outcomes(self, tries: Iterable[Try]) -> Iterator[Outcome]:
         """What the tries found, each as it comes to its end."""
@@ -95,6 +107,22 @@ def _tries(quiet: Outcome) -> Iterator[Try]:
     if scenario.moments and quiet.lives:
         for kind in ("installer", "group"):
             yield from (Try(scenario, f"{kind}@{_moment(chance, quiet)}") for _ in range(_MOMENTS))
+
+
+def _others(quiet: Outcome) -> Iterator[Try]:
+    """What befalls the scenario besides kills."""
+    scenario = quiet.tried.scenario
+    chance = random.Random(f"{SEED}:{scenario.name}:others")
+    for signal in _SIGNALS:
+        places = chance.sample(quiet.calls, min(3, len(quiet.calls)))
+        yield from (Try(scenario, f"{signal}@{place}") for place in places)
+    yield Try(scenario, "beside@11")
+    if scenario.moments:
+        yield from (Try(scenario, f"index@{how}") for how in surroundings.INDEXES)
+    if not scenario.during and surroundings.can_mount():
+        yield Try(scenario, "readonly@1")
+        yield from (Try(scenario, f"full@{chance.choice((0, 4, 20, 90, 400))}") for _ in range(3))
+        yield from (Try(scenario, f"inodes@{chance.choice((0, 1, 3, 9, 40))}") for _ in range(3))
 
 
 def _moment(chance: random.Random, quiet: Outcome) -> str:

@@ -29,6 +29,7 @@ __all__ = [
 KINDS = ("loss", "leftover", "ghost", "traceback", "repeat")
 # A name that tempfile made for us, or that we made: `.NAME.x1y2z3_4`, `.envmagic-…`.
 _MOMENTARY = re.compile(r"\.envmagic-.*|\..+\.[a-z0-9_]{8}")
+_UNFORESEEN = 70  # the exit code for what nobody foresaw
 _STAYING = frozenset({"envs", "cache", "locks", "runtimes"})  # in ENVMAGIC_HOME
 # What tempfile itself writes once to see whether it can.
 _PROBE = re.compile(r".*/tmp/[a-z0-9_]{8}")
@@ -49,8 +50,9 @@ class Fault:
 
 
 def tracebacks(said: Said) -> list[str]:
-    """The last line of a traceback, where a command ended by one."""
-    if "Traceback (most recent call last)" not in said.out + said.err:
+    """The last line of what a command said that nobody foresaw."""
+    told = "Traceback (most recent call last)" in said.out + said.err
+    if not told and said.code != _UNFORESEEN:
         return []
     return [(said.err.strip() or said.out.strip()).splitlines()[-1]]
 

@@ -1,4 +1,5 @@
-"""When a verb is killed: before one of its calls, or at a moment of its installer's life."""
+"""What befalls a verb: it is killed or signalled before one of its calls, or at a moment of its
+installer's life; or its disk, its index or eleven others like it are in its way."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from support import processes
+from support.faults import surroundings
 from support.faults.world import LIMIT, World
 from support.terminal import Said
 
@@ -22,6 +24,7 @@ __all__ = ["QUIET", "Struck", "strike", "survivors"]
 QUIET = "quiet"
 """In the place of a strike: nothing is killed."""
 _MOMENT = re.compile(r"(installer|group)@(\d+)\+(\d+)")
+_SIGNAL = re.compile(r"(SIG[A-Z]+)@(.+)")
 _STEP = 0.002  # seconds between two looks
 
 
@@ -43,7 +46,24 @@ def strike(
     That is a line of the hook's; `installer@2+137`, which kills the second installer alone 137 ms
     after it began; `group@2+137`, which kills the verb with it; or `QUIET`,
     where `copy` has the files copied and the installers watched, as the moments need it.
+    `SIGINT@LINE` sends that signal there instead; the rest is what `surroundings` knows.
     """
+    if surroundings.knows(when):
+        with surroundings.changed(world, when) as others:
+            process = world.start(words, plan, copy=copy)
+            beside = [world.beside(number, words) for number in range(others)]
+            said = world.finish(process)
+            codes = [other.wait(LIMIT) for other in beside]
+        worst = next(
+            (world.said_beside(n, code) for n, code in enumerate(codes) if code not in (0, 1, 2)),
+            said,
+        )
+        return Struck(worst, hit=True)
+    signalled = _SIGNAL.fullmatch(when)
+    if signalled is not None:
+        number = signal.Signals[signalled[1]]
+        said = world.run(*words, plan={**plan, "at": signalled[2], "signal": int(number)})
+        return Struck(said, hit=signalled[2] in world.calls())
     moment = _MOMENT.fullmatch(when)
     if moment is not None:
         return _at_moment(world, words, plan, moment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from support import processes
-from support.faults import checks
+from support.faults import checks, surroundings
 from support.faults.belongings import AFTER, DURING, Belongings, beside_everything
 from support.faults.checks import Fault
 from support.faults.scenarios import Scenario, find
@@ -17,9 +18,10 @@ from support.faults.strikes import QUIET, strike, survivors
 from support.faults.world import LIMIT, World
 from support.terminal import Said
 
-__all__ = ["SEED", "Outcome", "Try", "attempt"]
+__all__ = ["SEED", "THEN", "Outcome", "Try", "attempt"]
 
 SEED = 13
+THEN = " then "
 _SAVED = "saved"  # the hook's word for the moment in which DURING came
 
 
@@ -29,7 +31,12 @@ class Try:
 
     scenario: Scenario
     when: str
-    """As `strikes.strike` takes it."""
+    """As `strikes.strike` takes it; several with `THEN` between them befall it one after another,
+    each in what the one before left."""
+
+    @property
+    def strikes(self) -> list[str]:
+        return self.when.split(THEN)
 
     @property
     def id(self) -> str:
@@ -70,9 +77,11 @@ class Attempt:
 
     def run(self) -> Outcome:
         """Do the whole try in a world of its own, which is gone afterwards."""
-        self.world.build()
+        own = any(map(surroundings.needs_disk, self.tried.strikes))
         try:
-            return self._run()
+            with surroundings.disk(self.world.root) if own else contextlib.nullcontext():
+                self.world.build()
+                return self._run()
         except (AssertionError, subprocess.SubprocessError) as error:
             unprepared = Fault("repeat", str(error), ("what comes before the kill",))
             return Outcome(self.tried, False, (unprepared,), (), (), str(error))
@@ -85,13 +94,15 @@ class Attempt:
         self.mine = beside_everything(self.world)
         scenario.prepare(self.world, self.mine)
         plan = {"directory": str(scenario.directory(self.world)), "files": self._during()}
-        struck = strike(self.world, scenario.words, self.tried.when, plan, copy=scenario.moments)
-        calls = self.world.calls()
-        if _SAVED in calls:
-            for name, text in DURING.items():
-                self.mine.files[scenario.directory(self.world) / name] = text.encode()
-        self._look("the kill", scenario.words, struck.said)
-        self._note("ghost", "the kill", checks.listed_halves(self.world))
+        for when in self.tried.strikes:
+            struck = strike(self.world, scenario.words, when, plan, copy=scenario.moments)
+            calls = self.world.calls()
+            if _SAVED in calls:
+                plan["files"] = {}
+                for name, text in DURING.items():
+                    self.mine.files[scenario.directory(self.world) / name] = text.encode()
+            self._look(f"the fault {when}", scenario.words, struck.said)
+            self._note("ghost", "the fault", checks.listed_halves(self.world))
         self._go_on()
         lines = tuple(line for line in calls if line != _SAVED)
         told = "\n".join(self.told)

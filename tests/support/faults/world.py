@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,10 @@ class World:
     root: Path
     wheels: Path
     """Small packages, beside those of the wheelhouse."""
+    without: list[str] = field(default_factory=list)
+    """Variables that a command goes without for now."""
+    elsewhere: list[Path] = field(default_factory=list)
+    """Where what the tests write goes for now, if the disk of the world has no room."""
 
     @property
     def home(self) -> Path:
@@ -61,7 +65,7 @@ class World:
     @property
     def log(self) -> Path:
         """What the hook wrote of the last command that ran with one."""
-        return self.root / "calls.log"
+        return self._own() / "calls.log"
 
     def build(self) -> None:
         """Make the directories, empty."""
@@ -104,6 +108,8 @@ class World:
             "UV_PYTHON_DOWNLOADS": "never",
             "UV_LINK_MODE": "copy" if copy else "hardlink",
         }
+        for name in self.without:
+            found.pop(name, None)
         if plan is not None:
             path = [str(HOOK), *filter(None, [found.get("PYTHONPATH")])]
             found["PYTHONPATH"] = os.pathsep.join(path)
@@ -127,6 +133,22 @@ class World:
                 stderr=err,
                 text=True,
             )
+
+    def beside(self, number: int, words: tuple[str, ...]) -> subprocess.Popen[bytes]:
+        """Start `envmagic WORDS` beside another one."""
+        with self._output(f"beside{number}").open("w") as out:
+            return subprocess.Popen(
+                [sys.executable, "-m", "envmagic", *words],
+                cwd=self.work,
+                env=self.variables(),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+            )
+
+    def said_beside(self, number: int, code: int) -> Said:
+        """What one of those said."""
+        return Said(code, "", self._output(f"beside{number}").read_text("utf-8"))
 
     def finish(self, process: subprocess.Popen[str]) -> Said:
         """Wait for a started command and return what it said. Raises `TimeoutExpired`."""
@@ -152,4 +174,7 @@ class World:
         return self.log.read_text("utf-8").splitlines() if self.log.exists() else []
 
     def _output(self, name: str) -> Path:
-        return self.root / f"said.{name}"
+        return self._own() / f"said.{name}"
+
+    def _own(self) -> Path:
+        return self.elsewhere[-1] if self.elsewhere else self.root

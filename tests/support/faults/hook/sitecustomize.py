@@ -1,10 +1,10 @@
-"""Watches one envmagic process: logs each call that changes the file system, kills before one.
+"""Watches one envmagic process: logs each call that changes the file system, strikes before one.
 
 It is found through `PYTHONPATH`, which the children of a verb do not inherit. What it does is in
 `FAULTS`, a JSON object: `log`, the file that gets one line for each call; `at`, the line before
-which the process is killed; `directory` and `files`, which a person saves as soon as that directory
-is there, or, where it was there and empty, as soon as something is in it; seen from the process at
-its next call.
+which the process is sent `signal`, or killed; `directory` and `files`, which a person saves as soon
+as that directory is there, or, where it was there and empty, as soon as something is in it; seen
+from the process at its next call.
 
 A line is `EVENT@FUNCTION,CALLER,…#N`: the audit event, our functions from the innermost out, and
 the how-many-th such call it is. It holds no line numbers, so it outlives most edits.
@@ -57,7 +57,7 @@ class Watch:
             each = [self._numbered(f"{event}@{by}") for by in (",".join(functions), ANY)]
             self._log(each[0])
             if self._plan.get("at") in each:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), self._plan.get("signal", signal.SIGKILL))
         finally:
             self._busy.here = False
 
