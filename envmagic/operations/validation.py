@@ -157,6 +157,7 @@ def existing_file(word: str, place: Place, installs: tuple[str, ...]) -> Path:
     behind. Raises `WordsError` when it is not there, or is of a format that pip does not read."""
     path = place.directory / os.path.expanduser(word)
     if not path.is_file():
-        raise WordsError("no-file", f"{display.user_path(path)} does not exist.", subject=str(path))
+        reason = "is no plain file" if path.exists() else "does not exist"
+        raise WordsError("no-file", f"{display.user_path(path)} {reason}.", subject=str(path))
     other_formats.refuse(path, place.directory, installs)
     return path

@@ -110,3 +110,4 @@ def test_a_pipe_in_the_place_of_the_record_is_one_line(
     for words in (("record", "n.ipynb", "--env", "none"), ("install", "-r", "requirements.txt")):
         said = terminal(*words, code=None)
         assert said.code and said.err.count("\n") == 1 and "requirements.txt" in said.err, said
+        assert "plain file" in said.err or "regular file" in said.err, said

@@ -118,6 +118,8 @@ class _Pages(http.server.BaseHTTPRequestHandler):
         else:
             self._answer(200, "application/octet-stream", file.read_bytes(), is_wheel=True)
 
+    do_HEAD = do_GET
+
     def _digest(self, wheel: Path) -> str:
         right = hashlib.sha256(wheel.read_bytes()).hexdigest()
         return right[::-1] if self.how == "lie" else right
@@ -127,6 +129,8 @@ class _Pages(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
+        if self.command == "HEAD":
+            return
         if is_wheel and self.how == "gone":
             content = content[: len(content) // 2]
         step = max(1, len(content) // 20)
