@@ -140,7 +140,7 @@ def test_conda_takes_nothing_from_pip_unnoticed(
     """A package of pip's that needs another version is named; one written over is conda's now."""
     make_wheel("leaning", requires=["tiny<2"])
     prefix = prefix_of(create("bio", "tiny<2", "leaning"))
-    operate(UninstallRequest(("tiny",)), prefix)
+    operate(UninstallRequest(("tiny",), yes=True), prefix)
     report = operate(InstallRequest(("tiny=2",)), prefix)
     assert "leaning (by pip) needs tiny<2, and tiny is now 2.0." in report.data["notes"]
     with pytest.raises(EnvmagicError, match="tiny"):

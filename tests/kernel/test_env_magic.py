@@ -76,7 +76,7 @@ def test_a_name_returns_its_value(run: Run) -> None:
     assert run("%env FOO").result == "'from outside'"
 
 
-@pytest.mark.parametrize("name", ["NOPE", "-h", "--help", "nope.txt"])
+@pytest.mark.parametrize("name", ["NOPE", "nope.txt"])
 def test_an_unknown_name_is_a_usage_error(run: Run, name: str) -> None:
     said = mistake(run(f"%env {name}", check=False))
     assert said == f"Environment does not have key: {name}"
