@@ -8,7 +8,7 @@ from pathlib import Path
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Place
-from envmagic.environments import backends, ownership, provisioning
+from envmagic.environments import backends, ownership, provisioning, registry
 from envmagic.operations import remove
 from envmagic.planning.plan import Plan, State
 
@@ -27,7 +27,7 @@ def make_room(plan: Plan, place: Place, *, theirs: bool) -> None:
         pass  # what was cut off is brought to an end, and what another process makes
     if plan.state is State.MISSING:
         _check_that_it_is_free(plan.prefix)
-    elif plan.prefix.exists():
+    elif plan.prefix.exists() and not _runs(plan.prefix):
         if theirs or not ownership.is_owned(plan.prefix):
             raise EnvmagicError(
                 "broken",
@@ -36,6 +36,14 @@ def make_room(plan: Plan, place: Place, *, theirs: bool) -> None:
                 subject=str(plan.prefix),
             )
         remove.take_away(plan.prefix, place)
+
+
+def _runs(prefix: Path) -> bool:
+    """Whether it can run by now: the plan may be older than what another process has made there."""
+    try:
+        return bool(registry.environment_at(prefix))
+    except EnvmagicError:
+        return False
 
 
 def _check_that_it_is_free(prefix: Path) -> None:

@@ -82,8 +82,8 @@ def _working() -> set[str]:
     """The entries of `sys.path` that mean the working directory."""
     try:
         here = os.getcwd()
-    except OSError:  # it was deleted
-        return {""}
+    except OSError:  # it was deleted, and nothing lies there
+        return set()
     if os.path.basename(here) in _SITES:
         return {""}
     return {place for place in sys.path if place in ("", here) or os.path.abspath(place) == here}
@@ -107,6 +107,8 @@ def _hiding(own: set[str], new: Iterable[str]) -> Iterator[str]:
 
 def _is_in(module: ModuleType, own: set[str]) -> bool:
     file = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", [])), "")
+    if not own:
+        return False
     above = os.path.dirname(os.path.abspath(str(file)))
     places = {os.path.abspath(place) for place in own}
     return bool(file) and (above in places or os.path.dirname(above) in places)

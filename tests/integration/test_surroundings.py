@@ -29,6 +29,7 @@ REPOSITORY = Path(__file__).parents[2]
 SAY = """\
 import contextlib, io, json, os, sys
 os.umask(int(sys.argv[2], 8))
+from envmagic.environments.backends import installers
 from envmagic.frontends.terminal import cli
 assert bool(installers.find_uv()) is (sys.argv[3] == "uv")
 for words in json.loads(sys.argv[1]):
@@ -196,7 +197,8 @@ def test_an_index_that_only_pip_knows_is_uvs_too(
         monkeypatch.setenv("UV_NO_INDEX", "1")  # uv is told itself now
         with pytest.raises(EnvmagicError):
             operate.create("other", "corpthing")
-    assert {"option": "index-url", "url": index, "said": str(conf)} in data["indexes"]
+    shown = index.replace("//", "//***@")
+    assert {"option": "index-url", "url": shown, "said": str(conf)} in data["indexes"]
     assert data["installer"] == "uv"
     assert "s3cret" not in repr((data, missing.value.problem, operate.heard))
     conf.unlink()
