@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.processes import eventually
-
 # As root in a container Chromium needs --no-sandbox; the rest keeps it from calling home.
 CHROMIUM_FLAGS = (
     "--no-sandbox",
@@ -151,15 +149,22 @@ class Server:
             text = answer.read()
         return json.loads(text) if text else None
 
-    def shut_kernels_down(self) -> None:
-        """Every notebook's, as the list of running kernels does it, once no page is there any more.
+    def shut_kernels_down(self) -> bool:
+        """Every notebook's, as the list of running kernels does it, once no page is there any more;
+        whether none was left.
 
         The channels to a kernel that a page leaves after its end would be kept, and be those of
-        whichever kernel has its ports next.
+        whichever kernel has its ports next. A server that still counts connections of pages that
+        are closed, as one does where a page came back while its kernel restarted, leaves some.
         """
-        eventually(lambda: not any(kernel["connections"] for kernel in self.api("api/kernels")))
+        end = time.monotonic() + 10
+        while any(kernel["connections"] for kernel in self.api("api/kernels")):
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.1)
         for kernel in self.api("api/kernels"):
             self.api(f"api/kernels/{kernel['id']}", "DELETE")
+        return True
 
     def stop(self) -> None:
         """End the server and with it its kernels."""
