@@ -49,7 +49,7 @@ def lacking(names: Iterable[str], there: Distributions, place: Place) -> tuple[P
     shown = " and ".join(_FOR.get(name, name) for name in halves)
     verb = "shows itself" if len(halves) == 1 else "show themselves"
     message = f"{shown} {verb} in the page only with {' and '.join(halves)} beside Jupyter, too."
-    hint = "In a terminal, before the page is loaded again"
+    hint = "To install it there, before the page is loaded again"
     return (Problem("beside-jupyter", message, hint, Severity.INFO, halves[0], tool_command=words),)
 
 

@@ -102,7 +102,11 @@ class FromHome(Switch):
         told = restart_target.restart_in(kernel, keep_name=keep_saved_name, first=here)
         left = [] if drop else names
         return _moved(
-            self.shell, departure, kernel, told, _said(here, left, along, target.variables)
+            self.shell,
+            departure,
+            kernel,
+            told,
+            _said(here, left, along, kernel.name, target.variables),
         )
 
     def begin(self, kernel: Kernel) -> None:
@@ -192,7 +196,8 @@ class FromBehind(Switch):
         )
         left = [] if drop or empty else names
         there = int(answer.get("there", 0))
-        return _moved(self.shell, departure, kernel, told, _said(here, left, along, there))
+        said = _said(here, left, along, kernel.name, there)
+        return _moved(self.shell, departure, kernel, told, said)
 
     def begin(self, kernel: Kernel) -> None:
         """See `model.Switch.begin`; a relay of before does not know it, and starts it later."""
@@ -395,14 +400,14 @@ def _moved(
     return Switched(How.RELAY, kernel.name, message, told.hint)
 
 
-def _said(here: str, names: list[str], along: Carried, there: int) -> str:
-    """What became of the variables `names` in the kernel `here`, and of those that are `there`."""
+def _said(here: str, names: list[str], along: Carried, to: str, there: int) -> str:
+    """What became of the variables `names` of the kernel `here`; `to` has as many as `there`."""
     stay = len([name for name in names if name not in along.values])
     noun, them = ("variable stays", "it") if stay == 1 else ("variables stay", "them")
     sentences = [
         along.said,
         f"{stay} {noun} in {here}; %env use {here} goes back to {them}." if stay else "",
-        f"Its {'variable is' if there == 1 else f'{there} variables are'} there again."
+        f"{to} has its {'variable' if there == 1 else f'{there} variables'} again."
         if there
         else "",
     ]

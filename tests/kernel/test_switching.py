@@ -34,7 +34,7 @@ def test_there_and_back_with_variables_and_prompt_numbers(switching: Any, short_
     inputs = kernel.run("len(In), In[-1]")
     assert inputs.result == f"({inputs.count + 1}, 'len(In), In[-1]')"
     back = kernel.run("%env use python3")
-    assert "Its variable is there again." in back.text
+    assert "has its variable again." in back.text
     assert kernel.run("len(x)").result == "1"
     kernel.run("%env use beta")
     kernel.run("%env use alpha")
