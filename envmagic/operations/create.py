@@ -15,7 +15,6 @@ from envmagic import requirements
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, Problem
 from envmagic.core.model import (
-    BackendName,
     Environment,
     EnvSpec,
     Frontend,
@@ -363,7 +362,7 @@ def _lacking(there: Inventory, wanted: InstallPlan) -> InstallPlan:
 
 def _agree(backend: Backend, wanted: InstallPlan, prefix: Path, request: CreateRequest) -> None:
     """Raises where the directory leads the installer elsewhere and nobody has agreed to it."""
-    if backend.name is not BackendName.CONDA:  # what pip gets there keeps to the user's
+    if backend.of_distributions:
         consent.agree(wanted.directory or prefix, trust=request.trust)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
-from envmagic.core.model import BackendName, Environment, Frontend, Place, Progress, Report
+from envmagic.core.model import Environment, Frontend, Place, Progress, Report
 from envmagic.core.names import normalized
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import InstallData, ProjectData
@@ -161,7 +161,7 @@ def sync(request: SyncRequest, place: Place, progress: Progress) -> Report[Insta
 
 def _agree(environment: Environment, place: Place, *, trust: bool) -> None:
     """Raises where the directory leads the installer elsewhere and nobody has agreed to it."""
-    if environment.backend is not BackendName.CONDA:  # what pip gets there keeps to the user's
+    if backends.of(environment).of_distributions:
         consent.agree(place.directory, trust=trust)
 
 

@@ -60,6 +60,9 @@ class Backend(Protocol):
     """
 
     name: BackendName
+    of_distributions: bool
+    """It holds Python's distributions alone: what those declare binds, and what a directory tells
+    uv leads its installer."""
 
     def missing(self) -> str:
         """Why this backend cannot be used here, as the rest of a sentence; empty when it can."""

@@ -30,6 +30,8 @@ _NAMED = re.compile(r"python(3\.\d+)[td]*")
 class PyvenvBackend:
     """The part of a backend that all kinds of venv share; see `base.Backend`."""
 
+    of_distributions = True
+
     def inspect(self, prefix: Path, *, owned: bool) -> Environment:
         config = _read_config(prefix)
         python = interpreter(prefix)

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Severity
-from envmagic.core.model import BackendName, Environment, Kernel, Progress
+from envmagic.core.model import Environment, Kernel, Progress
 from envmagic.environments import (
     backends,
     provisioning,
@@ -176,8 +176,8 @@ def _contents(
 
 def _declared(environment: Environment, progress: Progress) -> Iterator[Finding]:
     """What packages in an environment of ours say that they need, and what is not there."""
-    if not environment.owned or environment.backend is BackendName.CONDA:
-        return  # conda's packages are bound by what conda says of them
+    if not environment.owned or not backends.of(environment).of_distributions:
+        return
     unmet = _unmet(backends.look(environment))
     if not unmet:
         return

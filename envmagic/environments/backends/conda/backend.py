@@ -48,6 +48,7 @@ class CondaBackend:
     """Packages come from conda's channels, and from the package index those that conda lacks."""
 
     name = BackendName.CONDA
+    of_distributions = False
 
     def missing(self) -> str:
         return engines.missing()
