@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import EnvSpec, Silent
 from envmagic.distributions import is_standard, known
-from envmagic.environments import interpreters, provisioning
+from envmagic.environments import clearing, interpreters
 from envmagic.environments.inspection import distributions_in, site_packages
 from envmagic.planning.guessing.carrying import carry_out, pythons_for
 from envmagic.planning.guessing.guess import Asked, Guess, Wish, guess_of
@@ -129,7 +129,7 @@ def ours(item: Sample, place: Path, python: str, *, builds: bool = False) -> Res
     """With the environment that envmagic makes; `builds`: also of what there is as source only."""
     spec = EnvSpec(place / item.identity, f"outcome-{item.identity.replace('_', '-')}", python)
     try:
-        with provisioning.locked(spec.prefix):
+        with clearing.locked(spec.prefix):
             sources = offers_here(builds=True) if builds else None
             carried = carry_out(item.guess, spec, Silent(), sources=sources)
         notes = (f"Python {carried.python.version}", *carried.chosen, *carried.lacking)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from envmagic.environments import backends, journal, ownership
 from envmagic.environments.contents import DIRECTORIES, MARK, NOBODYS, Written
 from envmagic.environments.running import pids_in
 from envmagic.jupyter import kernelspecs
-from envmagic.system import scratch
+from envmagic.system import locks, scratch
 
-__all__ = ["Kept", "clear", "settle", "written_in"]
+__all__ = ["Kept", "clear", "locked", "settle", "written_in"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,16 @@ class Kept:
         more = f" and {len(tops) - 3} more" if len(tops) > 3 else ""
         names = ", ".join(tops[:3])
         return f"{display.user_path(self.prefix)} keeps {names}{more}: {self.why}."
+
+
+@contextlib.contextmanager
+def locked(prefix: Path) -> Iterator[Kept | None]:
+    """The lock under which the environment at `prefix` is made, changed or removed.
+
+    What was cut off there is settled first; gives what that had to leave.
+    """
+    with locks.lock(prefix):
+        yield settle(prefix)
 
 
 def settle(prefix: Path) -> Kept | None:

@@ -7,7 +7,8 @@ import time
 from envmagic.core.model import Place, Progress, Report
 from envmagic.core.schema import CreateData
 from envmagic.core.verbs import AttachRequest
-from envmagic.environments import backends, provisioning, registry
+from envmagic.environments import backends, clearing, provisioning, registry, what_changed
+from envmagic.environments.backends.base import NOTHING
 from envmagic.operations import beside_jupyter, first_look
 from envmagic.operations.handover import meanwhile, move, start_recording
 
@@ -21,16 +22,14 @@ def attach(request: AttachRequest, place: Place, progress: Progress) -> Report[C
         place.switch.check()
     at = registry.existing(request.target, place)
     with meanwhile(request.use, at.prefix, place) as switch:
-        with provisioning.locked(at.prefix):
+        with clearing.locked(at.prefix):
             before = backends.look(registry.environment_at(at.prefix))
-            ready = provisioning.make_ready(
-                before, at.name, provisioning.NOTHING, progress, switch=switch
-            )
+            ready = provisioning.make_ready(before, at.name, NOTHING, progress, switch=switch)
         environment, kernel = ready.there.environment, ready.kernel
         data = CreateData(
             environment=registry.describe(environment, kernel, place),
             action="attached",
-            changes=provisioning.changes(before.versions, ready.there.versions),
+            changes=what_changed.changes(before.versions, ready.there.versions),
             notes=list(ready.notes),
         )
         recorded = start_recording(place, environment)

@@ -14,12 +14,11 @@ from envmagic.core.model import EnvSpec, Place, Progress, Report, Switch
 from envmagic.core.names import normalized
 from envmagic.core.schema import CreateData
 from envmagic.core.verbs import CarryOutRequest, CreateRequest
-from envmagic.environments import backends, ownership, provisioning, registry
+from envmagic.environments import backends, changing, clearing, ownership, provisioning, registry
 from envmagic.environments.backends.base import InstallPlan
-from envmagic.environments.provisioning import Ready
+from envmagic.environments.provisioning import Maker, Ready
 from envmagic.environments.registry import Target
 from envmagic.operations import create, own_kernel
-from envmagic.operations.create import Maker
 from envmagic.operations.making_room import make_room
 from envmagic.planning import consent, memory
 from envmagic.planning.guessing import carrying
@@ -115,7 +114,7 @@ def _provided(
         place,
         progress,
         notes,
-        make=make or create.make,
+        make=make or provisioning.make,
         records=make is not None,
     )
 
@@ -147,12 +146,12 @@ def _guessed(
 def _one_by_one(plan: Plan, place: Place, progress: Progress) -> dict[str, str]:
     """Install what `plan` lacks as far as it can be had; the requirements that cannot, and why."""
     failed = {}
-    with provisioning.locked(plan.prefix):
+    with clearing.locked(plan.prefix):
         there = backends.look(registry.environment_at(plan.prefix))
         for line in plan.lacking:
             wanted = InstallPlan((shlex.join(WHEELS_ONLY), line), directory=place.directory)
             try:
-                there, _ = provisioning.install_checked(there, wanted, progress)
+                there, _ = changing.install_checked(there, wanted, progress)
             except EnvmagicError as error:
                 if error.problem.code != "install-failed":
                     raise

@@ -13,8 +13,16 @@ from envmagic.core.names import normalized
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import InstallData, ProjectData
 from envmagic.core.verbs import InstallRequest, SyncRequest, UninstallRequest
-from envmagic.environments import backends, projects, provisioning, registry
-from envmagic.environments.backends.base import InstallPlan
+from envmagic.environments import (
+    backends,
+    changing,
+    clearing,
+    projects,
+    provisioning,
+    registry,
+    what_changed,
+)
+from envmagic.environments.backends.base import NOTHING, InstallPlan
 from envmagic.environments.inventory import Inventory
 from envmagic.environments.projects import Project
 from envmagic.environments.projects import changes as project_changes
@@ -67,7 +75,7 @@ def install(request: InstallRequest, place: Place, progress: Progress) -> Report
     def work(there: Inventory) -> tuple[Inventory, list[str]]:
         if project is not None:
             return project_changes.add(project, there, wanted, progress)
-        now, notes = provisioning.install_checked(there, wanted, progress)
+        now, notes = changing.install_checked(there, wanted, progress)
         return now, [*notes, *obeyed(wanted, changed=now.versions != there.versions)]
 
     return _changing(
@@ -105,9 +113,9 @@ def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Re
             return project_changes.remove(project, there, packages, progress)
         progress.step(f"Uninstalling {', '.join(packages)}")
         try:
-            notes = provisioning.take_out(there, packages, progress)
+            notes = changing.take_out(there, packages, progress)
         except BaseException:
-            provisioning.put_back(there, progress)
+            changing.put_back(there, progress)
             raise
         return backends.look(registry.environment_at(environment.prefix)), notes
 
@@ -154,7 +162,7 @@ def sync(request: SyncRequest, place: Place, progress: Progress) -> Report[Insta
     validation.check(wanted, backends.of(environment))
 
     def work(there: Inventory) -> tuple[Inventory, list[str]]:
-        return provisioning.install_checked(there, wanted, progress)
+        return changing.install_checked(there, wanted, progress)
 
     return _changing("sync", environment, place, work, progress)
 
@@ -231,14 +239,14 @@ def _changing(
     removed: tuple[str, ...] = (),
     project: Project | None = None,
 ) -> Report[InstallData]:
-    with provisioning.locked(environment.prefix):
+    with clearing.locked(environment.prefix):
         before = backends.look(environment)
         modules = running_modules.loaded(before)
         said = files.read(project.file) if project is not None else b""
         there, notes = work(before)
         there = _renewed(there, environment, progress, notes)
     environment = there.environment
-    changes = provisioning.changes(before.versions, there.versions)
+    changes = what_changed.changes(before.versions, there.versions)
     notes += running_modules.unseen(changes, there)
     data = InstallData(
         environment=registry.describe(environment, None, place),
@@ -271,6 +279,6 @@ def _renewed(
     kernel = kernelspecs.of_prefix(now.prefix) if now.version != before.version else None
     if kernel is None:
         return there
-    ready = provisioning.make_ready(there, kernel.name, provisioning.NOTHING, progress)
+    ready = provisioning.make_ready(there, kernel.name, NOTHING, progress)
     notes += [*ready.notes, f"Python is {now.version} now; restart the kernel."]
     return ready.there

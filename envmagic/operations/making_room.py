@@ -8,7 +8,7 @@ from pathlib import Path
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Place
-from envmagic.environments import backends, ownership, provisioning, registry
+from envmagic.environments import backends, clearing, ownership, registry
 from envmagic.operations import remove
 from envmagic.planning.plan import Plan, State
 
@@ -23,7 +23,7 @@ def make_room(plan: Plan, place: Place, *, theirs: bool) -> None:
     """
     if plan.state not in (State.BROKEN, State.MISSING) or not os.path.lexists(plan.prefix):
         return
-    with provisioning.locked(plan.prefix):
+    with clearing.locked(plan.prefix):
         pass  # what was cut off is brought to an end, and what another process makes
     if plan.state is State.MISSING:
         _check_that_it_is_free(plan.prefix)

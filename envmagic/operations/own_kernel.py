@@ -10,7 +10,7 @@ from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import Kernel
 from envmagic.environments import backends, registry
-from envmagic.environments.backends import installers
+from envmagic.environments.backends import commands
 from envmagic.environments.runtimes import own_copy
 from envmagic.jupyter import kernelspecs
 from envmagic.planning.plan import Kind, Plan, State
@@ -99,4 +99,4 @@ def _as_now(plan: Plan) -> Kernel | None:
         return None
     environment = registry.environment_at(plan.prefix)
     launch = backends.of(environment).launch(environment)
-    return kernelspecs.unregistered(environment, plan.name, launch, uv=installers.find_uv())
+    return kernelspecs.unregistered(environment, plan.name, launch, uv=commands.find_uv())

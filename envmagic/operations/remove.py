@@ -10,7 +10,7 @@ from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import Frontend, Kernel, Place, Progress, Report, Switch
 from envmagic.core.schema import RemoveData
 from envmagic.core.verbs import RemoveRequest
-from envmagic.environments import clearing, inspection, journal, ownership, provisioning, registry
+from envmagic.environments import clearing, inspection, journal, ownership, registry
 from envmagic.environments.running import pids_in
 from envmagic.jupyter import kernelspecs
 from envmagic.planning import memory
@@ -23,7 +23,7 @@ _LEAVING = 2.5  # seconds that a kernel which was told to end may still take: 1.
 def remove(request: RemoveRequest, place: Place, progress: Progress) -> Report[RemoveData]:
     """Take a kernel away, and its environment if envmagic made it. Never asks; see `--yes`."""
     at = registry.existing(request.target, place)
-    with provisioning.locked(at.prefix):
+    with clearing.locked(at.prefix):
         kernel = kernelspecs.of_prefix(at.prefix)
         if kernel is None and not at.prefix.exists():
             raise registry.no_such(request.target)
@@ -58,7 +58,7 @@ def take_away(prefix: Path, place: Place) -> None:
 
     Raises `EnvmagicError` where something runs in it.
     """
-    with provisioning.locked(prefix):
+    with clearing.locked(prefix):
         kernel = kernelspecs.of_prefix(prefix)
         _refuse_running(prefix, kernel, place, deletes=True)
         _carry_out(prefix, kernel, deletes=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from envmagic.environments.backends import installers, uv_configuration
+from envmagic.environments.backends import commands, uv_configuration
 from envmagic.planning.plan import Kind, Source
 
 __all__ = ["around"]
@@ -14,7 +14,7 @@ __all__ = ["around"]
 def around(directory: Path) -> Iterator[tuple[str, Source]]:
     """Each setting that counts when uv is run in `directory` and leads elsewhere, with its value,
     and where it stands."""
-    if installers.find_uv() is None:
+    if commands.find_uv() is None:
         return
     for table in uv_configuration.around(directory):
         source = Source(Kind.PROJECT, table.file)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.distributions import Evidence
-from envmagic.environments.backends import installers
+from envmagic.environments.backends import commands, settings
 from envmagic.record.need import Need, Needs
 from envmagic.system import process
 
@@ -25,7 +25,7 @@ def resolve_online(found: Sequence[Needs]) -> tuple[list[Needs], list[Problem]]:
     The index is the one that uv is configured for, or pip where uv is not. Raises `EnvmagicError`
     without uv.
     """
-    uv = installers.find_uv()
+    uv = commands.find_uv()
     if uv is None:
         raise EnvmagicError(
             "no-uv", "--online asks the index through uv, which is not there.", "pip install uv"
@@ -39,7 +39,7 @@ def resolve_online(found: Sequence[Needs]) -> tuple[list[Needs], list[Problem]]:
 def _exists(uv: str, name: str) -> bool:
     words = [uv, "pip", "compile", "-", "--no-deps", "--no-header", "--color", "never", "-q"]
     try:
-        with installers.told(Path.cwd()) as said:
+        with settings.told(Path.cwd()) as said:
             process.run(words, env=said, input=f"{name}\n", timeout=_SECONDS)
     except process.CommandFailed:
         return False

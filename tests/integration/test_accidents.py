@@ -14,7 +14,7 @@ from support.terminal import Said
 
 from envmagic.core.model import Environment
 from envmagic.environments import backends
-from envmagic.environments.backends import half_done, installers
+from envmagic.environments.backends import commands, half_done
 
 Terminal = Callable[..., Said]
 HAS_FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
@@ -119,7 +119,7 @@ def test_what_a_full_disk_left_of_a_package_is_taken_out_and_nothing_else(
     (site / "humanize" / ".tmpAbCdEf").write_bytes(b"half")
     (site / "humanize" / "mine.py").write_text("mine = 1\n")
     (site / "thesis.py").write_text("years = 3\n")
-    assert installers.find_uv() is not None
+    assert commands.find_uv() is not None
     half_done.clear(environment, before)
     assert [p.name for p in (site / "humanize").rglob("*") if p.is_file()] == ["mine.py"]
     assert (site / "thesis.py").exists() and not info.exists()

@@ -15,7 +15,7 @@ from support.simple_index import serving
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import EnvSpec, Silent
-from envmagic.environments import interpreters, provisioning
+from envmagic.environments import clearing, interpreters
 from envmagic.environments.interpreters import Python
 from envmagic.planning.guessing.carrying import Carried, carry_out, pythons_for
 from envmagic.planning.guessing.dating import imports_changed
@@ -69,7 +69,7 @@ def carry(
     sources: Offers | None = None,
 ) -> Carried:
     spec = EnvSpec(isolated.work / "guessed", "guessed", None)
-    with provisioning.locked(spec.prefix):
+    with clearing.locked(spec.prefix):
         return carry_out(guess, spec, Silent(), pythons=pythons, sources=sources)
 
 
@@ -174,7 +174,7 @@ def test_an_interrupt_leaves_nothing(isolated: Any, upload: Wheel) -> None:
 
     upload("oldlib", "1.0")
     spec = EnvSpec(isolated.work / "guessed", "guessed", None)
-    with pytest.raises(KeyboardInterrupt), provisioning.locked(spec.prefix):
+    with pytest.raises(KeyboardInterrupt), clearing.locked(spec.prefix):
         carry_out(guess_for(asked("oldlib", "oldlib")), spec, Interrupted())
     assert not spec.prefix.exists() and not list(isolated.data.glob("kernels/*"))
 

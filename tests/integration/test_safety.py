@@ -26,7 +26,7 @@ from envmagic.core.verbs import (
     UninstallRequest,
 )
 from envmagic.environments import backends, clearing, inspection, integrity, journal, ownership
-from envmagic.environments.backends import installers
+from envmagic.environments.backends import commands
 from envmagic.jupyter import kernelspecs
 from envmagic.system import locks
 
@@ -275,7 +275,7 @@ def test_what_an_installer_left_that_was_killed_is_taken_out_again(
     """It ends by a signal with its new distribution half there: only its own error is told."""
     prefix = prefix_of(operate.create("churn"))
     (site,) = prefix.glob("lib/python*/site-packages")
-    real, once = installers.find_uv(), tmp_path / "once"
+    real, once = commands.find_uv(), tmp_path / "once"
     assert real is not None
     killed = tmp_path / "uv"
     killed.write_text(

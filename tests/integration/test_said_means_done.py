@@ -30,7 +30,7 @@ from envmagic.core.verbs import (
     UninstallRequest,
 )
 from envmagic.environments import backends, inspection
-from envmagic.environments.backends import installers
+from envmagic.environments.backends import commands
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="programs are shell scripts")
 
@@ -41,7 +41,7 @@ def held(prefix: Path) -> set[str]:
 
 def let_uv_lie(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on uv installs nothing and says that all went well."""
-    real = installers.find_uv()
+    real = commands.find_uv()
     if real is None:
         pytest.skip("needs uv")
     program = directory / "uv"
@@ -127,15 +127,15 @@ def test_what_is_said_after_an_interrupt_or_a_failure_comes_from_looking(operate
         "Interrupted; ~/envmagic/envs/churn was made and the kernel churn was registered."
     ]
     prefix = operate.work.parent / "home" / "envmagic" / "envs" / "churn"
-    with interrupted_after("provisioning.py", "install_checked") as installed:
+    with interrupted_after("changing.py", "install_checked") as installed:
         operate(InstallRequest(("idna", "attrs")), prefix)
     assert re.fullmatch(
         r"Interrupted; attrs \S+ and idna \S+ were installed into \S+/churn\.", installed[0]
     )
-    with interrupted_after("provisioning.py", "_install") as undone:
+    with interrupted_after("changing.py", "install") as undone:
         operate(InstallRequest(("toolz",)), prefix)
     assert undone == ["Interrupted; nothing was changed."]
-    with interrupted_after("provisioning.py", "take_out") as undone:
+    with interrupted_after("changing.py", "take_out") as undone:
         operate(UninstallRequest(("idna",)), prefix)
     assert undone == ["Interrupted; nothing was changed."]
 

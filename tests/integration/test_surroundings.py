@@ -29,9 +29,9 @@ REPOSITORY = Path(__file__).parents[2]
 SAY = """\
 import contextlib, io, json, os, sys
 os.umask(int(sys.argv[2], 8))
-from envmagic.environments.backends import installers
+from envmagic.environments.backends import (commands)
 from envmagic.frontends.terminal import cli
-assert bool(installers.find_uv()) is (sys.argv[3] == "uv")
+assert bool(commands.find_uv()) is (sys.argv[3] == "uv")
 for words in json.loads(sys.argv[1]):
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

@@ -13,7 +13,7 @@ from envmagic.environments.interpreters import Python
 from envmagic.environments.inventory import Inventory
 from envmagic.jupyter.kernelspecs import Launch
 
-__all__ = ["Backend", "Fault", "InstallPlan"]
+__all__ = ["NOTHING", "Backend", "Fault", "InstallPlan"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,10 @@ class InstallPlan:
 def _is_option(text: str) -> bool:
     installs = ("-e", "--editable", "-r", "--requirement")
     return text.startswith("-") and not text.startswith(installs)
+
+
+NOTHING = InstallPlan()
+"""What is asked for where only a kernel is wanted."""
 
 
 @dataclass(frozen=True)

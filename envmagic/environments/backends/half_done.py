@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from envmagic.core.model import Environment
-from envmagic.environments.backends import installers
+from envmagic.environments.backends import commands
 from envmagic.environments.integrity import recorded
 from envmagic.system import process
 
@@ -65,11 +65,11 @@ def _is_copied(path: Path, sources: list[Path]) -> bool:
 
 
 def _archives() -> list[Path]:
-    uv = installers.find_uv()
+    uv = commands.find_uv()
     if uv is None:
         return []
     with contextlib.suppress(process.CommandFailed, OSError):
-        said = process.run(installers.uv_command(uv, "cache", "dir"), timeout=60).stdout
+        said = process.run(commands.uv_command(uv, "cache", "dir"), timeout=60).stdout
         return _listed(Path(said.strip()) / _ARCHIVES)
     return []
 

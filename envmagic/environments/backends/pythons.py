@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from envmagic._version import REQUIRES_PYTHON
 from envmagic.environments import interpreters
-from envmagic.environments.backends import installers
+from envmagic.environments.backends import commands
 from envmagic.environments.interpreters import Python
 from envmagic.system import process
 
@@ -39,7 +39,7 @@ def find(wanted: str | None) -> Python:
 
 def _way_to(wanted: str) -> tuple[str, tuple[str, ...]]:
     """What is said before the command that gets a Python that is `wanted`, and its words."""
-    uv = installers.find_uv()
+    uv = commands.find_uv()
     if uv is not None and _may_download():
         version = _best(_uv_has(uv, wanted), wanted)
         if version:
@@ -89,7 +89,7 @@ def _uv_has(uv: Path, wanted: str) -> list[str]:
     words = ["python", "list", "--only-downloads", "--output-format", "json"]
     words.append(_plain(wanted) or wanted)
     try:
-        said = process.run(installers.uv_command(uv, *words), timeout=20).stdout
+        said = process.run(commands.uv_command(uv, *words), timeout=20).stdout
         return [
             entry["version"]
             for entry in json.loads(said)

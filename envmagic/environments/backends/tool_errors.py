@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["verdict"]
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError
+from envmagic.system import process
 
+__all__ = ["explain", "verdict"]
+
+_MANY = 20  # lines
+_NETWORK = re.compile(
+    r"dns error|failed to lookup|connection refused|network is unreachable|newconnectionerror"
+    r"|name resolution|failed to establish a new connection|error sending request|timed out"
+    r"|network connectivity is disabled|tunnel error|proxyerror"
+    r"|all attempts to connect|connecterror|name or service not known"
+)
 _MOST = 300  # characters
 _START = re.compile(r"\s*(?:error|cause|hint|ERROR|╰─▶)\s*:?\s*(?=\S)")
 # Around what a package's own build said: uv's, then pip's.
@@ -13,6 +24,36 @@ _BUILD = re.compile(r"^ *\[stderr\]$|^ *╰─> \[\d+ lines? of output\]$")
 _BUILD_ENDS = re.compile(r"^\s*\[end of output\]$|^\S")
 _ERROR = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception)\b|(?:fatal )?error:", re.IGNORECASE)
 _GENERAL = "Build failures usually indicate"  # uv's hint where it has no better one
+
+
+def explain(error: process.CommandFailed, what: str, *, why: str = "") -> EnvmagicError:
+    """What uv, pip or virtualenv said when it failed, as one line for a person.
+
+    `why` is the reason, of a tool that does not say it as those do.
+    """
+    said = f"{error.stderr}\n{error.stdout}"
+    lower = said.lower()
+    if "no space left" in lower or "os error 28" in lower or "errno 28" in lower:
+        return EnvmagicError("no-space", f"No space left on the disk while installing {what}.")
+    if error.code < 0 or "memory allocation of" in lower or "memoryerror" in lower:
+        return EnvmagicError(
+            "no-memory",
+            f"The installer was cut off while installing {what}; most often memory is short.",
+            "End what uses memory and try again.",
+            detail=said.strip(),
+        )
+    if _NETWORK.search(lower):
+        return EnvmagicError(
+            "no-network",
+            f"The package index cannot be reached, so {what} could not be installed.",
+            "Check the network and try again.",
+        )
+    why = display.user_text(why) or verdict(display.user_text(said))
+    why = why or f"Installing {what} failed."
+    whole = display.user_text(said.strip())
+    # a line or two of the tool's own are in the verdict as they are
+    more = "Add --json for all that was said." if len(whole.splitlines()) > _MANY else ""
+    return EnvmagicError("install-failed", why, more, detail=whole)
 
 
 def verdict(said: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName, EnvSpec, Progress
-from envmagic.environments.backends import installers
+from envmagic.environments.backends import commands, settings, tool_errors
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.pyvenv import PyvenvBackend
 from envmagic.system import process
@@ -18,21 +18,21 @@ class UvBackend(PyvenvBackend):
     name = BackendName.UV
 
     def missing(self) -> str:
-        return "" if installers.find_uv() else "uv is not installed"
+        return "" if commands.find_uv() else "uv is not installed"
 
     def create(
         self, spec: EnvSpec, python: Path, plan: InstallPlan, progress: Progress
     ) -> tuple[str, ...]:
-        uv = installers.find_uv()
+        uv = commands.find_uv()
         if uv is None:
             raise EnvmagicError("no-backend", "uv is not installed.", "pip install uv")
-        words = installers.uv_command(
+        words = commands.uv_command(
             uv, "venv", "--no-project", "--allow-existing", "--prompt", spec.name
         )
         try:
-            with installers.told(None) as said:
-                said |= installers.UV_ENVIRONMENT
+            with settings.told(None) as said:
+                said |= commands.UV_ENVIRONMENT
                 process.run([*words, "-p", python, spec.prefix], env=said)
         except process.CommandFailed as error:
-            raise installers.explain(error, str(spec.name)) from error
+            raise tool_errors.explain(error, str(spec.name)) from error
         return ()

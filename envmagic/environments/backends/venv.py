@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from envmagic.core.model import BackendName, EnvSpec, Progress
-from envmagic.environments.backends import installers
+from envmagic.environments.backends import tool_errors
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.pyvenv import PyvenvBackend
 from envmagic.system import import_path, process
@@ -29,5 +29,5 @@ class VenvBackend(PyvenvBackend):
         try:
             process.run([python, "-I", *options, spec.prefix])
         except process.CommandFailed as error:
-            raise installers.explain(error, spec.name) from error
+            raise tool_errors.explain(error, spec.name) from error
         return ()

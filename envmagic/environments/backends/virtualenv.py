@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from envmagic.core.model import BackendName, EnvSpec, Progress
-from envmagic.environments.backends import installers
+from envmagic.environments.backends import tool_errors
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.backends.pyvenv import PyvenvBackend
 from envmagic.system import import_path, process
@@ -29,7 +29,7 @@ class VirtualenvBackend(PyvenvBackend):
         try:
             process.run(words)
         except process.CommandFailed as error:
-            raise installers.explain(error, spec.name) from error
+            raise tool_errors.explain(error, spec.name) from error
         return ()
 
     @staticmethod

@@ -14,8 +14,8 @@ from envmagic import requirements
 from envmagic.core.display import quoted, user_path
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Progress
-from envmagic.environments import backends, provisioning
-from envmagic.environments.backends import installers
+from envmagic.environments import backends, changing, what_changed
+from envmagic.environments.backends import tool_errors
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.inventory import Inventory
 from envmagic.environments.projects.base import Project, Wanted
@@ -41,7 +41,7 @@ def add(
     """
     wanted = _wanted(project, plan)
     commands = project.tool.add(project, wanted)
-    named = provisioning.named(plan)
+    named = what_changed.named(plan)
     program = _program(project, commands)
     progress.step(f"Adding {named} with {project.tool.title}")
 
@@ -50,7 +50,7 @@ def add(
         return []
 
     with _kept(project.files):
-        return provisioning.checked(there, change, progress, plan)
+        return changing.checked(there, change, progress, plan)
 
 
 def remove(
@@ -74,10 +74,10 @@ def remove(
         _run(project, program, commands, ", ".join(own), progress)
         now = backends.look(there.environment)
         gone = {*packages, *(before - project.locked())} & set(now.versions)
-        return provisioning.take_out(now, sorted(gone), progress) if gone else []
+        return changing.take_out(now, sorted(gone), progress) if gone else []
 
     with _kept(project.files):
-        return provisioning.checked(there, change, progress)
+        return changing.checked(there, change, progress)
 
 
 def _not_declared(
@@ -179,7 +179,7 @@ def _run(
             )
         except process.CommandFailed as error:
             why = tool.reason(error.stderr)
-            raise installers.explain(error, named, why=why) from error
+            raise tool_errors.explain(error, named, why=why) from error
 
 
 @contextlib.contextmanager

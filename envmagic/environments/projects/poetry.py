@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from envmagic.core.model import Environment
-from envmagic.environments.backends import installers, tool_errors
+from envmagic.environments.backends import tool_errors
 from envmagic.environments.projects import programs
 from envmagic.environments.projects.base import PYPROJECT, Project, Wanted, places
 from envmagic.system import prefix_layout, process
@@ -46,7 +46,7 @@ class Poetry:
         except process.CommandFailed as error:
             if error.stderr.strip():
                 why = self.reason(error.stderr)
-                raise installers.explain(error, "what is asked for", why=why) from error
+                raise tool_errors.explain(error, "what is asked for", why=why) from error
             return False  # there is no environment yet
         return prefix_layout.same(said.strip(), prefix)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
 from envmagic.core.model import Environment
-from envmagic.environments.backends import installers, tool_errors
+from envmagic.environments.backends import commands, tool_errors
 from envmagic.environments.projects import manifest
 from envmagic.environments.projects.base import PYPROJECT, Project, Wanted, places
 from envmagic.system import prefix_layout
@@ -36,12 +36,12 @@ class Uv:
         return None
 
     def program(self) -> Path | None:
-        return installers.find_uv()
+        return commands.find_uv()
 
     def check(self, project: Project) -> None: ...
 
     def variables(self, project: Project) -> Mapping[str, str]:
-        return installers.uv_variables()
+        return commands.uv_variables()
 
     def options(self, project: Project, verb: str) -> list[str]:
         # Without the interpreter uv makes .venv anew where .python-version asks for another.

@@ -7,7 +7,7 @@ from envmagic.core.model import Place, Progress, Report
 from envmagic.core.schema import DoctorData, IndexData
 from envmagic.core.verbs import DoctorRequest
 from envmagic.environments import registry
-from envmagic.environments.backends import indexes, installers
+from envmagic.environments.backends import commands, indexes
 from envmagic.jupyter import kernelspecs
 from envmagic.operations.autoload import state
 from envmagic.operations.doctor import conda
@@ -55,7 +55,7 @@ def doctor(request: DoctorRequest, place: Place, progress: Progress) -> Report[D
         environments=len(prefixes),
         fixed=[p.message for p in fixed],
         autoload=state(),
-        installer="uv" if installers.find_uv() else "pip",
+        installer="uv" if commands.find_uv() else "pip",
         indexes=_indexes(place),
     )
     left = tuple(f.problem for f in findings if f.problem not in fixed)
@@ -64,7 +64,7 @@ def doctor(request: DoctorRequest, place: Place, progress: Progress) -> Report[D
 
 def _indexes(place: Place) -> list[IndexData]:
     """Where packages come from that are installed from here."""
-    if installers.find_uv():
+    if commands.find_uv():
         found = indexes.for_uv(place.directory, place.prefix)
     else:
         found = indexes.for_pip(place.prefix)

@@ -13,12 +13,15 @@ from envmagic.core.errors import EnvmagicError, Severity
 from envmagic.core.model import Environment, Kernel, Progress
 from envmagic.environments import (
     backends,
+    changing,
+    clearing,
+    earlier_versions,
     provisioning,
     registry,
     relocation,
     satisfaction,
 )
-from envmagic.environments.backends.base import Fault, InstallPlan
+from envmagic.environments.backends.base import NOTHING, Fault, InstallPlan
 from envmagic.environments.inventory import Inventory
 from envmagic.environments.running import pids_in
 from envmagic.jupyter import kernelspecs
@@ -62,7 +65,7 @@ def _moved(environment: Environment, made: Path) -> Finding:
     prefix = environment.prefix
 
     def mend() -> None:
-        with provisioning.locked(prefix):
+        with clearing.locked(prefix):
             relocation.relocate(registry.environment_at(prefix), made)
 
     ours = relocation.is_of_ours(environment, made)
@@ -77,9 +80,9 @@ def _mending(
         return None
 
     def mend() -> None:
-        with provisioning.locked(environment.prefix):
+        with clearing.locked(environment.prefix):
             there = backends.look(environment)
-            provisioning.install_checked(there, plan, progress, beside=fault.beside)
+            changing.install_checked(there, plan, progress, beside=fault.beside)
 
     return mend
 
@@ -93,12 +96,12 @@ def _contents(
     broken = there.broken()
 
     def reinstall() -> None:
-        with provisioning.locked(prefix):
+        with clearing.locked(prefix):
             now = registry.environment_at(prefix)
             held = backends.look(now)
             still = held.broken() if now.owned else []
             if still:
-                provisioning.install_checked(held, provisioning.again(held, still), progress)
+                changing.install_checked(held, changing.again(held, still), progress)
 
     if broken:
         yield Finding(
@@ -115,23 +118,23 @@ def _contents(
     def make_ready() -> None:
         now = registry.environment_at(prefix)
         if now.owned:
-            provisioning.make_ready(backends.look(now), name, provisioning.NOTHING, progress)
+            provisioning.make_ready(backends.look(now), name, NOTHING, progress)
 
     def ready() -> None:
-        with provisioning.locked(prefix):
+        with clearing.locked(prefix):
             make_ready()
 
     # somebody else's kernel may need what ours needs no longer
-    superfluous = [] if _starts_others(prefix) else provisioning.superfluous(there)
+    superfluous = [] if _starts_others(prefix) else earlier_versions.superfluous(there)
 
     def slim() -> str:
-        with provisioning.locked(prefix):
+        with clearing.locked(prefix):
             if pids_in(prefix, kernels_only=True):
                 return f"A kernel runs in {display.user_path(prefix)}; nothing was taken out."
             now = backends.look(registry.environment_at(prefix))
             make_ready()
             if not _starts_others(prefix):
-                provisioning.take_out(now, provisioning.superfluous(now), progress)
+                changing.take_out(now, earlier_versions.superfluous(now), progress)
             return ""
 
     if superfluous:
@@ -183,10 +186,10 @@ def _declared(environment: Environment, progress: Progress) -> Iterator[Finding]
         return
 
     def complete() -> None:
-        with provisioning.locked(environment.prefix):
+        with clearing.locked(environment.prefix):
             there = backends.look(registry.environment_at(environment.prefix))
             lines = {str(needed) for _, needed in _unmet(there)}
-            provisioning.install_checked(there, InstallPlan(tuple(sorted(lines))), progress)
+            changing.install_checked(there, InstallPlan(tuple(sorted(lines))), progress)
 
     said = [f"{name} needs {needed}" for name, needed in unmet[:_FEW]]
     more = f", and {len(unmet) - _FEW} more" if len(unmet) > _FEW else ""

@@ -9,12 +9,7 @@ from pathlib import Path
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Severity
 from envmagic.core.model import Kernel
-from envmagic.environments import (
-    backends,
-    inspection,
-    provisioning,
-    registry,
-)
+from envmagic.environments import backends, clearing, inspection, registry
 from envmagic.jupyter import kernelspecs
 from envmagic.operations.doctor.finding import Finding, problem
 
@@ -28,7 +23,7 @@ def of_kernel(kernel: Kernel) -> Iterator[Finding]:
 
     def unregister() -> None:
         assert kernel.prefix is not None
-        with provisioning.locked(kernel.prefix):
+        with clearing.locked(kernel.prefix):
             now = kernelspecs.read(kernel.directory)
             if now is not None and not kernel.prefix.is_dir():  # not made anew meanwhile
                 kernelspecs.unregister(now)

@@ -9,13 +9,8 @@ from pathlib import Path
 from envmagic.core import display, names
 from envmagic.core.errors import Severity
 from envmagic.core.model import Progress
-from envmagic.environments import (
-    backends,
-    journal,
-    ownership,
-    provisioning,
-    registry,
-)
+from envmagic.environments import backends, clearing, journal, ownership, provisioning, registry
+from envmagic.environments.backends.base import NOTHING
 from envmagic.jupyter import kernelspecs
 from envmagic.operations.doctor.finding import Finding, problem
 from envmagic.system import directories, locks
@@ -36,13 +31,11 @@ def of_leftovers(progress: Progress) -> Iterator[Finding]:
             continue
 
         def settle(prefix: Path = prefix) -> str:
-            with provisioning.locked(prefix) as kept:
+            with clearing.locked(prefix) as kept:
                 if ownership.is_owned(prefix):  # only its kernel was lacking
                     name = names.kernel_name_of(prefix)
                     now = registry.environment_at(prefix)
-                    provisioning.make_ready(
-                        backends.look(now), name, provisioning.NOTHING, progress
-                    )
+                    provisioning.make_ready(backends.look(now), name, NOTHING, progress)
                 return kept.message if kept else ""
 
         code, message, hint = "half-made", "was never finished", "Make it again, or clear it away"

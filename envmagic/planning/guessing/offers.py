@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from packaging.version import InvalidVersion, Version
 
 from envmagic.core.names import normalized
-from envmagic.environments.backends import installers
+from envmagic.environments.backends import commands, installers, settings, tool_errors
 from envmagic.system import process
 
 __all__ = ["WHEELS_ONLY", "Limits", "Offer", "Offers", "PipOffers", "UvOffers", "offers_here"]
@@ -83,7 +83,7 @@ class Offers(Protocol):
 
 def offers_here(*, builds: bool = False) -> Offers:
     """What the installer of this machine has; with `builds` also what is there as source only."""
-    uv = installers.find_uv()
+    uv = commands.find_uv()
     return UvOffers(uv, builds=builds) if uv is not None else PipOffers(builds=builds)
 
 
@@ -114,7 +114,7 @@ class UvOffers:
         return self._answers[key]
 
     def _words(self, python: Path, limits: Limits, alone: bool) -> list[str | Path]:
-        words: list[str | Path] = installers.uv_command(
+        words: list[str | Path] = commands.uv_command(
             self._uv, "pip", "compile", "-", "--quiet", "--format", "pylock.toml", "-p", python
         )
         words += [*(() if self.builds else WHEELS_ONLY), *(["--no-deps"] if alone else [])]
@@ -127,7 +127,7 @@ class UvOffers:
     def _asked(
         self, words: list[str | Path], lines: Sequence[str], constraints: Sequence[str]
     ) -> tuple[Offer, ...] | None:
-        with installers.written(constraints) as file, installers.told(Path.cwd()) as variables:
+        with installers.written(constraints) as file, settings.told(Path.cwd()) as variables:
             words = [*words, *(("-c", file) if file is not None else ())]
             try:
                 said = process.run(
@@ -172,14 +172,14 @@ class PipOffers:
         self, lines: Sequence[str], python: Path, constraints: Sequence[str], alone: bool
     ) -> tuple[Offer, ...] | None:
         words: list[str | Path] = [
-            *installers.pip_command(python),
+            *commands.pip_command(python),
             "install",
             "--dry-run",
             "--ignore-installed",
         ]
         words += ["--quiet", "--report", "-", *(() if self.builds else WHEELS_ONLY)]
         words += ["--no-deps"] if alone else []
-        with installers.written(constraints) as file, installers.told(None) as variables:
+        with installers.written(constraints) as file, settings.told(None) as variables:
             words += ["-c", file] if file is not None else []
             try:
                 said = process.run([*words, *lines], env=variables, timeout=_SECONDS).stdout
@@ -191,7 +191,7 @@ class PipOffers:
 
 def _refuse_without_network(error: process.CommandFailed) -> None:
     """That an index cannot be reached does not say that it has not what is asked for."""
-    fault = installers.explain(error, "what is imported")
+    fault = tool_errors.explain(error, "what is imported")
     if fault.problem.code == "no-network":
         raise fault from error
 
