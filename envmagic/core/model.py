@@ -116,6 +116,10 @@ class Progress(Protocol):
         """One line of the running step's own words, to be shown small or not at all."""
         ...
 
+    def waiting(self) -> None:
+        """The step goes on and says nothing; called about once a second."""
+        ...
+
 
 class Silent:
     """A `Progress` that shows nothing."""
@@ -123,6 +127,8 @@ class Silent:
     def step(self, message: str) -> None: ...
 
     def detail(self, message: str) -> None: ...
+
+    def waiting(self) -> None: ...
 
 
 class How(str, Enum):

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
+from envmagic import requirements
 from envmagic.core import display
+from envmagic.core.errors import EnvmagicError
 from envmagic.core.names import normalized
 from envmagic.core.schema import Change
 from envmagic.environments.backends.base import InstallPlan
 
 __all__ = ["changes", "named"]
+
+_MOST = 5
+_MOST_OF_A_FILE = 3
 
 _OPTION = re.compile(r"-(?!(?:e|r|-editable|-requirement)[\s=])")  # that installs nothing itself
 
@@ -38,12 +44,29 @@ def changes(
 
 
 def named(wanted: InstallPlan) -> str:
-    """What `wanted` asks for, the first of it by name, without credentials."""
-    lines = (line for line in wanted.requirements if not _OPTION.match(line))
-    words = [*lines, *(display.user_path(f) for f in wanted.files)]
-    shown = list(dict.fromkeys(map(_bare, words)))
-    more = f" and {len(shown) - 5} more" if len(shown) > 5 else ""
-    return ", ".join(shown[:5]) + more
+    """What `wanted` asks for, the first of it by name, without credentials; of files what they ask
+    for as well."""
+    lines = [line for line in wanted.requirements if not _OPTION.match(line)]
+    words = [_some(map(_bare, lines), _MOST)] if lines else []
+    return ", ".join([*words, *(_file(path, wanted.directory) for path in wanted.files)])
+
+
+def _file(path: Path, directory: Path | None) -> str:
+    is_beside = directory is not None and path.parent == directory
+    shown = path.name if is_beside else display.user_path(path)
+    try:
+        lines = requirements.read(path).all_lines()
+    except EnvmagicError:  # another format
+        return shown
+    texts = (line.text for line in lines if not line.is_option and not line.constraint)
+    inside = _some(map(_bare, texts), _MOST_OF_A_FILE)
+    return f"{shown} ({inside})" if inside else shown
+
+
+def _some(words: Iterable[str], most: int) -> str:
+    names = list(dict.fromkeys(words))
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _bare(requirement: str) -> str:

@@ -56,6 +56,7 @@ runpy.run_module({name!r}, run_name="__main__", alter_sys=True)
 # Seconds. An interrupt that comes just as the main thread begins to wait does not end the wait:
 # its handler runs when that is over.
 _LISTEN = 0.2
+_SILENCE = 0.8
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     on_line: Callable[[str], None] | None = None,
+    on_wait: Callable[[int], None] | None = None,
     hears_output: bool = False,
     check: bool = True,
     input: str | None = None,
@@ -121,8 +123,9 @@ def run(
 
     `env` is added to the cleaned environment, in which little else speaks to Python. `on_line` gets
     each line of standard error as it comes, redacted, and with `hears_output` of standard output
-    too. The child has a process group of its own; an interrupt or a timeout (seconds) ends the
-    whole group before it is raised on.
+    too. `on_wait` gets its process id, once a second, while it says nothing. The child has a
+    process group of its own; an interrupt or a timeout (seconds) ends the whole group before it is
+    raised on.
     Raises `CommandFailed` on a non-zero exit code (with `check`), a missing program or a timeout.
     """
     words = tuple(str(a) for a in args)
@@ -131,7 +134,7 @@ def run(
         with _interrupts_held():  # one that came in between would leave it running
             child = _start(words, _for_a_tool(env), cwd)
         heard = ("stdout", "stderr") if hears_output else ("stderr",)
-        stdout, stderr = _converse(child, input, timeout, on_line, heard)
+        stdout, stderr = _converse(child, input, timeout, on_line, on_wait, heard)
     except TimeoutError as error:
         _end_group(child)
         raise CommandFailed(
@@ -277,6 +280,7 @@ def _converse(
     input: str | None,
     timeout: float,
     on_line: Callable[[str], None] | None,
+    on_wait: Callable[[int], None] | None,
     heard: Collection[str],
 ) -> tuple[str, str]:
     """Feed `input`, collect both outputs; `on_line`, for the streams `heard`, is called in this
@@ -291,7 +295,8 @@ def _converse(
         with contextlib.suppress(OSError), child.stdin:
             child.stdin.write(input or "")
     said: dict[str, list[str]] = {"stdout": [], "stderr": []}
-    end = time.monotonic() + timeout
+    heard_at = time.monotonic()
+    end = heard_at + timeout
     open_streams = 2
     while open_streams:
         try:
@@ -299,12 +304,16 @@ def _converse(
         except queue.Empty:
             if time.monotonic() > end:
                 raise TimeoutError from None
+            if on_wait is not None and time.monotonic() - heard_at > _SILENCE:
+                heard_at = time.monotonic()
+                on_wait(child.pid)
             continue
         if item is None:
             open_streams -= 1
             continue
         name, line = item
         said[name].append(line)
+        heard_at = time.monotonic()
         if name in heard and on_line is not None and line.strip():
             on_line(redact(without_codes(line.rstrip())))
     try:

@@ -17,12 +17,16 @@ class Heard:
 
     steps: list[str] = field(default_factory=list)
     details: list[str] = field(default_factory=list)
+    waits: int = 0
 
     def step(self, message: str) -> None:
         self.steps.append(message)
 
     def detail(self, message: str) -> None:
         self.details.append(message)
+
+    def waiting(self) -> None:
+        self.waits += 1
 
 
 @dataclass

@@ -7,7 +7,7 @@ import http.server
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,6 +21,7 @@ class _Index(http.server.ThreadingHTTPServer):
     daemon_threads = True
     wheels: Path
     asked: list[str]
+    halfway: Callable[[], None]
 
 
 class _Answer(http.server.BaseHTTPRequestHandler):
@@ -73,19 +74,25 @@ class _Answer(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Range", place)
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(body)
+            self.wfile.write(body[: len(body) // 2])
+            if kind != _JSON and not place:
+                self.server.halfway()
+            self.wfile.write(body[len(body) // 2 :])
 
     def log_message(self, format: str, *args: object) -> None: ...
 
 
 @contextmanager
-def serving(wheels: Path) -> Iterator[tuple[str, list[str]]]:
+def serving(
+    wheels: Path, halfway: Callable[[], None] = lambda: None
+) -> Iterator[tuple[str, list[str]]]:
     """The address of an index of the files in `wheels`, and the paths that it was asked for.
 
-    When a wheel was uploaded is when its file was last written.
+    When a wheel was uploaded is when its file was last written. `halfway` is called when half of a
+    whole file has been sent.
     """
     server = _Index(("127.0.0.1", 0), _Answer)
-    server.wheels, server.asked = wheels, []
+    server.wheels, server.asked, server.halfway = wheels, [], halfway
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -72,10 +72,56 @@ def test_it_shows_the_seconds_and_the_last_words_without_the_home_directory(
     assert "in ~/envs" in second
 
 
-def test_a_terminal_gets_one_line_for_each_step() -> None:
-    stream = io.StringIO()
-    progress = Milestones(stream)
+def test_the_seconds_go_on_while_a_tool_is_silent() -> None:
+    clock = Clock()
+    said = [(0.0, "step", "Installing six"), (1.0, "detail", "six: 0 of 8 MB")]
+    with capture_output() as captured:
+        display = Display(clock)
+        for seconds, kind, message in said:
+            clock.now += seconds
+            getattr(display, kind)(message)
+        for _ in range(12):
+            clock.now += 0.25
+            display.waiting()
+    last = captured.outputs[-1].data["text/html"]
+    assert len(captured.outputs) == 2 + 3
+    assert "4 s" in last and "six: 0 of 8 MB" in last
+
+
+def test_a_file_gets_one_line_for_each_step_and_more_where_one_lasts() -> None:
+    stream, clock = io.StringIO(), Clock()
+    progress = Milestones(stream, clock)
+    progress.waiting()
     progress.step("Creating churn")
     progress.detail("noise")
     progress.step("Installing six")
     assert stream.getvalue() == "Creating churn…\nInstalling six…\n"
+    progress.detail("six: 0 of 8 MB")
+    for _ in range(40):
+        clock.now += 1
+        progress.waiting()
+    progress.finish()
+    lines = stream.getvalue().splitlines()[2:]
+    assert lines[0] == "  six: 0 of 8 MB, 2 s"
+    assert lines[-2:] == ["  six: 0 of 8 MB, 28 s", "  six: 0 of 8 MB, 38 s"]
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_has_one_line_that_is_written_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream, clock = Screen(), Clock()
+    progress = Milestones(stream, clock)
+    progress.step("Installing six")
+    clock.now += 1
+    progress.detail("six: 0 of 8 MB")
+    clock.now += 1
+    progress.detail("six: 4 of 8 MB")
+    progress.finish()
+    *_, last = stream.getvalue().split("\n")
+    assert last.split("\r")[1:] == [
+        f"  six: {n} of 8 MB, {s} s\x1b[K" for n, s in ((0, 1), (4, 2))
+    ] + ["\x1b[K"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.jupyter import launcher
 from envmagic.system import import_path, process
 
-__all__ = ["UV_ENVIRONMENT", "find_uv", "pip_command", "uv_command", "uv_variables"]
+__all__ = ["UV_ENVIRONMENT", "find_uv", "pip_command", "pip_progress", "uv_command", "uv_variables"]
 
 
 def find_uv() -> Path | None:
@@ -39,12 +40,26 @@ def uv_command(uv: Path, *words: str | Path) -> list[str | Path]:
     return [uv, "--color", "never", *words]
 
 
+_COUNTS = (24, 1)  # the first pip that has `--progress-bar raw`
 UV_ENVIRONMENT = {"UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"}
 
 
 def uv_variables() -> dict[str, str]:
     """What a uv that we run is told by its variables, where the user says nothing else."""
     return {k: v for k, v in UV_ENVIRONMENT.items() if k == "UV_NO_PROGRESS" or k not in os.environ}
+
+
+def pip_progress(sites: Sequence[Path] = ()) -> list[str]:
+    """The option that has the pip that `pip_command` runs for these `sites` tell the bytes that
+    arrive, if it can."""
+    places = [site for site in sites if (site / "pip" / "__main__.py").exists()]
+    behind = launcher.of_this_process()
+    places = places or [Path(entry) for entry in sys.path if entry]
+    places += [behind / "pip"] if behind is not None else []
+    found = (info for place in places for info in place.glob("pip-*.dist-info"))
+    version = re.match(r"pip-(\d+)\.(\d+)", next(found, Path()).name)
+    counts = version is not None and (int(version[1]), int(version[2])) >= _COUNTS
+    return ["--progress-bar", "raw" if counts else "off"]
 
 
 def pip_command(python: Path, sites: Sequence[Path] = ()) -> list[str | Path]:

@@ -12,6 +12,7 @@ from envmagic import requirements
 from envmagic.core import display
 from envmagic.core.model import Environment, Progress
 from envmagic.environments.backends import commands, settings, staged, tool_errors
+from envmagic.environments.backends.arrivals import Arrivals
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.requirements.options import Given, Part, given
 from envmagic.system import process, scratch
@@ -58,6 +59,7 @@ def install_aside(
             words += [] if cached else ["--no-cache"]
         else:
             words = [*commands.pip_command(python, sites), "install", "--no-compile", *options]
+            words += commands.pip_progress(sites)
             words += [] if cached else ["--no-cache-dir"]
         obeyed = settings.Settings(None, None, kernel=True)
         _run([*words, *wanted.requirements], target, obeyed, progress, "what a kernel needs")
@@ -79,6 +81,7 @@ def _install(
         else:
             # compiling everything costs more than it saves: a kernel imports a part of it
             words = [*_pip_of(environment), "install", "--no-compile", *options]
+            words += commands.pip_progress(environment.site_packages)
             words += ["--no-warn-script-location"] if where else []
             words += ["--force-reinstall", "--no-deps"] if wanted.reinstall else []
         words += plain
@@ -184,10 +187,18 @@ def _run(
     progress: Progress,
     what: str,
 ) -> None:
+    arrivals = Arrivals(progress)
     inside = {"VIRTUAL_ENV": str(obeyed.prefix)} if obeyed.prefix is not None else {}
     try:
         with settings.told_by(obeyed) as said:
-            process.run(words, env={**said, **inside}, on_line=progress.detail, cwd=directory)
+            process.run(
+                words,
+                env={**said, **inside},
+                cwd=directory,
+                on_line=arrivals.heard,
+                on_wait=arrivals.waiting,
+                hears_output=True,  # where pip speaks
+            )
     except process.CommandFailed as error:
         raise tool_errors.explain(error, display.shortened(what)) from error
 

@@ -16,6 +16,7 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Progress
 from envmagic.environments import backends, changing, what_changed
 from envmagic.environments.backends import tool_errors
+from envmagic.environments.backends.arrivals import Arrivals
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.inventory import Inventory
 from envmagic.environments.projects.base import Project, Wanted
@@ -167,6 +168,7 @@ def _run(
     progress: Progress,
 ) -> None:
     tool = project.tool
+    arrivals = Arrivals(progress)
     for words in commands:
         try:
             process.run(
@@ -174,7 +176,8 @@ def _run(
                 timeout=_LONGEST,
                 env=tool.variables(project),
                 cwd=project.directory,
-                on_line=progress.detail,
+                on_line=arrivals.heard,
+                on_wait=arrivals.waiting,
                 hears_output=True,
             )
         except process.CommandFailed as error:

@@ -125,9 +125,13 @@ def _updates(shell: InteractiveShell) -> bool:
 def _stop(progress: Progress) -> None:
     if isinstance(progress, Display):
         progress.stop()
+    elif isinstance(progress, Milestones):
+        progress.finish()
 
 
 def _shown(shell: InteractiveShell, report: Report[Any], progress: Progress) -> Report[Any]:
+    if isinstance(progress, Milestones):
+        progress.finish()
     if not (isinstance(progress, Display) and progress.shown):
         return report
     progress.finish(render.bundle(report))

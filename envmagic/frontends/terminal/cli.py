@@ -110,10 +110,14 @@ def _run(asked: ParsedCommand) -> Report[Any]:
     from envmagic.frontends.progress import Milestones
     from envmagic.frontends.terminal import place as terminal_place
 
-    progress = Silent() if asked.json else Milestones()
-    return operations.run(
-        terminal_place.from_here(asked), terminal_place.of_terminal(asked), progress
-    )
+    request, place = terminal_place.from_here(asked), terminal_place.of_terminal(asked)
+    if asked.json:
+        return operations.run(request, place, Silent())
+    progress = Milestones()
+    try:
+        return operations.run(request, place, progress)
+    finally:
+        progress.finish()
 
 
 def _say(report: Report[Any], *, as_json: bool) -> None:

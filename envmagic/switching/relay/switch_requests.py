@@ -55,6 +55,9 @@ class _Told:
     def detail(self, message: str) -> None:
         self.child.answer(self.request, detail=message)
 
+    def waiting(self) -> None:
+        """The kernel that waits sees the time itself: each step tells the seconds."""
+
 
 @dataclass
 class SwitchRequests:

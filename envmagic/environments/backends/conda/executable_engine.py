@@ -76,7 +76,12 @@ class ExecutableEngine:
         }
         try:
             return process.run(
-                command, env=settings, timeout=_SECONDS, on_line=progress.detail, check=False
+                command,
+                env=settings,
+                timeout=_SECONDS,
+                on_line=progress.detail,
+                on_wait=lambda _: progress.waiting(),
+                check=False,
             )
         except process.CommandFailed as error:
             raise EnvmagicError(

@@ -71,6 +71,7 @@ def ask(request: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
             env={**settings, "ENVMAGIC_CONDA": "rattler"},
             timeout=_SECONDS,
             on_line=show,
+            on_wait=lambda _: progress.waiting(),
         )
         answer: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
     except (process.CommandFailed, ValueError, IndexError) as error:

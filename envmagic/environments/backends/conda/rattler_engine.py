@@ -73,6 +73,7 @@ def _show(said: Say, progress: Progress) -> bool:
     try:
         kind, message = said.get(timeout=_POLL)
     except queue.Empty:
+        progress.waiting()
         return True
     if kind == "step":
         progress.step(message)
