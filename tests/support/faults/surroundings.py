@@ -116,7 +116,8 @@ class _Pages(http.server.BaseHTTPRequestHandler):
             links = (f'<a href="/{w.name}#sha256={self._digest(w)}">{w.name}</a>' for w in own)
             self._answer(200 if own else 404, "text/html", "\n".join(links).encode())
         else:
-            self._answer(200, "application/octet-stream", file.read_bytes(), is_wheel=True)
+            with contextlib.suppress(ConnectionError):  # the installer was killed meanwhile
+                self._answer(200, "application/octet-stream", file.read_bytes(), is_wheel=True)
 
     do_HEAD = do_GET
 
