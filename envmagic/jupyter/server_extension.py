@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from envmagic.jupyter import last_place
 from envmagic.jupyter.restart_fallback import point, watch
 from envmagic.system import unforeseen
 
@@ -64,7 +65,12 @@ def _load_jupyter_server_extension(server: Any) -> None:
             "required": list(_PROPERTIES),
         }
     )
-    application.add_handlers(".*$", [(url_path_join(base_url, _PATH), _handler())])
+    handlers = {
+        _PATH: _handler(),
+        last_place.PATH: last_place.handler(last_place.LastPlaces(server)),
+    }
+    urls = [(url_path_join(base_url, path), handler) for path, handler in handlers.items()]
+    application.add_handlers(".*$", urls)
     _fall_back_at_restarts(server)
     notes = _RestartNotes(server)
     PeriodicCallback(notes.look, _INTERVAL).start()

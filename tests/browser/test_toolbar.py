@@ -206,23 +206,34 @@ def test_after_shut_down_the_page_starts_the_kernel_it_was_in(
     assert not complaints(page)
 
 
-def test_after_shut_down_a_cell_that_declares_the_environment_is_needed_again(
+def test_after_shut_down_a_notebook_that_a_cell_has_moved_comes_up_where_it_was(
     open_notebook: Callable[..., Page], isolated: Any
 ) -> None:
-    """As on a machine that the notebook was never on: its saved name is what starts."""
+    """The cell is not needed again, and the file names what it named; what a person chooses in the
+    menu is had as it is called."""
     page = open_notebook(CELLS[:3])
     page.run(0)
     page.run(1)
     shows(page, CHURN)
+    prefix = str(isolated.envmagic / "envs" / "churn")
     shut_down(page)
     page.command("kernelmenu:restart")
-    shows(page, HOME)
-    assert page.run(2).strip() == sys.prefix
+    shows(page, CHURN)
+    assert page.run(2).strip() == prefix
+    shut_down(page)
+    page.command("notebook:clear-all-cell-outputs")
+    assert page.run(2).strip() == prefix
+    shut_down(page)
+    page.open("a.ipynb")
+    shows(page, CHURN)
     page.save()
     assert saved(isolated)["name"] == "python3"
-    page.run(0)
-    page.run(1)
-    assert page.run(2).strip() == str(isolated.envmagic / "envs" / "churn")
+    shut_down(page)
+    page.command("notebook:change-kernel", wait=False)
+    page.page.click(".jp-Dialog-button.jp-mod-accept")
+    page.ready()
+    shows(page, HOME)
+    assert page.run(2).strip() == sys.prefix
     assert not complaints(page)
 
 

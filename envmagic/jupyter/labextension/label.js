@@ -33,6 +33,7 @@
     const moved = new WeakSet(); // session contexts
     const due = new WeakSet(); // those of them whose notebook has not taken over the name yet
     const ranHere = new WeakMap(); // kernel connection -> whether this page runs its latest cell
+    const again = new WeakSet(); // session contexts that start what they had, at this moment
 
     const rename = (kernel, name) => {
       shadow(kernel, 'name', () => name);
@@ -47,8 +48,32 @@
     // By itself it starts what it first saw, and writes that into the notebook.
     const startAgain = (context, name) => {
       moved.add(context);
-      shadow(context, 'prevKernelName', () => name);
+      previous(context, () => name);
       context.kernelPreference = { ...context.kernelPreference, name };
+    };
+
+    // Restart after Shut Down asks for it as it starts that kernel; what else starts one by its
+    // name, where there is none, is a person who chose it in the menu.
+    const previous = (context, name) =>
+      shadow(context, 'prevKernelName', () => {
+        again.add(context);
+        queueMicrotask(() => again.delete(context));
+        return name();
+      });
+
+    // After `%%env` and Shut Down the server starts the notebook's kernel where the notebook was.
+    const forget = quietly(async ({ path }) => {
+      const url = `${serverSettings.baseUrl}envmagic/notebooks/${encodeURI(path)}`;
+      await ServerConnection.makeRequest(url, { method: 'DELETE' }, serverSettings);
+    });
+
+    const heedChoice = context => {
+      const usual = Object.getPrototypeOf(context);
+      previous(context, () => Reflect.get(usual, 'prevKernelName', context));
+      context.changeKernel = async options => {
+        if (options?.name && !context.session?.kernel && !again.has(context)) await forget(context);
+        return usual.changeKernel.call(context, options);
+      };
     };
 
     const write = ({ model, sessionContext }) => {
@@ -102,6 +127,7 @@
     const follow = quietly(({ context: notebook, sessionContext }) => {
       if (followed.has(sessionContext)) return;
       followed.add(sessionContext);
+      heedChoice(sessionContext);
       sessionContext.kernelChanged.connect(context => void ask(context));
       void ask(sessionContext);
       const saved = quietly(state => state === 'started' && write(notebook));
