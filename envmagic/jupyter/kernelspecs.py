@@ -354,7 +354,9 @@ def _spec(
     argv = [str(launchers[0]), str(directories.runtimes()), "-f", "{connection_file}"]
     if launch.activated:
         argv = ["-I", "-S", str(launchers[1]), *argv]
-    env = dict(launch.env)
+    # Empty is as if it were not there. That of the Python that Jupyter runs in would be in force
+    # before the first line of anything; another one finds none of its own modules there.
+    env = {"PYTHONHOME": "", **launch.env}
     if uv is not None:
         env["ENVMAGIC_UV"] = str(uv).replace("$", "$$")
     entry = {

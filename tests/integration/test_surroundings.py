@@ -54,6 +54,8 @@ VERBS = (
 )
 AWAY = ("stolen", "elsewhere", "root")
 """Directories that settings send an installation to."""
+OTHER_HOME = "../other-home"
+"""What a Python takes for its own directory; one that does and is not the verbs' says so."""
 LIKE_MODULES = (
     "calendar code queue random secrets statistics string types fractions difflib graphlib token"
     " ipykernel IPython jupyter_client pip psutil rattler traitlets uv venv virtualenv yaml zmq"
@@ -78,6 +80,7 @@ TABLE = {
     "python": Around(
         {
             "LC_ALL": "C",
+            "PYTHONHOME": sys.base_prefix,
             "PYTHONIOENCODING": "ascii",
             "PYTHONNOUSERSITE": "1",
             "PYTHONOPTIMIZE": "2",
@@ -92,6 +95,7 @@ TABLE = {
     ),
     "uv": Around(
         {
+            "PYTHONHOME": OTHER_HOME,
             "UV_LINK_MODE": "copy",
             "UV_MANAGED_PYTHON": "1",
             "UV_PYTHON": "3.10",
@@ -102,7 +106,13 @@ TABLE = {
         mask="000",
     ),
     "pip": Around(
-        {"PIP_DRY_RUN": "1", "PIP_ROOT": "root", "PIP_TARGET": "stolen", "PYTHONWARNINGS": "error"},
+        {
+            "PIP_DRY_RUN": "1",
+            "PIP_ROOT": "root",
+            "PIP_TARGET": "stolen",
+            "PYTHONHOME": OTHER_HOME,
+            "PYTHONWARNINGS": "error",
+        },
         pip="[global]\nrequire-virtualenv = true\n"
         "[install]\nuser = true\nprefix = elsewhere\nonly-binary = :all:\n",
         with_uv=False,
@@ -127,6 +137,7 @@ def test_every_verb_does_what_it_says_whatever_is_around(
     if not around.with_uv:
         python = bare_venv(work.parent / "jupyter", "ipykernel", "packaging", "pip", "tomli")
         monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    _other_home(work)
     for name, value in around.variables.items():
         monkeypatch.setenv(name, value)
 
@@ -157,6 +168,17 @@ def _like_modules(work: Path, *names: str) -> None:
         (work / f"{name}.py").write_text(says)
     (work / "packaging").mkdir()
     (work / "packaging" / "__init__.py").write_text("raise ImportError('not that one')\n")
+
+
+def _other_home(work: Path) -> None:
+    library = Path(os.__file__).parent
+    place = work / OTHER_HOME / "lib" / library.name
+    place.mkdir(parents=True)
+    for entry in library.iterdir():
+        (place / entry.name).symlink_to(entry)
+    says = f"open({str(work / 'taken')!r}, 'a').write(f'{{sys.orig_argv}} ')\n"
+    unless = "import sys\nif 'say.py' not in str(sys.argv): "
+    (place / "sitecustomize.py").write_text(unless + says)
 
 
 def _say(
