@@ -48,9 +48,9 @@ class Problem:
         if len(self.message) > _LONGEST:
             object.__setattr__(self, "message", f"{self.message[:_LONGEST].rstrip()} …")
 
-    def line(self) -> str:
-        """The problem as one line of text, the command as words without what stands before them."""
-        what = command_line(self.command) or shell_line(self.tool_command)
+    def line(self, prefix: str = "") -> str:
+        """The problem as one line of text, the command as words with `prefix` before them."""
+        what = command_line(self.command, prefix) or shell_line(self.tool_command)
         return f"{self.message} {remedy(self.hint, what)}".rstrip()
 
 

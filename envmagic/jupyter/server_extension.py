@@ -197,7 +197,7 @@ def _handler() -> type:
             except KeyError as error:
                 raise web.HTTPError(404, f"no such kernel: {kernel_id}") from error
             except Exception as error:
-                raise web.HTTPError(500, str(unforeseen.told(error, "the server"))) from None
+                raise web.HTTPError(500, unforeseen.logged(error, "the server")) from None
 
         @web.authenticated  # type: ignore[untyped-decorator]
         @authorized  # type: ignore[untyped-decorator]
@@ -210,7 +210,7 @@ def _handler() -> type:
             except (KeyError, web.HTTPError) as error:
                 raise web.HTTPError(404, "no such kernel or kernelspec") from error
             except Exception as error:
-                raise web.HTTPError(500, str(unforeseen.told(error, "the server"))) from None
+                raise web.HTTPError(500, unforeseen.logged(error, "the server")) from None
             _announce(self.event_logger, self.kernel_manager, kernel_id)
             self.finish(json.dumps(label(self.kernel_manager, kernel_id)))
 
@@ -263,6 +263,6 @@ class _RestartNotes:
         except (OSError, ValueError, KeyError, TypeError):
             self._server.log.debug("envmagic: a note was not understood: %s", note)
         except Exception as error:
-            self._server.log.warning("%s", unforeseen.told(error, "the server"))
+            self._server.log.warning("%s", unforeseen.logged(error, "the server"))
             with contextlib.suppress(OSError):
                 note.unlink()

@@ -15,7 +15,7 @@ from envmagic.core.display import user_path, user_text
 from envmagic.core.errors import EnvmagicError, UnforeseenError
 from envmagic.system import directories, files, process
 
-__all__ = ["report", "told"]
+__all__ = ["logged", "report", "told"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -33,6 +33,11 @@ def told(error: Exception, verb: str) -> EnvmagicError:
     if isinstance(error, EnvmagicError):
         return error
     return next(_accidents(error), None) or _unforeseen(error, verb)
+
+
+def logged(error: Exception, verb: str) -> str:
+    """As `told`, in one line for a log, which is read in a terminal."""
+    return told(error, verb).problem.line("envmagic")
 
 
 def report() -> str:
@@ -98,13 +103,14 @@ def _unforeseen(error: Exception, verb: str) -> EnvmagicError:
     if len(said) > _SHOWN:
         said = f"{said[:_SHOWN]}…"
     said = f"{kind}: {said}" if said else kind
-    kept = _keep(_written(error, verb))
+    written = _written(error, verb)
+    kept = _keep(written)
     return UnforeseenError(
         "unforeseen",
         f"envmagic did not foresee this: {said}{_place(error)}.",
         "What to send to its maintainers" if kept else "",
         command=("doctor", "--report") if kept else (),
-        detail=_last[-1],
+        detail=written,
     )
 
 
@@ -155,6 +161,7 @@ def _keep(text: str) -> bool:
         files.write_atomic(file, text.encode("utf-8", "replace"), mode=0o600)
     except (OSError, RuntimeError, EnvmagicError):
         return False
+    _last.clear()  # another process may have a newer one
     return True
 
 

@@ -62,7 +62,11 @@ def test_each_accident_has_its_line(error: Exception, code: str) -> None:
     told = unforeseen.told(error, "create")
     assert told.problem.code == code and "\n" not in told.problem.line()
     assert (told.exit_code == 70) is (code == "unforeseen")
-    assert code != "unforeseen" or type(error).__name__ in unforeseen.report()
+    if code == "unforeseen":
+        assert type(error).__name__ in unforeseen.report()
+        line = unforeseen.logged(error, "the server")
+        assert line.endswith(": envmagic doctor --report")
+        assert "at: the server" in unforeseen.report()
 
 
 def test_what_no_disk_takes_is_told_without_a_command(
@@ -71,3 +75,4 @@ def test_what_no_disk_takes_is_told_without_a_command(
     (tmp_path / "file").touch()
     monkeypatch.setenv("ENVMAGIC_HOME", str(tmp_path / "file" / "below"))
     assert unforeseen.told(KeyError("jedi"), "create").problem.command == ()
+    assert "KeyError" in unforeseen.report()

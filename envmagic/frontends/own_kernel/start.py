@@ -85,7 +85,7 @@ def _become_planned(connection_file: str) -> str:
     except Exception as error:
         from envmagic.system import unforeseen
 
-        logging.warning("%s", unforeseen.told(error, "the start of a kernel"))
+        logging.warning("%s", unforeseen.logged(error, "the start of a kernel"))
     return ""
 
 
