@@ -101,9 +101,13 @@ def test_a_directory_of_somebody_else_is_one_line(
 
 
 def test_what_a_full_disk_left_of_a_package_is_taken_out_and_nothing_else(
-    isolated: Isolated, terminal: Terminal, uv_command: list[str]
+    isolated: Isolated,
+    terminal: Terminal,
+    uv_command: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """uv leaves files of packages without any metadata then; a person's are beside them."""
+    """uv leaves files of packages without any metadata then; a person's are beside them. What the
+    working directory says of uv's own files does not count."""
     terminal("create", "churn")
     prefix = isolated.envmagic / "envs" / "churn"
     environment: Environment = backends.inspect(prefix, owned=True)
@@ -120,6 +124,12 @@ def test_what_a_full_disk_left_of_a_package_is_taken_out_and_nothing_else(
     (site / "humanize" / "mine.py").write_text("mine = 1\n")
     (site / "thesis.py").write_text("years = 3\n")
     assert commands.find_uv() is not None
+    own = isolated.home / ".config" / "uv" / "uv.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text(f"cache-dir = {os.environ['UV_CACHE_DIR']!r}\n")
+    (isolated.work / "uv.toml").write_text("cache-dir = 'elsewhere'\n")
+    for name in ("UV_CACHE_DIR", "UV_CONFIG_FILE"):
+        monkeypatch.delenv(name)
     half_done.clear(environment, before)
     assert [p.name for p in (site / "humanize").rglob("*") if p.is_file()] == ["mine.py"]
     assert (site / "thesis.py").exists() and not info.exists()

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from envmagic.core.model import Environment
-from envmagic.environments.backends import commands
+from envmagic.environments.backends import commands, settings
 from envmagic.environments.integrity import recorded
 from envmagic.system import process
 
@@ -68,9 +68,9 @@ def _archives() -> list[Path]:
     uv = commands.find_uv()
     if uv is None:
         return []
-    with contextlib.suppress(process.CommandFailed, OSError):
-        said = process.run(commands.uv_command(uv, "cache", "dir"), timeout=60).stdout
-        return _listed(Path(said.strip()) / _ARCHIVES)
+    with contextlib.suppress(process.CommandFailed, OSError), settings.told(None) as told:
+        words = commands.uv_command(uv, "cache", "dir")
+        return _listed(Path(process.run(words, env=told, timeout=60).stdout.strip()) / _ARCHIVES)
     return []
 
 

@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from envmagic._version import REQUIRES_PYTHON
 from envmagic.environments import interpreters
-from envmagic.environments.backends import commands
+from envmagic.environments.backends import commands, settings
 from envmagic.environments.interpreters import Python
 from envmagic.system import process
 
@@ -89,7 +89,8 @@ def _uv_has(uv: Path, wanted: str) -> list[str]:
     words = ["python", "list", "--only-downloads", "--output-format", "json"]
     words.append(_plain(wanted) or wanted)
     try:
-        said = process.run(commands.uv_command(uv, *words), timeout=20).stdout
+        with settings.told(None) as told:
+            said = process.run(commands.uv_command(uv, *words), env=told, timeout=20).stdout
         return [
             entry["version"]
             for entry in json.loads(said)
