@@ -19,6 +19,7 @@ from envmagic.core.model import How, Kernel, Progress, Switch, Switched
 from envmagic.jupyter import conda_launcher, kernelspecs
 from envmagic.switching import kernel_names, shell_state
 from envmagic.switching.carried import NOTHING, UNPACK, Carried, taken_from
+from envmagic.switching.start_remedy import start_remedy
 from envmagic.switching.variables import variables
 from envmagic.system import process
 
@@ -58,10 +59,13 @@ class ByExec(Switch):
         try:
             process.run([*words, "--version"], timeout=600, env=environment)
         except process.CommandFailed as error:
+            helps = start_remedy(kernel)
             raise EnvmagicError(
                 "kernel-cannot-start",
                 f"There is no IPython in {kernel.name!r}: {error.last_line}.",
-                command=("doctor",),
+                helps.hint,
+                command=helps.command,
+                tool_command=helps.tool_command,
                 subject=kernel.name,
             ) from error
         words += ["--ext", "envmagic"] if _has_us(kernel) else []

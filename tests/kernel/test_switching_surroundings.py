@@ -241,8 +241,21 @@ def test_a_kernel_whose_last_words_are_long(switching: Any, specs: Any) -> None:
     specs("talks", sys.executable, "-c", say, "{connection_file}")
     kernel = switching(env={"ENVMAGIC_KERNEL_TIMEOUT": "1000"})
     ran = kernel.run("%env use talks", check=False)
-    assert "does not start: exit code 3 (…yyy" in ran.text and "yyyend). %env doctor" in ran.text
+    assert "does not start: exit code 3 (…yyy" in ran.text and "yyyend). It is not" in ran.text
+    assert ran.text.endswith("to take it away: !jupyter kernelspec remove -f talks")
     assert len(ran.text) < 600
+
+
+def test_where_somebody_elses_kernel_does_not_start_its_environment_can_be_had(
+    switching: Any, specs: Any, isolated: Any, bare_venv: Any
+) -> None:
+    """It is there, and lacks what a kernel consists of."""
+    specs("theirs", python=bare_venv(isolated.work / "bare"))
+    kernel = switching()
+    said = kernel.run("%env use theirs", check=False).text
+    assert "ipykernel_launcher" in said and "To run its environment all the same: " in said
+    kernel.run(said.rpartition("same: ")[2])
+    assert kernel.run("import sys; sys.prefix").result == repr(str(isolated.work / "bare"))
 
 
 def test_a_kernelspec_without_a_program(switching: Any, specs: Any, isolated: Any) -> None:

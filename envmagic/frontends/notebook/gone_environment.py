@@ -43,7 +43,9 @@ class _FirstCell:
 def _what_is_wrong(said: dict[str, str]) -> Problem:
     prefix = said["prefix"]
     if not prefix:
-        return Problem("kernel-cannot-start", f"{said['program']} is missing.")
+        remove = ("jupyter", "kernelspec", "remove", "-f", said["kernel"])
+        missing = f"{said['program']} is missing."
+        return Problem("kernel-cannot-start", missing, "To take it away", tool_command=remove)
     try:
         registry.environment_at(Path(prefix))
     except EnvmagicError as error:

@@ -23,6 +23,7 @@ from envmagic.switching.relay import runtime_directory as directories
 from envmagic.switching.relay.hiding import hiding
 from envmagic.switching.relay.runtime_directory import sweep
 from envmagic.switching.relay.setting import LaunchSetting
+from envmagic.switching.start_remedy import StartRemedy, start_remedy
 from envmagic.system import process
 
 if TYPE_CHECKING:
@@ -228,12 +229,15 @@ def memory_of(pid: int) -> int:
 
 def _cannot_start(kernel: Kernel, reason: str, hides: Path | None = None) -> EnvmagicError:
     """`hides`: the file that a module of the kernel's is hidden by."""
-    hint = f"It finds {user_path(hides)} in a module's place; rename that." if hides else ""
+    helps = start_remedy(kernel)
+    if hides:
+        helps = StartRemedy(f"It finds {user_path(hides)} in a module's place; rename that.")
     return EnvmagicError(
         "kernel-cannot-start",
         f"The kernel {kernel.name!r} does not start: {reason}.",
-        hint,
-        command=() if hides else ("doctor",),
+        helps.hint,
+        command=helps.command,
+        tool_command=helps.tool_command,
         subject=kernel.name,
     )
 
