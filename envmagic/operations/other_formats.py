@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic.core import display
+from envmagic.core import display, names
 from envmagic.core.errors import WordsError
 from envmagic.core.record_files import ENVIRONMENTS
 
-__all__ = ["refuse", "refuse_included"]
+__all__ = ["new_name", "refuse", "refuse_included"]
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,14 @@ def refuse_included(file: Path, directory: Path) -> None:
             "no-requirements",
             f"{display.user_path(file)} is conda's list, not a requirements file.",
             "To make an environment of it",
-            command=("create", "NAME", "-r", _typed(file, directory)),
+            command=("create", new_name(file, "conda"), "-r", _typed(file, directory)),
             subject=str(file),
         )
+
+
+def new_name(file: Path, backend: str) -> str:
+    """What an environment of that `backend` may be called which is made of `file`."""
+    return names.suggest(f"{file.absolute().parent.name}-{backend}")
 
 
 def _typed(path: Path, directory: Path) -> str:

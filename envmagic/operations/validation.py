@@ -45,7 +45,7 @@ def check(wanted: InstallPlan, backend: Backend) -> None:
                 f"{display.user_path(file)} is for {name},"
                 f" and this environment is none of {name}'s.",
                 "Make one that is",
-                command=("create", "NAME", "-r", str(file)),
+                command=("create", other_formats.new_name(file, name), "-r", str(file)),
                 subject=str(file),
             )
 

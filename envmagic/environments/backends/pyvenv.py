@@ -106,9 +106,9 @@ class PyvenvBackend:
             raise EnvmagicError(
                 "python-too-old",
                 f"Python {python.version} is too old for envmagic, which needs 3.10 or newer.",
-                "Make the environment without it and adopt that",
+                "Make the environment there without it and adopt that",
                 subject=python.version,
-                command=("attach", "PATH"),
+                command=("attach", str(spec.prefix)),
             )
         return python
 

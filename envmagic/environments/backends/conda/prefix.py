@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from envmagic.core import display
+from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName, Environment
 from envmagic.environments import inspection
@@ -65,5 +65,5 @@ def _refuse_other_platform(prefix: Path) -> None:
                 " and cannot run here.",
                 "Make one for this machine",
                 subject=str(prefix),
-                command=("create", "NAME", "--backend", "conda"),
+                command=("create", names.kernel_name_of(prefix), "--backend", "conda"),
             )
