@@ -85,7 +85,15 @@ class FromHome(Switch):
         target = relay.prepare(kernel, progress)
         takes = carry and not target.used and kernel.language == "python"
         along = taken_from(self.shell) if takes else NOTHING
-        move = Move(relay.home, target, drop=drop, variables=len(names), carried=along.packed)
+        empty = is_empty(self.shell, "" if rest_of_cell.put_off(self.shell) else rest)
+        move = Move(
+            relay.home,
+            target,
+            drop=drop,
+            variables=len(names),
+            empty=empty,
+            carried=along.packed,
+        )
 
         def stayed(stream: Any | None) -> None:
             relay.abandon(move)
@@ -100,7 +108,7 @@ class FromHome(Switch):
             interrupted=move.interrupt,
         )
         told = restart_target.restart_in(kernel, keep_name=keep_saved_name, first=here)
-        left = [] if drop else names
+        left = [] if drop or empty else names
         return _moved(
             self.shell,
             departure,

@@ -76,6 +76,8 @@ def test_the_first_cell_makes_the_environment_and_all_run_there(
     for request in (first, second):
         assert own._reply(request)["status"] == "ok"
     assert (isolated.work / "requirements.txt").read_text() == "six\n"
+    status = json.loads(own.run("%env status --json").result)["data"]
+    assert (status["kernel"], status["asleep"]) == ("work", []), "home held nothing"
     own.restart()  # now it is ready: the process is its kernel
     assert own.run(WHERE).stdout.strip() == str(place)
     assert children(own.pid) == []

@@ -32,11 +32,10 @@ class HomeKernel:
 
     used = True
     alive = True
-    empty = False
-    variables = 0
 
     def __init__(self, gate: Gate, name: str) -> None:
         self.gate, self.kernel, self.name = gate, gate.kernel, name
+        self.empty, self.variables = False, 0
         self._eventloop: Any = None
 
     @property

@@ -154,12 +154,12 @@ class Relay:
         )
 
     def asleep(self) -> list[Asleep]:
-        """The kernels that sleep now, home first; in any thread."""
+        """The kernels that sleep now, home first if it holds anything; in any thread."""
         known: list[RelayedKernel] = [self.home, *self.children.values()]
         return [
             Asleep(kernel.name, kernel.variables, kernel.memory)
             for kernel in known
-            if kernel is not self.current and kernel.alive
+            if kernel is not self.current and kernel.alive and not kernel.empty
         ]
 
     def abandon(self, move: Move) -> None:
