@@ -16,12 +16,13 @@ from envmagic.core.schema import RecordData
 from envmagic.core.verbs import RecordRequest
 from envmagic.record import formats, name_overrides, selection, unconfirmed
 from envmagic.record.environments import NotebookEnvironments
-from envmagic.record.merge import Job, read, recorded, refused
+from envmagic.record.job import Job, read
 from envmagic.record.need import Needs, Surroundings
 from envmagic.record.needs import needs_of
 from envmagic.record.of_notebook import listed_in, sources_for
 from envmagic.record.parallel import scanned
 from envmagic.record.result import Outcome, RecordOptions, data_of
+from envmagic.record.writing import recorded, refused
 from envmagic.requirements import Pin
 from envmagic.requirements.record_file import RecordFile
 

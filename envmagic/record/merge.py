@@ -1,116 +1,38 @@
-"""One file of a record: what is to be in it, and bringing it there."""
+"""What one file of a record is to hold: what is needed, on top of what it has."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envmagic.core.display import user_path
 from envmagic.core.errors import Problem, Severity
-from envmagic.core.model import Place
-from envmagic.core.record_files import ENVIRONMENTS, REQUIREMENTS
 from envmagic.core.schema import RecordedNotebook
-from envmagic.record import formats
 from envmagic.record.alternatives import agreed
+from envmagic.record.conda_part import beside, parted
 from envmagic.record.entries import entries_of, lines_of
-from envmagic.record.environments import InstalledIndex, NotebookEnvironments
+from envmagic.record.environments import InstalledIndex
 from envmagic.record.held import RecordContext, RecordedEntries
+from envmagic.record.job import Job, read, relative
 from envmagic.record.need import Needs
 from envmagic.record.report_data import notebook_data
-from envmagic.record.result import Outcome, RecordOptions
+from envmagic.record.result import Outcome
 from envmagic.record.succession import Succession, succession
 from envmagic.record.user_lines import own_lines
-from envmagic.requirements import Block, Entry, Kind, RequirementsFile
+from envmagic.requirements import Block, Entry
 from envmagic.requirements.diff import unified
 from envmagic.requirements.record_file import RecordFile, settled
-from envmagic.system import files, locks
 
 if TYPE_CHECKING:
     from envmagic.record.conda import partition
-    from envmagic.requirements.environment_yml import CondaFile
 
-__all__ = ["Job", "read", "recorded", "refused"]
+__all__ = ["merged"]
 
 _EVERYWHERE = "ipython"  # wherever a notebook runs
 
 
-@dataclass(frozen=True)
-class Job:
-    """What is to be recorded into one file."""
-
-    path: Path | None
-    """None: it is shown, and nothing is written."""
-    notebooks: Sequence[Path]
-    needs: Mapping[Path, Needs | Problem]
-    """Of each notebook, or why it could not be read."""
-    options: RecordOptions
-    place: Place
-    environments: NotebookEnvironments
-
-    @property
-    def directory(self) -> Path:
-        """Notebooks are named from here."""
-        return self.path.parent if self.path is not None else self.place.directory
-
-    def name_of(self, notebook: Path) -> str:
-        """What the file calls `notebook`."""
-        return _relative(notebook, self.directory)
-
-
-def read(path: Path | None) -> RecordFile:
-    """The record file at `path`; an empty one for the screen (None), or where there is none.
-
-    Raises `EnvmagicError` where it cannot be read.
-    """
-    if path is None:
-        return RequirementsFile(Path(REQUIREMENTS))
-    return formats.of(path).read(path) or RequirementsFile(path)
-
-
-def refused(path: Path | None, problem: Problem) -> Outcome:
-    """That nothing could be recorded into `path`."""
-    return Outcome(path, Block(recording=False), False, [], [problem], [], written=False)
-
-
-def recorded(job: Job) -> Outcome:
-    """Record the notebooks of `job`, or with `--check` compare the file.
-
-    Raises `EnvmagicError` when the file cannot be read or written.
-    """
-    if job.path is None:
-        return _merged(job)[1]
-    if job.options.check:
-        outcome, problem = _judged(job)[1:]
-    else:
-        with locks.lock(job.path):
-            while True:
-                file, outcome, problem = _judged(job)
-                if not outcome.changed or problem is not None:
-                    break
-                if files.write_over(job.path, file.raw, file.with_block(outcome.block)):
-                    break  # else somebody has saved it meanwhile
-    if problem is not None:
-        problems = [*outcome.problems, problem]
-        return replace(outcome, changed=False, diff="", problems=problems, written=False)
-    return _with_conda(job, outcome)
-
-
-def _judged(job: Job) -> tuple[RecordFile, Outcome, Problem | None]:
-    """The file, what it is to hold, and why it must not be written.
-
-    Raises `EnvmagicError` where its format says that it would be read otherwise then.
-    """
-    file, outcome = _merged(job)
-    problem = _hash_checked(file, outcome.block)
-    if outcome.changed and problem is None:
-        formats.of(file.path).verify(file, file.with_block(outcome.block), outcome.block)
-    return file, outcome, problem
-
-
-def _merged(job: Job) -> tuple[RecordFile, Outcome]:
+def merged(job: Job) -> tuple[RecordFile, Outcome]:
     """The file as it is now, and the block as it should be."""
     return settled(read(job.path), lambda file: _Merge(job, file).outcome())
 
@@ -122,7 +44,7 @@ class _Merge:
         self._job, self._file = job, file
         self._users = own_lines(file)
         self._block = file.block or Block(recording=False)
-        self._conda = _beside(job.directory) if job.options.beside else None
+        self._conda = beside(job.directory) if job.options.beside else None
         """`environment.yml` beside, its block like this one."""
         self._became = self._succession()
         self._base = self._restyled()
@@ -156,7 +78,9 @@ class _Merge:
         context = self._context(name, notebook, installed)
         needs = agreed(needs, context)
         entries, lines, warnings = entries_of(needs, context)
-        for_pip, part, warnings = self._parted(entries, warnings, needs, context)
+        for_pip, part, warnings = parted(
+            entries, warnings, needs, context, self._conda, apart=not job.options.beside
+        )
         self._parts += [part] if part is not None else []
         self._editable |= {name: line for name, line in lines.items() if line.startswith("-e ")}
         self._held.add(for_pip, {line: name for name, line in self._editable.items()})
@@ -166,7 +90,7 @@ class _Merge:
         if installed is not None:
             self._problems += _kernel_only(needs, installed)
         lines |= part.lines if part is not None else {}
-        shown = _relative(notebook, job.place.directory)
+        shown = relative(notebook, job.place.directory)
         self._data.append(notebook_data(needs, for_pip, lines, context.users, shown))
 
     def _context(
@@ -211,33 +135,6 @@ class _Merge:
         recording = {"on": True, "off": False, None: self._block.recording}[options.state]
         return replace(became.of(self._block).restyled(pin), recording=recording)
 
-    def _parted(
-        self,
-        entries: list[Entry],
-        warnings: list[Problem],
-        needs: Needs,
-        context: RecordContext,
-    ) -> tuple[list[Entry], partition.CondaPart | None, list[Problem]]:
-        """The entries for pip, conda's part, and what is to be said, where conda has to do with
-        it."""
-        prefix = context.environment
-        in_conda = prefix is not None and (prefix / "conda-meta").is_dir()
-        if self._conda is None and not in_conda:
-            return entries, None, warnings
-        from envmagic.record.conda import partition
-
-        if not self._job.options.beside:
-            modules = {need.name: [module for module, _ in need.sites] for need in needs.needs}
-            entries, said = partition.as_pip(entries, modules, prefix)
-            return entries, None, [*warnings, *said]
-        split = partition.split(context, entries, self._conda)
-        if split is None:
-            return entries, None, warnings
-        for_pip, part, said = split
-        known = {entry.text for entry in for_pip}
-        warnings = [w for w in warnings if w.code != "unresolved" or w.subject in known]
-        return for_pip, part, [*warnings, *said]
-
     def _python(self) -> str | None:
         """The Python for the header: the one it has, where a notebook runs on that."""
         pythons, python = self._pythons, self._base.python
@@ -266,38 +163,6 @@ class _Merge:
         )
 
 
-def _with_conda(job: Job, outcome: Outcome) -> Outcome:
-    """`outcome` with what became of `environment.yml`, which lists what conda installs."""
-    beside = job.options.beside and _beside(job.directory)
-    if not outcome.parts and (outcome.notebooks or not beside):
-        return outcome
-    from envmagic.record.conda import environment_yml
-
-    conda, diff, problems = environment_yml.update(
-        environment_yml.CondaJob(
-            job.directory, outcome.parts, outcome.block, job.environments, outcome.succession
-        ),
-        check=job.options.check,
-    )
-    return replace(
-        outcome,
-        changed=outcome.changed or conda is not None,
-        problems=[*outcome.problems, *problems],
-        lines=[*outcome.lines, *(e.text for part in outcome.parts for e in part.entries)],
-        diff=outcome.diff + diff,
-        conda=conda,
-    )
-
-
-def _beside(directory: Path) -> CondaFile | None:
-    """`environment.yml` in `directory`; what reads it is imported only where there is one."""
-    if not any(os.path.exists(os.path.join(directory, name)) for name in ENVIRONMENTS):
-        return None
-    from envmagic.record.conda import partition
-
-    return partition.beside(directory)
-
-
 def _kernel_only(needs: Needs, installed: InstalledIndex) -> list[Problem]:
     """What the notebook imports and only its kernel has."""
     where = user_path(installed.prefix) if installed.prefix is not None else "the environment"
@@ -313,23 +178,3 @@ def _kernel_only(needs: Needs, installed: InstalledIndex) -> list[Problem]:
         for need in needs.needs
         if need.imported and need.name in installed.kernel_only and need.name != _EVERYWHERE
     ]
-
-
-def _hash_checked(file: RecordFile, block: Block) -> Problem | None:
-    """pip wants hashes for all requirements of a file or for none."""
-    hashed = any(line.hashed for line in file.user_lines())
-    if not hashed or not any(e.kind is Kind.REQUIREMENT for e in block.entries):
-        return None
-    return Problem(
-        "hash-checked",
-        f"{user_path(file.path)} has hashes, and pip takes no requirement without one beside them.",
-        "Record into another file",
-        subject=str(file.path),
-        command=("record", "--to", "requirements-notebook.txt"),
-    )
-
-
-def _relative(path: Path, directory: Path) -> str:
-    if path.parent == directory:
-        return path.name
-    return os.path.relpath(path, directory).replace(os.sep, "/")

@@ -13,11 +13,12 @@ from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import RecordData
 from envmagic.record.entries import lines_of
 from envmagic.record.environments import InstalledIndex, NotebookEnvironments
-from envmagic.record.merge import Job, read, recorded
+from envmagic.record.job import Job, read
 from envmagic.record.need import Surroundings
 from envmagic.record.needs import needs_of
 from envmagic.record.result import Outcome, RecordOptions, data_of
 from envmagic.record.user_lines import names_in, own_lines
+from envmagic.record.writing import recorded
 from envmagic.requirements import Kind
 from envmagic.requirements.record_file import RecordFile
 
