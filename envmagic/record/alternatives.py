@@ -36,7 +36,7 @@ def _recorded_as(need: Need, held: set[str]) -> Need:
     other = next((name for name in need.alternatives if name in held), None)
     if other is None or need.name in held or not need.imported:
         return need
-    return replace(need, name=other, specifier="", extras=frozenset(), url="", marker="")
+    return replace(need, name=other, specifier="", extras=frozenset(), url="", conditional=())
 
 
 def _others(needs: Iterable[Need]) -> set[str]:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from envmagic.core.display import user_path
 from envmagic.core.errors import Problem, Severity
-from envmagic.distributions import Distribution, Index
+from envmagic.distributions import Index
 from envmagic.imports import Where
 from envmagic.imports.follow import tree_of
+from envmagic.record import own_lines
+from envmagic.record.agreement import kept
+from envmagic.record.conditions import lines_for
 from envmagic.record.held import RecordContext, name_of
 from envmagic.record.name_overrides import quoted_key
 from envmagic.record.need import Need, Needs
 from envmagic.requirements import Entry, Kind, Mention, Pin
 
-__all__ = ["entries_of", "lines_of", "site_name", "text_of"]
+if TYPE_CHECKING:
+    pass
 
-_EXTRAS = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\s*\[[^\]]*\])?")
+__all__ = ["entries_of", "lines_of", "site_name", "text_of"]
 
 
 def entries_of(
@@ -33,16 +36,20 @@ def entries_of(
     lines: dict[str, str] = {}
     problems: list[Problem] = []
     for need in needs.needs:
-        line = context.users.get(need.name)
-        if line is not None and not line.constraint:
-            continue  # the user's line wins
-        entries.append(_entry(need, context, problems))
-        lines[need.name] = entries[-1].text
-    kept = _staying(entries, context, needs.removed, unknown=bool(needs.unresolved))
-    entries += kept
+        problems += _overruled(need, context)
+        if _is_users(need, context):
+            problems += own_lines.lacking(need, context)
+            continue
+        own = context.partial.get(need.name, ())
+        for line, here in lines_for(need, own, context.python):
+            entry = _entry(line, context, context.index if here else None, problems)
+            lines[need.name] = entry.text
+            entries.append(entry)
+    stay = _staying(entries, context, needs.removed, unknown=bool(needs.unresolved))
+    entries += stay
     for module, where in needs.unresolved:
         # without the environment, one of the entries that stay may hold it
-        if kept and context.index is None and not context.held.lists(module, context.notebook):
+        if stay and context.index is None and not context.held.lists(module, context.notebook):
             continue
         entries.append(Entry(Kind.UNRESOLVED, module, (Mention(context.notebook),)))
         problems.append(_unresolved(module, context.notebook, where))
@@ -52,7 +59,7 @@ def entries_of(
 def text_of(need: Need, index: Index | None, pin: Pin, directory: Path | None = None) -> str:
     """The requirement line for `need`, from the environment and the notebook alone."""
     base = need.name + (f"[{','.join(sorted(need.extras))}]" if need.extras else "")
-    marker = f" ; {need.marker}" if need.marker and not need.imported else ""
+    marker = f" ; {need.marker}" if need.marker else ""
     installed = index.distributions.get(need.name) if index is not None else None
     if installed is None:
         if need.url:
@@ -68,79 +75,57 @@ def text_of(need: Need, index: Index | None, pin: Pin, directory: Path | None = 
     return base + (pin.specifier(installed.version) or need.specifier) + marker
 
 
-def _entry(need: Need, context: RecordContext, problems: list[Problem]) -> Entry:
+def _is_users(need: Need, context: RecordContext) -> bool:
+    """Whether a line of the user's is all there is to be for `need`.
+
+    One whose marker is not true is so only as long as nothing else says that it is needed here: it
+    may be for other machines alone.
+    """
+    if need.name in context.partial:
+        if context.index is not None:
+            return need.name not in context.index.distributions
+        return not any(
+            name_of(entry, context.directory) == need.name
+            for entry in context.held.of(context.notebook)
+        )
+    line = context.users.get(need.name)
+    return line is not None and not line.constraint
+
+
+def _overruled(need: Need, context: RecordContext) -> Iterator[Problem]:
+    if not need.overruled or (context.index and need.name in context.index.distributions):
+        return
+    last = need.specifier or next(c.specifier for c in reversed(need.conditional) if c.specifier)
+    yield Problem(
+        "record-conflict",
+        f"{context.notebook} installs {need.name}{need.overruled[-1]} and then {need.name}{last},"
+        " and no version is both; the last one counts.",
+        "Leave one of the two lines out.",
+        Severity.WARNING,
+        need.name,
+    )
+
+
+def _entry(
+    need: Need, context: RecordContext, index: Index | None, problems: list[Problem]
+) -> Entry:
     mention = Mention(context.notebook, installed=not need.imported)
-    held = context.held.requirement(need.name)
-    there = context.index is not None and need.name in context.index.distributions
-    if need.optional and not there:
+    held = context.held.requirement(need.name, need.marker)
+    if held is None and not need.conditional and not need.marker:
+        held = context.held.unmarked(need.name)
+    there = index is not None and need.name in index.distributions
+    if need.optional and not there and not need.conditional:
         mentioned = held is not None and any(m.notebook == mention.notebook for m in held.mentions)
         if context.index is not None or not mentioned:
             return Entry(Kind.OPTIONAL, need.name, (mention,))
-    if need.name in context.users:  # only a constraint is left: it says the version
+    if need.name in context.users and need.name not in context.partial:
+        # only a constraint is left: it says the version
         return Entry(Kind.REQUIREMENT, text_of(need, None, Pin.NONE), (mention,))
-    text = text_of(need, context.index, context.pin, context.directory)
+    text = text_of(need, index, context.pin, context.directory)
     if held is not None:
-        text = _kept(text, held, need, context, problems)
+        installed = index.distributions.get(need.name) if index is not None else None
+        text = kept(text, held, need, installed, context, problems)
     return Entry(Kind.REQUIREMENT, text, (mention,))
-
-
-def _kept(
-    text: str, held: Entry, need: Need, context: RecordContext, problems: list[Problem]
-) -> str:
-    """`text`, or the line that the block has, where that one has to stay."""
-    installed = context.index.distributions.get(need.name) if context.index else None
-    if installed is None and held.text.startswith("-e "):
-        return held.text
-    if held.is_bare:
-        return text
-    old = held.requirement
-    if old is None:
-        return text
-    others = {m.notebook: None for m in held.mentions if m.notebook != context.notebook}
-    if not old.specifier and not old.url:
-        if installed is None and not need.specifier and not need.url:
-            return _with_extras(held.text, old.extras, need.extras)
-        # without a version too, the extras are those of all
-        return _with_extras(text, need.extras, old.extras) if others else text
-    if installed is None:
-        return _with_extras(held.text, old.extras, need.extras)
-    if not others:
-        return text
-    if text.startswith("-e "):
-        pass  # a pin that others hold is not what is here
-    elif old.url is None and old.specifier.contains(installed.version, prereleases=True):
-        return _with_extras(held.text, old.extras, need.extras)
-    if all(context.same_environment(other) for other in others):
-        return text
-    problems.append(
-        Problem(
-            "record-conflict",
-            f"{context.notebook}{_in(context.environment)} has {_here(text, installed)}, but"
-            f" {held.text} stays in the record for"
-            f" {', '.join(o + _in(context.environment_of(o)) for o in others)}.",
-            "Keep the notebooks in directories of their own, or take the recorded one here",
-            Severity.WARNING,
-            need.name,
-            command=("install", held.text),
-        )
-    )
-    return held.text
-
-
-def _here(text: str, installed: Distribution) -> str:
-    return text if text.startswith("-e ") else f"{installed.name} {installed.version}"
-
-
-def _in(prefix: Path | None) -> str:
-    return f" ({user_path(prefix)})" if prefix is not None else ""
-
-
-def _with_extras(text: str, has: Collection[str], more: Collection[str]) -> str:
-    """The requirement `text`, which has the extras `has`, with `more`; otherwise as it is."""
-    if set(more) <= set(has):
-        return text
-    extras = ",".join(sorted({*has, *more}))
-    return _EXTRAS.sub(rf"\1[{extras}]", text, count=1)
 
 
 def _staying(
@@ -155,7 +140,8 @@ def _staying(
     stay: list[Entry] = []
     for entry in context.held.of(context.notebook):
         name = name_of(entry, context.directory)
-        if name in found or name in context.users or not context.held.is_sure(entry):
+        users = name in context.users and name not in context.partial
+        if name in found or users or not context.held.is_sure(entry):
             continue
         for mention in entry.mentions:
             there = context.index is None or name in context.index.distributions

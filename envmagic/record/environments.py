@@ -32,12 +32,15 @@ class InstalledIndex:
     prefix: Path | None = None
     kernel_only: frozenset[str] = frozenset()
     """What can be imported here although the environment has it not: a kernel's own parts."""
+    version: str = ""
+    """The whole version of its Python, `3.12.4`; empty where only the short one is known."""
 
     @classmethod
     def of(cls, environment: Environment) -> InstalledIndex:
         """That of `environment`."""
         index = index_of(environment.site_packages, environment.prefix)
-        return cls(index, environment.short_version, environment.prefix)
+        short, version = environment.short_version, environment.version
+        return cls(index, short, environment.prefix, version=version)
 
     @classmethod
     def here(cls) -> InstalledIndex:
@@ -49,13 +52,15 @@ class InstalledIndex:
         sites = ("site-packages", "dist-packages")
         places = [Path(p) for p in sys.path if p.endswith(sites) or p in named]
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        whole = f"{version}.{sys.version_info.micro}"
         index, prefix = index_of(places, Path(sys.prefix)), Path(sys.prefix)
         behind = launcher.of_this_process()
         if behind is None:
-            return cls(index, version, prefix)
+            return cls(index, version, prefix, version=whole)
         held = index.distributions
         index = index_of([*places, behind / "info"], prefix)
-        return cls(index, version, prefix, frozenset(set(index.distributions) - set(held)))
+        alone = frozenset(set(index.distributions) - set(held))
+        return cls(index, version, prefix, alone, whole)
 
 
 class NotebookEnvironments:

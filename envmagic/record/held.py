@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from envmagic.distributions import Index
@@ -36,6 +36,12 @@ class RecordContext:
     """Where others do."""
     keep: bool = False
     """Nothing that the notebook has in the block leaves it."""
+    python: str | None = None
+    """The version of its Python; None where that is not known."""
+    partial: Mapping[str, tuple[RequirementLine, ...]] = field(default_factory=dict)
+    """Lines of the user's that do not hold there, or not everywhere where `python` is unknown."""
+    extras: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """What the user's lines ask for."""
 
     def same_environment(self, other: str) -> bool:
         """Whether another notebook, by its name in the block, runs in this one's environment."""
@@ -59,7 +65,9 @@ class RecordedEntries:
         """The pins of notebooks that are `gone` are there for others; nobody has to agree with
         them. What is `doubtful` (kinds and keys) may be no entry at all."""
         self._doubtful = doubtful
-        self._by_name: dict[str, Entry] = {}
+        self._by_name: dict[tuple[str, str], Entry] = {}
+        self._marked: dict[str, list[Entry]] = {}
+        self._pins: set[tuple[str, str]] = set()
         self._by_notebook: dict[str, list[Entry]] = {}
         self._unresolved: set[tuple[str, str]] = set()
         for entry in block.entries:
@@ -69,13 +77,35 @@ class RecordedEntries:
             if entry.kind is Kind.UNRESOLVED:
                 self._unresolved.update((entry.text, m.notebook) for m in entry.mentions)
             if entry.kind is Kind.REQUIREMENT:
-                self._by_name.setdefault(name_of(entry, directory), entry)
+                same = (name_of(entry, directory), _marker(entry))
+                self._by_name.setdefault(same, entry)
+                if same[1]:
+                    self._marked.setdefault(same[0], []).append(entry)
+                if block.pin.wrote(entry.text):
+                    self._pins.add(same)
                 for mention in entry.mentions:
                     self._by_notebook.setdefault(mention.notebook, []).append(entry)
 
-    def requirement(self, name: str) -> Entry | None:
-        """The entry for the distribution `name`."""
-        return self._by_name.get(name)
+    def requirement(self, name: str, marker: str = "") -> Entry | None:
+        """The entry for the distribution `name` with that marker."""
+        return self._by_name.get((name, marker))
+
+    def unmarked(self, name: str) -> Entry | None:
+        """The entry for `name` whatever its marker, without that; None where there are several."""
+        found = self._marked.get(name, [])
+        if len(found) != 1:
+            return None
+        return replace(found[0], text=found[0].text.partition(";")[0].rstrip())
+
+    def is_pin(self, name: str, marker: str = "") -> bool:
+        """Whether the version of that entry is one that was installed, and no range that notebooks
+        ask for, as far as can be told."""
+        return (name, marker) in self._pins
+
+    def forget(self, name: str) -> None:
+        """All who need `name` are to say anew in which versions."""
+        for same in [same for same in self._by_name if same[0] == name]:
+            del self._by_name[same]
 
     def of(self, notebook: str) -> list[Entry]:
         """The requirements that the file has for `notebook`."""
@@ -89,17 +119,22 @@ class RecordedEntries:
         """Whether the file has `module` as unresolved for `notebook`."""
         return (module, notebook) in self._unresolved
 
-    def add(self, entries: Iterable[Entry], editable: Mapping[str, str]) -> None:
+    def add(
+        self, entries: Iterable[Entry], editable: Mapping[str, str], *, installed: bool
+    ) -> None:
         """`entries` are in the block now; the next notebook has to agree with them. `editable` are
-        the names of those that are `-e` lines, by the line."""
+        the names of those that are `-e` lines, by the line; `installed`: there is an environment
+        that they come from."""
         for entry in entries:
             if entry.kind is Kind.REQUIREMENT:
-                name = editable.get(entry.text) or entry.key.partition(";")[0]
-                before = self._by_name.get(name)
+                same = (editable.get(entry.text) or entry.name, _marker(entry))
+                before = self._by_name.get(same)
                 mine = {m.notebook for m in entry.mentions}
                 others = before.mentions if before is not None else ()
                 others = tuple(m for m in others if m.notebook not in mine)
-                self._by_name[name] = replace(entry, mentions=(*others, *entry.mentions))
+                if before is None or before.text != entry.text:
+                    (self._pins.add if installed else self._pins.discard)(same)
+                self._by_name[same] = replace(entry, mentions=(*others, *entry.mentions))
 
 
 def name_of(entry: Entry, directory: Path) -> str:
@@ -107,3 +142,7 @@ def name_of(entry: Entry, directory: Path) -> str:
     if entry.text.startswith("-e "):
         return project_name(directory / entry.text[3:]) or entry.text
     return entry.key.partition(";")[0]
+
+
+def _marker(entry: Entry) -> str:
+    return entry.key.partition(";")[2]

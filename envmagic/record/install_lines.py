@@ -18,6 +18,7 @@ from envmagic.distributions import (
 from envmagic.imports import Install, Scan, Where
 from envmagic.jupyter.notebook_file import NotebookFile
 from envmagic.record import evidence
+from envmagic.record.conditions import with_conditional, with_line
 from envmagic.record.need import Need, Surroundings, Taken
 from envmagic.system import reading
 
@@ -161,17 +162,17 @@ def take_install(install: Install, taken: Taken, confirmed: Callable[[str], bool
             return
         held = Need(name, Evidence.INSTALL_LINE.value, imported=False)
     if install.requirement is not None and not install.conda:
-        held = replace(
-            held,
-            extras=held.extras | install.requirement.extras,
-            specifier=str(install.requirement.specifier) or held.specifier,
-            marker=str(install.requirement.marker or ""),
-        )
+        if install.requirement.marker is not None:
+            sites = held.sites if held.imported else (*held.sites, ("", install.where))
+            found = with_conditional(held, install.requirement, url)
+            taken.needs[held.name] = replace(found, sites=sites)
+            return
+        held = with_line(held, install.requirement)
     sites = held.sites if held.imported else (*held.sites, ("", install.where))
     named = held.named and (not url or _says_name(install) or _known(held))
     # a module that may be missing is there when the notebook itself installs it
     taken.needs[held.name] = replace(
-        held, url=url or held.url, named=named, sites=sites, optional=False
+        held, url=url or held.url, named=named, sites=sites, optional=False, plain=True
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from envmagic.core.display import user_path
 from envmagic.core.errors import Problem, Severity
 from envmagic.core.schema import RecordedNotebook
+from envmagic.record.agreement import is_within
 from envmagic.record.alternatives import agreed
 from envmagic.record.conda_part import beside, parted
 from envmagic.record.entries import entries_of, lines_of
@@ -50,6 +51,7 @@ class _Merge:
         self._base = self._restyled()
         gone = self._became.waiting | self._became.lost
         self._held = RecordedEntries(self._base, job.directory, gone, file.doubtful)
+        self._forget_contradicted()
         self._new: dict[str, list[Entry]] = {}
         self._parts: list[partition.CondaPart] = []
         self._pythons: list[str] = []
@@ -68,8 +70,9 @@ class _Merge:
         entries = [entry for found in self._new.values() for entry in found]
         merged = self._base.replaced({**dict.fromkeys(self._became.lost, ()), **self._new})
         merged = self._file.proven(merged, entries)
-        merged = merged.with_lines(self._editable).without_names(self._users.installing)
-        return self._told(replace(merged, python=self._python()))
+        python = self._python()
+        merged = merged.with_lines(self._editable).without_names(self._users.installing(python))
+        return self._told(replace(merged, python=python))
 
     def _take(self, notebook: Path, needs: Needs) -> None:
         """The notebook needs that; the next one has to agree with it."""
@@ -83,7 +86,11 @@ class _Merge:
         )
         self._parts += [part] if part is not None else []
         self._editable |= {name: line for name, line in lines.items() if line.startswith("-e ")}
-        self._held.add(for_pip, {line: name for name, line in self._editable.items()})
+        self._held.add(
+            for_pip,
+            {line: name for name, line in self._editable.items()},
+            installed=installed is not None,
+        )
         self._new[name] = for_pip
         self._pythons += [installed.python] if installed else []
         self._problems += warnings
@@ -96,7 +103,9 @@ class _Merge:
     def _context(
         self, name: str, notebook: Path, installed: InstalledIndex | None
     ) -> RecordContext:
-        place = self._job.place
+        place, python = self._job.place, None
+        if installed is not None:
+            python = installed.version or installed.python
         return RecordContext(
             name,
             notebook,
@@ -104,10 +113,13 @@ class _Merge:
             self._held,
             self._base.pin,
             installed.index if installed else None,
-            self._users.of(installed.index if installed else None),
+            self._users.of(installed.index if installed else None, python),
             installed.prefix if installed else None,
             self._job.environments,
             keep=notebook == place.notebook and not place.saved_since_start,
+            python=python,
+            partial=self._users.idle(python) if python else self._users.partial(self._base.python),
+            extras=self._users.extras,
         )
 
     def _succession(self) -> Succession:
@@ -122,8 +134,26 @@ class _Merge:
             {job.name_of(notebook): job.needs[notebook] for notebook in job.notebooks},
             job.directory,
             {job.name_of(live)} if live is not None else set(),
-            self._users.installing,
+            self._users.installing(self._block.python),
         )
+
+    def _forget_contradicted(self) -> None:
+        """Ranges that all who need them say anew: what one of them asked for before may be over."""
+        said: dict[str, list[str]] = {}
+        known: set[str] = set()
+        for notebook in self._job.notebooks:
+            needs = self._job.needs[notebook]
+            if isinstance(needs, Needs):
+                known.add(self._job.name_of(notebook))
+                for need in needs.needs:
+                    if need.specifier:
+                        said.setdefault(need.name, []).append(need.specifier)
+        for name, ranges in said.items():
+            held = self._held.requirement(name)
+            if held is None or not {m.notebook for m in held.mentions} <= known:
+                continue
+            if not (self._held.is_pin(name) and is_within(held, ranges)):
+                self._held.forget(name)
 
     def _restyled(self) -> Block:
         """The block with the state that is asked for, and without the old names of notebooks; that

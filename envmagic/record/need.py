@@ -9,7 +9,17 @@ from envmagic.distributions import Index
 from envmagic.imports import ImportSite, Where
 from envmagic.record.environments import NotebookEnvironments
 
-__all__ = ["Need", "Needs", "Surroundings", "Taken"]
+__all__ = ["Conditional", "Need", "Needs", "Surroundings", "Taken"]
+
+
+@dataclass(frozen=True)
+class Conditional:
+    """What a notebook installs of a distribution where a marker holds."""
+
+    marker: str
+    specifier: str = ""
+    extras: frozenset[str] = frozenset()
+    url: str = ""
 
 
 @dataclass(frozen=True)
@@ -27,11 +37,18 @@ class Need:
     """Module and place of each import."""
     extras: frozenset[str] = frozenset()
     specifier: str = ""
-    """As the notebook's install line has it."""
+    """What its install lines come to."""
     url: str = ""
     named: bool = True
     """False: the name is the last part of `url`, a guess that only an import can confirm."""
     marker: str = ""
+    """Where alone it is needed."""
+    plain: bool = False
+    """It is installed without a marker too."""
+    conditional: tuple[Conditional, ...] = ()
+    """What is installed with one; of each marker once."""
+    overruled: tuple[str, ...] = ()
+    """Ranges that a later install line of the notebook contradicts."""
 
 
 @dataclass(frozen=True)

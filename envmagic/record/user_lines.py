@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from envmagic.core.names import normalized
 from envmagic.distributions import Index
+from envmagic.record import markers
 from envmagic.requirements import Block, Kind, RequirementLine
 from envmagic.requirements.record_file import RecordFile
 from envmagic.system import reading
@@ -36,17 +37,39 @@ class OwnLines:
     """URLs and paths."""
     directory: Path
     """Relative paths count from here."""
+    limited: Mapping[str, tuple[RequirementLine, ...]] = field(default_factory=dict)
+    """All that install what no line installs without a marker, by name."""
+    extras: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """What those that install ask for, by name."""
 
-    @property
-    def installing(self) -> frozenset[str]:
-        """The distributions that they install, as far as the lines say it alone."""
-        return frozenset(name for name, line in self.of(None).items() if not line.constraint)
+    def installing(self, python: str | None) -> frozenset[str]:
+        """The distributions that they install wherever there is that Python, as far as the lines
+        say it alone."""
+        partial = self.partial(python)
+        found = self.of(None).items()
+        return frozenset(n for n, line in found if not line.constraint and n not in partial)
 
-    def of(self, index: Index | None) -> Mapping[str, RequirementLine]:
-        """The lines by normalised name; `index` is that of the notebook's environment."""
-        if not self.unnamed:
+    def partial(self, python: str | None) -> Mapping[str, tuple[RequirementLine, ...]]:
+        """The lines for what they install on some machines alone, by name."""
+        return {
+            name: lines
+            for name, lines in self.limited.items()
+            if not markers.on_every_machine(frozenset(markers.of(lines)), python)
+        }
+
+    def idle(self, python: str) -> Mapping[str, tuple[RequirementLine, ...]]:
+        """The lines for what they do not install here for that Python, by name."""
+        return {n: lines for n, lines in self.limited.items() if not _holding(lines, python)}
+
+    def of(self, index: Index | None, python: str | None = None) -> Mapping[str, RequirementLine]:
+        """The lines by normalised name; `index` is that of the notebook's environment, `python` its
+        Python: a line whose marker is not true for that does not count."""
+        if not self.unnamed and not (self.limited and python):
             return self.named
         found = dict(self.named)
+        for limited, lines in self.limited.items() if python else ():
+            del found[limited]
+            found.update((limited, line) for line in _holding(lines, python or "")[:1])
         places = dict(_places(index)) if index is not None else {}
         for line in self.unnamed:
             for name in (places.get(self._place(line)), self._called(line)):
@@ -74,12 +97,38 @@ def own_lines(file: RecordFile) -> OwnLines:
     """The user's lines in `file`, those of files that it includes too."""
     named: dict[str, RequirementLine] = {}
     unnamed: list[RequirementLine] = []
-    for line in file.user_lines():
+    lines = file.user_lines()
+    for line in lines:
         if line.name is None:
             unnamed += [line] if line.location and not line.constraint else []
         elif line.name not in named or named[line.name].constraint:
             named[line.name] = line
-    return OwnLines(named, tuple(unnamed), file.path.parent)
+    return OwnLines(named, tuple(unnamed), file.path.parent, _limited(lines), _extras(lines))
+
+
+def _limited(lines: Iterable[RequirementLine]) -> Mapping[str, tuple[RequirementLine, ...]]:
+    found: dict[str, list[RequirementLine]] = {}
+    always: set[str] = set()
+    for line in lines:
+        if line.name is None or line.constraint:
+            continue
+        if line.requirement is None or line.requirement.marker is None:
+            always.add(line.name)
+        else:
+            found.setdefault(line.name, []).append(line)
+    return {name: tuple(lines) for name, lines in found.items() if name not in always}
+
+
+def _extras(lines: Iterable[RequirementLine]) -> Mapping[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for line in lines:
+        if line.requirement is not None and line.name is not None and not line.constraint:
+            found[line.name] = found.get(line.name, frozenset()) | line.requirement.extras
+    return found
+
+
+def _holding(lines: Iterable[RequirementLine], python: str) -> list[RequirementLine]:
+    return [line for line in lines if any(markers.holds(m, python) for m in markers.of([line]))]
 
 
 def names_in(block: Block, directory: Path) -> Iterator[str]:

@@ -211,7 +211,7 @@ def test_another_style_keeps_the_versions_of_every_entry(
         *lines,
         header=HEADER.replace("exact", before),
     )
-    save(isolated.work / "a.ipynb", "!pip install a b e f g h")
+    save(isolated.work / "a.ipynb", "!pip install a b e f h 'g ; python_version > \"3\"'")
     save(isolated.work / "other.ipynb", "!pip install b")
     said(isolated.work, "a.ipynb", pin=after)
     found = [line for line in block(isolated.work) if not line.startswith("    #")]
