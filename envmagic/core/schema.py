@@ -124,6 +124,8 @@ class RecordData(TypedDict, total=False):
     notebooks: list[RecordedNotebook]
     lines: list[str]
     """The requirement lines alone, as `--to -` prints them."""
+    unwritten: list[str]
+    """What is needed and could be written into no file; a problem says why."""
     diff: str
     """With `--check`: a unified diff, empty when the record is up to date."""
 

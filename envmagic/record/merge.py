@@ -11,7 +11,7 @@ from envmagic.core.errors import Problem, Severity
 from envmagic.core.schema import RecordedNotebook
 from envmagic.record.agreement import is_within
 from envmagic.record.alternatives import agreed
-from envmagic.record.conda_part import beside, parted
+from envmagic.record.conda_part import beside, listed, parted, users_in
 from envmagic.record.entries import entries_of, lines_of
 from envmagic.record.environments import InstalledIndex
 from envmagic.record.held import RecordContext, RecordedEntries
@@ -47,6 +47,7 @@ class _Merge:
         self._block = file.block or Block(recording=False)
         self._conda = beside(job.directory) if job.options.beside else None
         """`environment.yml` beside, its block like this one."""
+        self._listed = listed(job.directory) if job.options.beside else None
         self._became = self._succession()
         self._base = self._restyled()
         gone = self._became.waiting | self._became.lost
@@ -79,6 +80,8 @@ class _Merge:
         job, name = self._job, self._job.name_of(notebook)
         installed = job.environments.of(notebook, needs.kernel)
         context = self._context(name, notebook, installed)
+        more = users_in(self._listed, self._conda, context)
+        context = replace(context, users={**more, **context.users}) if more else context
         needs = agreed(needs, context)
         entries, lines, warnings = entries_of(needs, context)
         for_pip, part, warnings = parted(

@@ -11,6 +11,7 @@ from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import Environment, Place
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import RecordData
+from envmagic.record.conda_part import listed
 from envmagic.record.entries import lines_of
 from envmagic.record.environments import InstalledIndex, NotebookEnvironments
 from envmagic.record.job import Job, read
@@ -45,8 +46,13 @@ def record_notebook(
         environments = NotebookEnvironments.live(place, InstalledIndex.of(environment))
         outcome = _live(place, environments, asked, installed, removed)
     except EnvmagicError as error:
-        return None, (replace(error.problem, severity=Severity.WARNING),), False
-    return data_of([outcome], asked), tuple(outcome.problems), outcome.changed
+        return None, (_warning(error.problem),), False
+    said = (p if p.severity is not Severity.ERROR else _warning(p) for p in outcome.problems)
+    return data_of([outcome], asked), tuple(said), outcome.changed
+
+
+def _warning(problem: Problem) -> Problem:
+    return replace(problem, severity=Severity.WARNING)
 
 
 def keep(place: Place, *, was_on: bool = False) -> tuple[Problem, ...]:
@@ -138,4 +144,7 @@ def _unknown(file: RecordFile) -> frozenset[str]:
 def listed_in(file: RecordFile) -> frozenset[str]:
     """The distributions that `file` names, in the user's lines or in the block."""
     names = set(own_lines(file).of(None))
+    beside = listed(file.path.parent) if file.path.name == REQUIREMENTS else None
+    if beside is not None:
+        names |= {*beside.conda, *beside.pip}
     return frozenset(names | {*names_in(file.block, file.path.parent)} if file.block else names)

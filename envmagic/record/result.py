@@ -55,6 +55,8 @@ class Outcome:
     """The requirements file itself changed, or would."""
     succession: Succession = field(default_factory=Succession)
     """What became of notebooks that are gone."""
+    unwritten: tuple[str, ...] = ()
+    """Lines of conda's that could be written nowhere."""
     written: bool = True
     """False: there is nothing to write, or nothing could be written."""
 
@@ -74,6 +76,9 @@ def data_of(outcomes: Sequence[Outcome], asked: RecordOptions) -> RecordData:
     if first is not None:
         data["state"] = "on" if first.block.recording else "off"
         data["pin"] = first.block.pin.value
+    unwritten = unique(line for o in outcomes for line in o.unwritten)
+    if unwritten:
+        data["unwritten"] = unwritten
     if asked.check:
         data["diff"] = "".join(o.diff for o in outcomes)
     return data

@@ -23,7 +23,7 @@ from envmagic.requirements.pieces import Piece, Role, between, lines_of
 from envmagic.requirements.reading import bad_block, has_block, loaded, with_block_of
 from envmagic.system import files, reading
 
-__all__ = ["INCLUDE", "CondaFile", "new", "read"]
+__all__ = ["INCLUDE", "CondaFile", "new", "packages", "pip_lines", "read", "user_text"]
 
 INCLUDE = f"-r {REQUIREMENTS}"
 """In the `pip:` section: what pip installs is listed there and nowhere else."""
@@ -31,6 +31,13 @@ _ITEM = re.compile(r"(?P<indent> *)-\s+(?P<text>\S.*)")
 _KEY = re.compile(r"dependencies[ \t]*:[ \t]*(?P<rest>[^#\r\n]*)")
 _FIXED = re.compile(r"python(?:=[\d.]+)?|pip:?|" + re.escape(INCLUDE))
 _NAME = re.compile(r"[\"']?(?:[^\s:\"']+::)?([A-Za-z0-9_][A-Za-z0-9_.-]*)")
+_PIP = re.compile(
+    r"^( *)-\s+pip[ \t]*:[^\r\n]*((?:\r?\n|\r)(?:\1[ \t]+\S[^\r\n]*|[ \t]*))*", re.MULTILINE
+)
+_COMMENT = re.compile(r"\s+#.*$", re.MULTILINE)
+# `dependencies: [a, b]`, over several lines too; a list in it is pip's.
+_FLOW = re.compile(r"^dependencies[ \t]*:\s*\[((?:[^\[\]]|\[[^\[\]]*\])*)\]", re.MULTILINE)
+_FLOW_PIP = re.compile(r"\{?\s*pip\s*:\s*\[([^\[\]]*)\]\s*\}?")
 
 
 @dataclass(frozen=True)
@@ -83,17 +90,13 @@ class CondaFile(MarkedFile):
     @property
     def names(self) -> frozenset[str]:
         """The packages that the user lists, lower case."""
-        text = self.before + self.after
-        return frozenset(_names(text.replace(self.pip_section or "\0", "")))
+        found = (_NAME.match(item) for item in packages(self.before + self.after))
+        return frozenset(match[1].lower() for match in found if match is not None)
 
     @property
     def pip_section(self) -> str | None:
         """The user's own `pip:` section as text; conda takes only one."""
-        match = re.search(
-            r"^( *)-\s+pip[ \t]*:[^\r\n]*((?:\r?\n|\r)(?:\1[ \t]+\S[^\r\n]*|[ \t]*))*",
-            self.before + self.after,
-            re.MULTILINE,
-        )
+        match = _PIP.search(self.before + self.after)
         return match[0] if match else None
 
     def user_lines(self) -> tuple[RequirementLine, ...]:
@@ -195,15 +198,51 @@ def _vacant(shell: CondaFile, lines: list[str]) -> CondaFile:
     return replace(shell, before="".join(lines[:last]), after="".join(lines[last:]), indent=indent)
 
 
-def _names(text: str) -> Iterable[str]:
+def user_text(path: Path) -> str:
+    """What the user wrote into `path`; all of it where the record has no place, nothing where it
+    cannot be read."""
+    try:
+        file = read(path)
+        return file.user_text if file is not None else ""
+    except EnvmagicError:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            return decode(reading.content(path))[0]
+        return ""
+
+
+def packages(text: str) -> list[str]:
+    """The items of `dependencies`, conda's, as far as lines and brackets tell them."""
+    flow = _FLOW.search(text)
+    if flow is not None:
+        return _split(_FLOW_PIP.sub("", flow[1]))
+    section = _PIP.search(text)
+    found: list[str] = []
     inside = False
-    for line in text.splitlines():
+    for line in text.replace(section[0] if section else "\0", "").splitlines():
         if re.match(r"[^\s#-]", line):
             inside = _KEY.match(line) is not None
         item = _ITEM.match(line)
-        name = _NAME.match(item["text"]) if item and inside else None
-        if name is not None:
-            yield name[1].lower()
+        if item is not None and inside and _NAME.match(item["text"]):
+            found.append(_COMMENT.sub("", item["text"]).strip("\"'"))
+    return found
+
+
+def pip_lines(text: str) -> list[str]:
+    """The lines of the `pip:` section, without those that name files."""
+    flow, section = _FLOW.search(text), _PIP.search(text)
+    within = _FLOW_PIP.search(flow[1] if flow else section[0] if section else "")
+    if within is not None:
+        found = _split(within[1])
+    else:
+        lines = (section[0] if section and not flow else "").splitlines()[1:]
+        items = (_ITEM.match(line) for line in lines)
+        found = [_COMMENT.sub("", item["text"]).strip("\"'") for item in items if item]
+    return [line for line in found if not line.startswith("-")]
+
+
+def _split(items: str) -> list[str]:
+    found = (_COMMENT.sub("", item).strip().strip("\"'") for item in items.split(","))
+    return [item for item in found if item]
 
 
 def _quoted(text: str) -> str:

@@ -64,12 +64,15 @@ class Beside:
         return Said(code, out.getvalue(), err.getvalue())
 
     def problems(self, *words: str, reader: str) -> list[tuple[str, str, str]]:
-        """Code, message and hint of what `record` says; it always ends well."""
+        """Code, message and hint of what `record` says; it fails where something is recorded
+        nowhere, and counts that as not written."""
         said = self.record(*words, reader=reader)
-        assert said.code == 0, said.out + said.err
         answer = json.loads(said.out)
         refused = bool(answer["problems"])
+        assert said.code == int(refused or answer["data"].get("diff", "") != ""), answer
         assert refused != (str(self.file) in answer["data"]["files"]), answer
+        assert sorted(answer["data"].get("unwritten", [])) == [*LISTED[:2]] * refused
+        assert bool(answer["data"]["lines"]) != refused
         return [(p["code"], p["message"], p["hint"]) for p in answer["problems"]]
 
 
@@ -183,7 +186,7 @@ def test_a_process_without_the_extra_says_the_same(beside: Beside) -> None:
     before = written(beside.file, MORE["anchors"])
     command = [sys.executable, "-c", HIDING, "record", "--env", str(beside.prefix), "n.ipynb"]
     said = subprocess.run([*command, "--json"], cwd=beside.work, capture_output=True, text=True)
-    assert said.returncode == 0 and "no-extra" in said.stdout, said.stderr
+    assert said.returncode == 1 and "no-extra" in said.stdout, said.stderr
     (beside.work / "requirements.txt").unlink(missing_ok=True)
     assert beside.record(reader="none").out == said.stdout
     assert beside.file.read_bytes() == before

@@ -60,6 +60,12 @@ def text(work: Path, name: str = "requirements.txt") -> str:
     return unsigned((work / name).read_text())
 
 
+def lines(work: Path) -> list[str]:
+    """The requirements that are recorded."""
+    found = text(work).partition(" >>> ")[2].splitlines()[1:-1]
+    return [line for line in found if not line.startswith("    #")]
+
+
 def codes(report: Report[Any]) -> list[str]:
     return [p.code for p in report.problems]
 
@@ -986,3 +992,59 @@ def test_in_conda_files_the_users_edit_wins_and_bytes_are_compared(isolated: Iso
     assert said(isolated.work, env=str(env.prefix), check=True).failed
     said(isolated.work, env=str(env.prefix))
     assert file.read_text() == right
+
+
+CONDAS = {
+    "lines": "dependencies:\n  - python\n  - conda-forge::PyYAML>=6  # mine\n  - pytorch-cpu\n"
+    "  - py-opencv\n  - graphviz\n  - pip:\n    - corp-thing==1  # x\n    - 'six>=1'\n",
+    "brackets": "name: x\ndependencies: [python=3.11, 'PyYAML', pytorch, opencv, graphviz,\n"
+    "  {pip: [corp-thing==1, six]}]\n",
+}
+
+
+@pytest.mark.parametrize("case", CONDAS)
+def test_what_the_user_lists_for_conda_needs_no_copy(isolated: Isolated, case: str) -> None:
+    """Also where its environment is not at hand; the program graphviz is not the distribution."""
+    (isolated.work / "environment.yml").write_text(CONDAS[case])
+    save(isolated.work / "a.ipynb", "import yaml, torch, cv2, six, corp_thing")
+    report = said(isolated.work)
+    assert not report.changed and not codes(report)
+    assert not (isolated.work / "requirements.txt").exists()
+    save(isolated.work / "a.ipynb", "import yaml, torch, graphviz, arrow")
+    said(isolated.work)
+    assert lines(isolated.work) == ["arrow", "graphviz"]
+    assert not said(isolated.work, check=True).failed
+
+
+def test_what_is_recorded_beside_a_list_for_conda_stays(isolated: Isolated) -> None:
+    """In an environment of another kind the lines of conda's file install nothing."""
+    venv = environment(isolated.work / "venv", six="1.17", numpy="2.1")
+    conda = conda_environment(isolated.work / "cv")
+    (isolated.work / "environment.yml").write_text(
+        "dependencies:\n  - numpy\n  - opencv\n  - pip:\n    - six\n"
+    )
+    save(isolated.work / "a.ipynb", "import six, numpy")
+    said(isolated.work, env=str(venv.prefix))
+    assert lines(isolated.work) == ["numpy==2.1", "six==1.17"]
+    assert not said(isolated.work, check=True).failed
+    save(isolated.work / "b.ipynb", "import six, cv2")
+    report = said(isolated.work, "b.ipynb", env=str(conda.prefix))
+    assert "b.ipynb" not in text(isolated.work), "six and opencv are listed"
+    assert report.data["files"] == [str(isolated.work / "requirements.txt")]
+    assert not said(isolated.work, check=True).failed
+
+
+def test_what_has_no_place_in_condas_file_is_not_counted_as_written(isolated: Isolated) -> None:
+    env = conda_environment(isolated.work / "cv")
+    file = isolated.work / "environment.yml"
+    file.write_text("dependencies: [python]\n")
+    save(isolated.work / "a.ipynb", "import cv2, six")
+    for check in (False, True):
+        report = said(isolated.work, env=str(env.prefix), check=check)
+        (problem,) = report.problems
+        assert (problem.code, report.exit_code) == ("record-place", 1)
+        assert "Line 1" in problem.message and "recorded: py-opencv=4.9.0" in problem.message
+        assert report.data["unwritten"] == ["py-opencv=4.9.0"]
+        assert report.data["lines"] == ["six==1.17"]
+    file.write_text("dependencies: [python, opencv]\n")
+    assert said(isolated.work, env=str(env.prefix), check=True).exit_code == 0

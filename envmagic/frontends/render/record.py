@@ -74,7 +74,7 @@ def _own(data: RecordData) -> set[str]:
     """What the user's own lines ask for: needed, and not written once more."""
     if _in_conda(data):
         return set()
-    written = _written(data)
+    written = _written(data) | {*data.get("unwritten", [])}
     return {
         _key(requirement["name"])
         for notebook in data.get("notebooks", [])
@@ -95,10 +95,13 @@ def _keys(requirement: RecordedRequirement) -> tuple[str, str]:
 def _headline(report: Report[RecordData], data: RecordData) -> Line:
     own = len(_own(data))
     wanted = len(data.get("lines", [])) + own
-    if not wanted and not report.changed and not any(map(os.path.exists, _paths(data))):
-        return Line(
-            "Nothing to record: nothing that has to be installed is imported", tone=Tone.INFO
-        )
+    if not report.changed and not any(map(os.path.exists, _paths(data))):
+        if data.get("unwritten") and not wanted:
+            return Line("Nothing was written", tone=Tone.INFO)
+        if wanted == own:
+            why = "lines of your own ask for all" if own else "nothing that has to be installed"
+            why += " that is imported" if own else " is imported"
+            return Line(f"Nothing to record: {why}", tone=Tone.INFO)
     files = _files(data) or "Nothing was written"
     what = count(wanted, "requirement")
     what += f", {own} of them in lines of your own" if own else ""

@@ -15,6 +15,7 @@ from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.record_files import ENVIRONMENTS, REQUIREMENTS
 from envmagic.environments.backends.conda import condarc, edits, environment_file, metadata, specs
+from envmagic.record.conda.listed import covers, name_in
 from envmagic.record.conda.partition import CondaPart
 from envmagic.record.environments import NotebookEnvironments
 from envmagic.record.succession import Succession
@@ -50,17 +51,30 @@ class _Merged:
     problems: list[Problem]
 
 
-def update(job: CondaJob, *, check: bool) -> tuple[Path | None, str, list[Problem]]:
+def update(
+    job: CondaJob, *, check: bool
+) -> tuple[Path | None, str, list[Problem], tuple[str, ...]]:
     """Bring `environment.yml` up to date with `job`.
 
-    Returns the file if it changed (or, with `check`, would), its diff, and warnings.
+    Returns the file if it changed (or, with `check`, would), its diff, what is to be said, and the
+    lines that could be written nowhere.
     """
     path = environment_file.beside(job.directory) or job.directory / ENVIRONMENTS[0]
     try:
         with locks.lock(path):
-            return _updated(path, job, check=check)
+            return *_updated(path, job, check=check), ()
     except EnvmagicError as error:
-        return None, "", [replace(error.problem, severity=Severity.WARNING)]
+        text = environment_yml.user_text(path)
+        users = {name_in(item) for item in environment_yml.packages(text)}
+        mine = (entry.text for part in job.parts for entry in part.entries)
+        left = tuple(dict.fromkeys(t for t in mine if not covers(specs.conda_name(t), users)))
+        return None, "", [_nowhere(error.problem, left)] if left else [], left
+
+
+def _nowhere(problem: Problem, lines: Sequence[str]) -> Problem:
+    """That `lines` are recorded nowhere for `problem`."""
+    message = f"{problem.message.removesuffix('.')}; not recorded: {', '.join(lines)}."
+    return replace(problem, message=message, severity=Severity.ERROR)
 
 
 def _updated(path: Path, job: CondaJob, *, check: bool) -> tuple[Path | None, str, list[Problem]]:
@@ -78,7 +92,8 @@ def _updated(path: Path, job: CondaJob, *, check: bool) -> tuple[Path | None, st
     content, problems = file.with_block(merged.block), merged.problems
     if include and file.pip_section is not None and environment_yml.INCLUDE not in file.pip_section:
         problems.append(_own_section(path))
-    if file.is_current(merged.block):
+    idle = old is None and not merged.block.entries and not (include and not file.pip_section)
+    if idle or file.is_current(merged.block):
         return None, "", problems
     verify(file, content, merged.block)
     if check:
@@ -93,7 +108,7 @@ def _merged(file: CondaFile, merged: Block, job: CondaJob) -> _Merged:
     problems: list[Problem] = []
     found: list[Entry] = []
     for part in job.parts:
-        mine = [e for e in part.entries if specs.conda_name(e.text) not in file.names]
+        mine = [e for e in part.entries if not covers(specs.conda_name(e.text), file.names)]
         settled = [_settled(e, merged, part, job, problems) for e in mine]
         settled += _staying(settled, file.proven(merged, ()), part)
         merged = merged.replaced({part.notebook: settled})

@@ -10,13 +10,14 @@ from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.names import normalized
 from envmagic.distributions import known
 from envmagic.environments.backends.conda import environment_file, specs
+from envmagic.record.conda.listed import pip_names
 from envmagic.record.conda.owners import Owners, owners_of
 from envmagic.record.held import RecordContext, RecordedEntries
 from envmagic.record.succession import stem
 from envmagic.requirements import Entry, Kind, Pin, environment_yml
 from envmagic.requirements.environment_yml import CondaFile
 
-__all__ = ["CondaPart", "as_pip", "beside", "split"]
+__all__ = ["CondaPart", "as_pip", "beside", "listed_for", "split"]
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def _as_listed(
     A line of `beside` that nothing here is called like explains what is called almost like it, and
     then an import that belongs to no known distribution.
     """
-    listed = _listed_for(beside, notebook)
+    listed = listed_for(beside, notebook)
     names = {entry: normalized(entry.key.partition(";")[0]) for entry in entries}
     found = {entry: listed[name] for entry, name in names.items() if name in listed}
     left = {e.text: e for e in listed.values() if e not in found.values()}
@@ -155,7 +156,7 @@ def _called_by_pip(package: str, modules: Sequence[str]) -> str | None:
     return name if name in known().distributions else None
 
 
-def _listed_for(beside: CondaFile | None, notebook: str) -> dict[str, Entry]:
+def listed_for(beside: CondaFile | None, notebook: str) -> dict[str, Entry]:
     """What the file lists for `notebook`: distribution -> entry."""
     if beside is None or beside.block is None:
         return {}
@@ -163,8 +164,8 @@ def _listed_for(beside: CondaFile | None, notebook: str) -> dict[str, Entry]:
     for entry in beside.block.entries:
         if any(m.notebook == notebook for m in entry.mentions):
             package = specs.conda_name(entry.text)
-            found[normalized(package)] = entry
-            found[normalized(specs.python_name(package))] = entry
+            names = (package, specs.python_name(package), *sorted(pip_names(package)))
+            found |= {normalized(name): entry for name in names}
     return found
 
 
