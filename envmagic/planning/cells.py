@@ -15,6 +15,7 @@ from envmagic.core.errors import WordsError
 from envmagic.core.model import Frontend, Place
 from envmagic.environments import registry
 from envmagic.environments.backends.base import InstallPlan
+from envmagic.imports.script_block import blocks
 from envmagic.jupyter.notebook_file import Cell
 from envmagic.planning.documents import bad_declaration, toml
 from envmagic.planning.plan import Declaration, Kind, PassedOver, Source, WantedPython
@@ -28,9 +29,6 @@ _MAGIC = re.compile(
 )
 _VALUED = frozenset({"-r", "--requirement", "--python", "--backend"})
 _MANY = frozenset({"--with", "--channel"})
-# The form that PEP 723 gives: a comment line of its own begins it, and one ends it.
-_BEGIN = re.compile(r"# /// (?P<type>[a-zA-Z0-9-]+)[ \t]*$")
-_END = "# ///"
 
 
 def of_magic(path: Path | None, cells: Iterable[Cell], directory: Path) -> Declaration | None:
@@ -106,7 +104,7 @@ def of_script_block(
     for cell in cells:
         if "# ///" not in cell.source:
             continue
-        for line, kind, lines in _blocks(cell.source):
+        for line, kind, lines in blocks(cell.source):
             if kind != "script":
                 continue
             source = Source(Kind.SCRIPT, path, cell.number, line)
@@ -115,31 +113,6 @@ def of_script_block(
             found, more = _of_block(lines, source)
             over += more
     return found, over
-
-
-def _blocks(text: str) -> Iterable[tuple[int, str, list[str]]]:
-    """The line that each block begins on, its type, and what its lines hold.
-
-    The last `# ///` that a comment line follows directly ends it, as the standard has it.
-    """
-    lines = text.splitlines()
-    number = 0
-    while number < len(lines):
-        begin = _BEGIN.match(lines[number])
-        number += 1
-        if begin is None:
-            continue
-        end = number
-        while end < len(lines) and (lines[end] == "#" or lines[end].startswith("# ")):
-            end += 1
-        ends = [n for n in range(number, end) if lines[n].rstrip() == _END]
-        if ends:
-            yield number, begin["type"], [_content(line) for line in lines[number : ends[-1]]]
-            number = ends[-1] + 1
-
-
-def _content(line: str) -> str:
-    return line[2:] if line.startswith("# ") else line[1:]
 
 
 def _of_block(lines: Sequence[str], source: Source) -> tuple[Declaration, list[PassedOver]]:

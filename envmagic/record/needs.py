@@ -19,6 +19,7 @@ from envmagic.imports import Followed, ImportSite, Install, Scan, Where, follow,
 from envmagic.imports.follow import tree_of
 from envmagic.jupyter import notebook_file
 from envmagic.jupyter.notebook_file import NotebookFile
+from envmagic.record.declared import declared_in
 from envmagic.record.install_lines import (
     installs_of,
     is_elsewhere,
@@ -43,25 +44,27 @@ def needs_of(path: Path, sources: Surroundings) -> Needs:
     if not notebook.is_python:
         return Needs(path, notebook.language, kernel=notebook.kernel)
     directory = path.parent
-    cells = ((c.number, c.source) for c in notebook.cells)
-    scan = _scan(cells, str(directory), thorough=sources.thorough)
-    scan.add(_scan(((0, source) for source in sources.cells), str(directory)))
+    saved = [(c.number, c.source) for c in notebook.cells]
+    unsaved = [(0, source) for source in sources.cells]
+    scan = _scan(saved, str(directory), thorough=sources.thorough)
+    scan.add(_scan(unsaved, str(directory)))
     followed = _followed(scan, directory)
-    removed = sources.removed | taken_out([*(c.source for c in notebook.cells), *sources.cells])
+    removed = sources.removed | taken_out(source for _, source in (*saved, *unsaved))
     index = sources.index_for(path, notebook.kernel)
     scan.installs += followed.installs
     named: set[str] = set()  # in files, and by our own verbs
     installs = [i for i in installs_of(scan, directory, sources, named) if i.name not in removed]
     installs = that_worked(installs, notebook, sources, index)
+    declared = [i for i in declared_in([*saved, *unsaved]) if i.name not in removed]
     told = told_by(sources.installed)
-    installs += told
+    installs = [*declared, *installs, *told]
     resolver = _resolver(installs, directory, sources, index)
     taken = Taken(local=set(followed.local))
     for site in followed.imports:
         _take(site, resolver, followed.unsure, taken, sources)
     for name, sites in taken.sites.items():
         taken.needs[name] = replace(taken.needs[name], sites=tuple(sites))
-    named.update(i.name for i in told if i.name is not None)
+    named.update(i.name for i in (*declared, *told) if i.name is not None)
     for install in installs:
         take_install(install, taken, lambda name: name in named or _is_there(name, sources, index))
     return Needs(
@@ -145,7 +148,8 @@ def _take(
             listed = resolution.name in sources.listed
         else:
             listed = not sources.unknown.isdisjoint((dotted, site.top))
-        if sources.failed and not listed and _has_failed(dotted, sources.failed):
+        ran = not site.where.cell and not site.where.file  # and is in no file that others have
+        if ran and sources.failed and not listed and _has_failed(dotted, sources.failed):
             continue
         if resolution is None:
             _take_unknown(site, dotted, resolver, unsure, taken)

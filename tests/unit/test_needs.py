@@ -61,9 +61,10 @@ def test_install_lines(tmp_path: Path, cells: list[str], expected: list[str]) ->
 def test_an_import_that_failed_is_no_new_need_and_stays_what_it_was(tmp_path: Path) -> None:
     cells = ("import seaborn", "from google.cloud import bigquery, storage")
     failed = frozenset({"seaborn", "google.cloud.bigquery"})
-    assert list(needs(tmp_path, *cells, failed=failed)) == ["google-cloud-storage"]
+    assert list(needs(tmp_path, cells=cells, failed=failed)) == ["google-cloud-storage"]
     listed = frozenset({"seaborn", "google-cloud-bigquery"})
-    assert len(needs(tmp_path, *cells, failed=failed, listed=listed)) == 3
+    assert len(needs(tmp_path, cells=cells, failed=failed, listed=listed)) == 3
+    assert len(needs(tmp_path, *cells, failed=failed)) == 3, "saved is needed"
 
 
 @pytest.mark.parametrize("listed", [True, False])
@@ -71,8 +72,33 @@ def test_an_unresolved_import_that_fails_stays_only_where_it_was_listed(
     tmp_path: Path, listed: bool
 ) -> None:
     path = tmp_path / "a.ipynb"
-    cell = {"cell_type": "code", "source": "import corp_utils.deep", "metadata": {}, "outputs": []}
-    path.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4}))
+    path.write_text(json.dumps({"cells": [], "metadata": {}, "nbformat": 4}))
     unknown = frozenset({"corp_utils"} if listed else ())
-    told = Surroundings(failed=frozenset({"corp_utils"}), unknown=unknown)
+    told = Surroundings(
+        cells=("import corp_utils.deep",), failed=frozenset({"corp_utils"}), unknown=unknown
+    )
     assert [module for module, _ in needs_of(path, told).unresolved] == ["corp_utils"] * listed
+
+
+BLOCK = """\
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "polars>=1",
+#     "corp-thing[x] @ https://h/corp.zip",
+#     "only-here; sys_platform == 'x'", "no requirement at all", "ipykernel",
+# ]
+# ///
+"""
+
+
+def test_inline_script_metadata_says_what_is_needed_and_in_which_versions(tmp_path: Path) -> None:
+    cells = (BLOCK + "import polars, corp_thing", "%pip install 'polars<2'")
+    found = needs(tmp_path, *cells)
+    assert [*found] == ["corp-thing", "only-here", "polars"]
+    assert found["polars"].specifier == "<2,>=1" and found["polars"].imported
+    assert found["corp-thing"].url == "https://h/corp.zip"
+    assert found["only-here"].conditional[0].marker == 'sys_platform == "x"'
+    for other in ("%%writefile x.py\n" + BLOCK, BLOCK.replace("[\n", "{\n"), BLOCK[:-7]):
+        assert [*needs(tmp_path, other, "import polars")] == ["polars"]
+        assert needs(tmp_path, other, "import polars")["polars"].specifier == ""

@@ -464,12 +464,24 @@ def test_a_run_from_top_to_bottom_is_recorded_only_when_asked(isolated: Isolated
 
 
 def test_cells_of_the_session_count_and_failed_imports_do_not(isolated: Isolated) -> None:
-    save(isolated.work / "a.ipynb", "import pandas\nimport gone")
-    place = live(isolated, cells=("import numpy",), failed=frozenset({"gone"}))
+    save(isolated.work / "a.ipynb", "import pandas")
+    place = live(isolated, cells=("import numpy\nimport gone",), failed=frozenset({"gone"}))
     record(RecordRequest(state="on"), place, Silent())
     assert "numpy" in text(isolated.work) and "gone" not in text(isolated.work)
     keep(live(isolated))
     assert "numpy" not in text(isolated.work), "saved without it"
+
+
+def test_an_import_that_failed_and_is_saved_is_what_a_terminal_says_too(isolated: Isolated) -> None:
+    """Who checks the file knows of no session."""
+    save(isolated.work / "a.ipynb", "import pandas\nimport polars\nimport gone")
+    (isolated.work / "local.py").write_text("import scipy")
+    cells = ("import polars, duckdb\nimport local",)
+    failed = frozenset({"polars", "gone", "duckdb", "scipy"})
+    record(RecordRequest(state="on"), live(isolated, cells=cells, failed=failed), Silent())
+    save(isolated.work / "a.ipynb", "import pandas\nimport polars\nimport gone", "import local")
+    assert not said(isolated.work, check=True).failed
+    assert lines(isolated.work) == ["pandas", "polars", "scipy", "# unresolved: gone"]
 
 
 def test_before_the_first_save_of_a_session_nothing_leaves(isolated: Isolated) -> None:
