@@ -53,19 +53,30 @@ def lines_for(
 
     `own` are lines of the user's that hold in some places alone. Without a Python nothing is there.
     """
-    own = tuple(own)
+    rest = _rest(need, tuple(own))
     here = False
     for line in need.conditional:
-        there = python is not None and markers.holds(line.marker, python)
-        here = here or there
-        yield _where(need, line), there
+        if rest is None or rest.marker or _says_more(line, need):
+            there = python is not None and markers.holds(line.marker, python)
+            here = here or there
+            yield _where(need, line), there
+    if rest is not None:
+        yield rest, python is not None and not here
+
+
+def _rest(need: Need, own: tuple[RequirementLine, ...]) -> Need | None:
+    """The line for where no marker holds; None where there is nothing to be said of that."""
     if need.conditional and not need.plain and (need.optional or not need.imported):
-        return
+        return None
     others = [*(line.marker for line in need.conditional), *markers.of(own)]
-    if not need.conditional or not markers.everywhere(frozenset(others)):
-        limited = any(c.specifier or c.url for c in need.conditional) or any(map(_limits, own))
-        marker = markers.elsewhere(others) if limited else ""
-        yield replace(need, marker=marker), python is not None and not here
+    if need.conditional and markers.everywhere(frozenset(others)):
+        return None
+    limited = any(c.specifier or c.url for c in need.conditional) or any(map(_limits, own))
+    return replace(need, marker=markers.elsewhere(others)) if limited else need
+
+
+def _says_more(line: Conditional, need: Need) -> bool:
+    return bool(line.specifier or line.url or line.extras - need.extras)
 
 
 def _where(need: Need, line: Conditional) -> Need:

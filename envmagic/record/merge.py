@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,7 +59,8 @@ class _Merge:
         self._pythons: list[str] = []
         self._editable: dict[str, str] = {}
         self._problems: list[Problem] = []
-        self._data: list[RecordedNotebook] = []
+        self._lines: list[tuple[Needs, Mapping[str, str], RecordContext]] = []
+        """Of each notebook what it needs, and the lines for that as it alone would have them."""
 
     def outcome(self) -> Outcome:
         """What the file is to hold."""
@@ -100,8 +102,7 @@ class _Merge:
         if installed is not None:
             self._problems += _kernel_only(needs, installed)
         lines |= part.lines if part is not None else {}
-        shown = relative(notebook, job.place.directory)
-        self._data.append(notebook_data(needs, for_pip, lines, context.users, shown))
+        self._lines.append((needs, lines, context))
 
     def _context(
         self, name: str, notebook: Path, installed: InstalledIndex | None
@@ -173,6 +174,14 @@ class _Merge:
         pythons, python = self._pythons, self._base.python
         return python if not pythons or python in pythons else pythons[-1]
 
+    def _data(self, block: Block) -> Iterator[RecordedNotebook]:
+        """What is reported of each notebook: the lines as they are in the end."""
+        for needs, lines, context in self._lines:
+            name = context.notebook
+            mine = [e for e in block.entries if any(m.notebook == name for m in e.mentions)]
+            shown = relative(context.path, self._job.place.directory)
+            yield notebook_data(needs, mine, lines, context.users, shown)
+
     def _told(self, block: Block) -> Outcome:
         file, path, options = self._file, self._job.path, self._job.options
         if options.check and file.block is not None:
@@ -185,7 +194,7 @@ class _Merge:
             path,
             block,
             changed,
-            self._data,
+            list(self._data(block)),
             self._problems,
             list(lines_of(list(block.entries))),
             unified(file.path, file.raw, content) if content else "",
