@@ -179,3 +179,12 @@ def test_an_extra_that_the_users_line_lacks_is_said(isolated: Isolated) -> None:
     assert problem.hint.endswith('dask[array,dataframe]>=2024; python_version > "3"')
     file.write_text("dask[array]\ndask[dataframe]\n")
     assert said(isolated.work).problems == ()
+
+
+def test_a_version_that_the_users_line_rules_out_is_said(isolated: Isolated) -> None:
+    save(isolated.work / "a.ipynb", "%pip install 'numpy<2' 'six>1'\nimport numpy, six")
+    (isolated.work / "requirements.txt").write_text("numpy>=2\nsix<3\n")
+    report = said(isolated.work)
+    assert [(p.code, p.subject) for p in report.problems] == [("record-conflict", "numpy")]
+    env = environment(isolated.work / "env", numpy="2.1", six="1.17")
+    assert said(isolated.work, env=str(env)).problems == (), "it has what the line asks for"
