@@ -13,12 +13,12 @@ from envmagic.distributions import Distribution
 from envmagic.record.held import RecordContext
 from envmagic.record.need import Need
 from envmagic.record.ranges import accepts, joined
-from envmagic.requirements import Entry
+from envmagic.requirements import Entry, Pin
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = ["is_within", "kept"]
+__all__ = ["kept"]
 
 _EXTRAS = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\s*\[[^\]]*\])?")
 
@@ -43,7 +43,8 @@ def kept(
             return _with_extras(held.text, old.extras, need.extras)
         # without a version too, the extras are those of all
         return _with_extras(text, need.extras, old.extras) if others else text
-    if installed is None:
+    unpinned = context.pin is Pin.NONE and not need.url and not (installed and installed.url)
+    if installed is None or (unpinned and not text.startswith("-e ")):
         return _agreed(text, held, old, need, context, problems)
     if not others:
         return text
@@ -69,26 +70,29 @@ def _agreed(
     stays = _with_extras(held.text, old.extras, need.extras)
     if old.url or need.url or not need.specifier:
         return stays
-    if context.held.is_pin(need.name, need.marker) and is_within(held, [need.specifier]):
+    pinned = context.held.is_pin(need.name, need.marker)
+    if pinned and _is_within(held, need.specifier):
         return stays
+    others = {m.notebook: None for m in held.mentions if m.notebook != context.notebook}
+    # what was installed where it was recorded says more than the notebook's own lines
+    own = pinned and len(others) < len(held.mentions) and context.index is None
     both = joined(str(old.specifier), need.specifier)
-    if both is not None:
+    if both is not None and not own:
         marker = f" ; {need.marker}" if need.marker else ""
         extras = ",".join(sorted({*old.extras, *need.extras}))
         return need.name + (f"[{extras}]" if extras else "") + both + marker
-    others = {m.notebook: None for m in held.mentions if m.notebook != context.notebook}
-    if not others:
+    if not others and not own:
         return text
     asks = f"asks for {need.name}{need.specifier}"
     problems.append(_conflict(asks, held, others, context, need.name))
     return stays
 
 
-def is_within(pin: Entry, ranges: Iterable[str]) -> bool:
-    """Whether the version that `pin` says is in all `ranges`."""
+def _is_within(pin: Entry, specifier: str) -> bool:
+    """Whether the version that `pin` says is in the range `specifier`."""
     requirement = pin.requirement
     versions = [clause.version for clause in requirement.specifier] if requirement else []
-    return len(versions) == 1 and all(accepts(told, versions[0]) for told in ranges)
+    return len(versions) == 1 and accepts(specifier, versions[0])
 
 
 def _conflict(
@@ -99,13 +103,19 @@ def _conflict(
     return Problem(
         "record-conflict",
         f"{context.notebook}{_in(context.environment)} {what}, but {held.text} stays in the record"
-        f" for {stays}.",
-        "Keep the notebooks in directories of their own, or "
-        + ("take the recorded one here" if here else "have them install the same."),
+        + (f" for {stays}." if stays else ", as it was installed."),
+        _hint(several=bool(stays), here=here),
         Severity.WARNING,
         name,
         command=("install", held.text) if here else (),
     )
+
+
+def _hint(*, several: bool, here: bool) -> str:
+    if not several:
+        return "Record it where its environment is."
+    apart = "Keep the notebooks in directories of their own, or "
+    return apart + ("take the recorded one here" if here else "have them install the same.")
 
 
 def _here(text: str, installed: Distribution) -> str:

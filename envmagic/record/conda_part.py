@@ -59,6 +59,7 @@ def users_in(
     from envmagic.record.conda import partition
 
     held = {name_of(entry, context.directory) for entry in context.held.of(context.notebook)}
+    held |= context.held.optional(context.notebook)
     held |= partition.listed_for(conda, context.notebook).keys()
     return {n: line for n, line in {**found.pip, **found.conda}.items() if n not in held}
 

@@ -84,12 +84,15 @@ def _is_users(need: Need, context: RecordContext) -> bool:
     if need.name in context.partial:
         if context.index is not None:
             return need.name not in context.index.distributions
-        return not any(
-            name_of(entry, context.directory) == need.name
-            for entry in context.held.of(context.notebook)
-        )
+        return not _is_recorded(need.name, context)
     line = context.users.get(need.name)
     return line is not None and not line.constraint
+
+
+def _is_recorded(name: str, context: RecordContext) -> bool:
+    """Whether the block has `name` for the notebook."""
+    mine = context.held.of(context.notebook)
+    return any(name_of(entry, context.directory) == name for entry in mine)
 
 
 def _overruled(need: Need, context: RecordContext) -> Iterator[Problem]:
@@ -112,12 +115,11 @@ def _entry(
     mention = Mention(context.notebook, installed=not need.imported)
     held = context.held.requirement(need.name, need.marker)
     if held is None and not need.conditional and not need.marker:
-        held = context.held.unmarked(need.name)
+        held = context.held.unmarked(need.name, context.notebook)
     there = index is not None and need.name in index.distributions
-    if need.optional and not there and not need.conditional:
-        mentioned = held is not None and any(m.notebook == mention.notebook for m in held.mentions)
-        if context.index is not None or not mentioned:
-            return Entry(Kind.OPTIONAL, need.name, (mention,))
+    comment = need.optional and not there and not need.conditional
+    if comment and (context.index is not None or not _is_recorded(need.name, context)):
+        return Entry(Kind.OPTIONAL, need.name, (mention,))
     if need.name in context.users and need.name not in context.partial:
         # only a constraint is left: it says the version
         return Entry(Kind.REQUIREMENT, text_of(need, None, Pin.NONE), (mention,))

@@ -70,18 +70,22 @@ class RecordedEntries:
         self._pins: set[tuple[str, str]] = set()
         self._by_notebook: dict[str, list[Entry]] = {}
         self._unresolved: set[tuple[str, str]] = set()
+        self._optional: set[tuple[str, str]] = set()
         for entry in block.entries:
             if gone:
                 mentions = tuple(m for m in entry.mentions if m.notebook not in gone)
                 entry = replace(entry, mentions=mentions)
             if entry.kind is Kind.UNRESOLVED:
                 self._unresolved.update((entry.text, m.notebook) for m in entry.mentions)
+            if entry.kind is Kind.OPTIONAL:
+                self._optional.update((entry.name, m.notebook) for m in entry.mentions)
             if entry.kind is Kind.REQUIREMENT:
                 same = (name_of(entry, directory), _marker(entry))
                 self._by_name.setdefault(same, entry)
                 if same[1]:
                     self._marked.setdefault(same[0], []).append(entry)
-                if block.pin.wrote(entry.text):
+                # without a Python there was no environment, and no version that was installed
+                if block.python is not None and block.pin.wrote(entry.text):
                     self._pins.add(same)
                 for mention in entry.mentions:
                     self._by_notebook.setdefault(mention.notebook, []).append(entry)
@@ -90,12 +94,15 @@ class RecordedEntries:
         """The entry for the distribution `name` with that marker."""
         return self._by_name.get((name, marker))
 
-    def unmarked(self, name: str) -> Entry | None:
-        """The entry for `name` whatever its marker, without that; None where there are several."""
-        found = self._marked.get(name, [])
+    def unmarked(self, name: str, notebook: str) -> Entry | None:
+        """The only entry that `notebook` has for `name`, without the marker that it has."""
+        found = [
+            e for e in self._marked.get(name, ()) if any(m.notebook == notebook for m in e.mentions)
+        ]
         if len(found) != 1:
             return None
-        return replace(found[0], text=found[0].text.partition(";")[0].rstrip())
+        mine = tuple(m for m in found[0].mentions if m.notebook == notebook)
+        return replace(found[0], text=found[0].text.partition(";")[0].rstrip(), mentions=mine)
 
     def is_pin(self, name: str, marker: str = "") -> bool:
         """Whether the version of that entry is one that was installed, and no range that notebooks
@@ -106,6 +113,7 @@ class RecordedEntries:
         """All who need `name` are to say anew in which versions."""
         for same in [same for same in self._by_name if same[0] == name]:
             del self._by_name[same]
+        self._marked.pop(name, None)
 
     def of(self, notebook: str) -> list[Entry]:
         """The requirements that the file has for `notebook`."""
@@ -119,12 +127,16 @@ class RecordedEntries:
         """Whether the file has `module` as unresolved for `notebook`."""
         return (module, notebook) in self._unresolved
 
+    def optional(self, notebook: str) -> set[str]:
+        """The distributions that the file has as optional for `notebook`."""
+        return {name for name, other in self._optional if other == notebook}
+
     def add(
-        self, entries: Iterable[Entry], editable: Mapping[str, str], *, installed: bool
+        self, entries: Iterable[Entry], editable: Mapping[str, str], installed: Collection[str]
     ) -> None:
         """`entries` are in the block now; the next notebook has to agree with them. `editable` are
-        the names of those that are `-e` lines, by the line; `installed`: there is an environment
-        that they come from."""
+        the names of those that are `-e` lines, by the line; `installed` is what the environment
+        has that they come from."""
         for entry in entries:
             if entry.kind is Kind.REQUIREMENT:
                 same = (editable.get(entry.text) or entry.name, _marker(entry))
@@ -133,7 +145,7 @@ class RecordedEntries:
                 others = before.mentions if before is not None else ()
                 others = tuple(m for m in others if m.notebook not in mine)
                 if before is None or before.text != entry.text:
-                    (self._pins.add if installed else self._pins.discard)(same)
+                    (self._pins.add if same[0] in installed else self._pins.discard)(same)
                 self._by_name[same] = replace(entry, mentions=(*others, *entry.mentions))
 
 

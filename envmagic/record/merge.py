@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from envmagic.core.display import user_path
 from envmagic.core.errors import Problem, Severity
 from envmagic.core.schema import RecordedNotebook
-from envmagic.record.agreement import is_within
 from envmagic.record.alternatives import agreed
 from envmagic.record.conda_part import beside, listed, parted, users_in
 from envmagic.record.entries import entries_of, lines_of
@@ -94,7 +93,7 @@ class _Merge:
         self._held.add(
             for_pip,
             {line: name for name, line in self._editable.items()},
-            installed=installed is not None,
+            installed.index.distributions if installed is not None else (),
         )
         self._new[name] = for_pip
         self._pythons += [installed.python] if installed else []
@@ -143,20 +142,18 @@ class _Merge:
 
     def _forget_contradicted(self) -> None:
         """Ranges that all who need them say anew: what one of them asked for before may be over."""
-        said: dict[str, list[str]] = {}
+        said: set[str] = set()
         known: set[str] = set()
         for notebook in self._job.notebooks:
             needs = self._job.needs[notebook]
             if isinstance(needs, Needs):
                 known.add(self._job.name_of(notebook))
-                for need in needs.needs:
-                    if need.specifier:
-                        said.setdefault(need.name, []).append(need.specifier)
-        for name, ranges in said.items():
+                said.update(need.name for need in needs.needs if need.specifier)
+        for name in said:
             held = self._held.requirement(name)
             if held is None or not {m.notebook for m in held.mentions} <= known:
                 continue
-            if not (self._held.is_pin(name) and is_within(held, ranges)):
+            if not self._held.is_pin(name):
                 self._held.forget(name)
 
     def _restyled(self) -> Block:

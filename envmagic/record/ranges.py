@@ -35,7 +35,10 @@ def _shortest(whole: SpecifierSet) -> str:
     """`whole` without what the rest of it says already."""
     from packaging.specifiers import SpecifierSet
 
-    clauses = sorted(whole, key=str)
+    clauses = [*{str(clause): clause for clause in sorted(whole, key=str)}.values()]
+    exact = [c for c in clauses if c.operator == "==" and "*" not in c.version]
+    if exact:
+        return str(exact[0])  # all others allow it
     for clause in list(clauses):
         rest = SpecifierSet(",".join(str(c) for c in clauses if c is not clause))
         if str(rest) and _says(rest, clause):
