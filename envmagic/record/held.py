@@ -68,6 +68,7 @@ class RecordedEntries:
         self._by_name: dict[tuple[str, str], Entry] = {}
         self._marked: dict[str, list[Entry]] = {}
         self._pins: set[tuple[str, str]] = set()
+        self._pin = block.pin
         self._by_notebook: dict[str, list[Entry]] = {}
         self._unresolved: set[tuple[str, str]] = set()
         self._optional: set[tuple[str, str]] = set()
@@ -145,7 +146,8 @@ class RecordedEntries:
                 others = before.mentions if before is not None else ()
                 others = tuple(m for m in others if m.notebook not in mine)
                 if before is None or before.text != entry.text:
-                    (self._pins.add if same[0] in installed else self._pins.discard)(same)
+                    pinned = self._pin is not Pin.NONE and same[0] in installed
+                    (self._pins.add if pinned else self._pins.discard)(same)
                 self._by_name[same] = replace(entry, mentions=(*others, *entry.mentions))
 
 

@@ -189,3 +189,16 @@ def test_a_version_that_the_users_line_rules_out_is_said(isolated: Isolated) -> 
     assert [(p.code, p.subject) for p in report.problems] == [("record-conflict", "numpy")]
     env = environment(isolated.work / "env", numpy="2.1", six="1.17")
     assert said(isolated.work, env=str(env)).problems == (), "it has what the line asks for"
+
+
+def test_what_was_installed_is_kept_over_lines_that_contradict_it(isolated: Isolated) -> None:
+    """In every style, with the environment and without it, and whoever else has a marker."""
+    env = environment(isolated.work / "env", six="1.4", numpy="2.1")
+    windows = "\"numpy<2; sys_platform=='win32'\""
+    save(isolated.work / "a.ipynb", "%pip install six==1.26 numpy~=2.0\nimport six, numpy")
+    save(isolated.work / "b.ipynb", f"%pip install 'numpy!=2.9' {windows}\nimport numpy")
+    for pin in ("exact", "minimum", "none"):
+        said(isolated.work, env=str(env), pin=pin)
+        for where in ("none", str(env)):
+            assert said(isolated.work, env=where, check=True).data["diff"] == "", (pin, where)
+    assert lines(isolated.work)[0] == "numpy~=2.0" and "six==1.26" in lines(isolated.work)
