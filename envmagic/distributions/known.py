@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -34,6 +35,8 @@ class Known:
     """Module -> distribution, from evidence.txt."""
     above: frozenset[str]
     """What stands above the dotted names of the table: `google.cloud` of `google.cloud.storage`."""
+    general: dict[str, frozenset[str]]
+    """Names too general to mean a distribution -> the dotted names whose import is evidence."""
 
     @functools.lru_cache(maxsize=65536)  # noqa: B019 - there is one, for good
     def distribution_of(self, dotted: str) -> tuple[KnownName, str] | None:
@@ -76,6 +79,11 @@ class Known:
         """Whether several distributions share `dotted`, so that what is below it decides."""
         row = self.table.get(dotted)
         return dotted in self.families or (row is not None and row.distribution is None)
+
+    def is_meant(self, top: str, imported: Collection[str]) -> bool:
+        """Whether importing `top`, one of `general`, means the distribution that is known for it:
+        only what else is `imported` tells, dotted names and those above them."""
+        return not self.general[top].isdisjoint(imported)
 
     def _member(self, name: str) -> str | None:
         """The distribution that is called like the dotted path, for known families."""
@@ -131,7 +139,12 @@ def known() -> Known:
         while "." in name:
             name = name.rpartition(".")[0]
             above.add(name)
-    return Known(table, families, names, evidence, frozenset(above))
+    general = {words[0]: frozenset(_meanings(*words)) for words in _lines("general.txt")}
+    return Known(table, families, names, evidence, frozenset(above), general)
+
+
+def _meanings(module: str, *words: str) -> Iterator[str]:
+    return (f"{module}.{word[1:]}" if word.startswith(":") else word for word in words)
 
 
 def _lines(name: str) -> list[list[str]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from envmagic.core.names import normalized
 from envmagic.distributions.index import Index
@@ -85,7 +86,8 @@ class Resolver:
 
     `installs` are the distributions that it installs, `sources` those among them from a URL,
     `listed` those that its requirements file names already; `names` maps imports to distributions
-    and comes before everything.
+    and comes before everything. `imported` are the dotted names that it imports: they tell what a
+    name means that any project may have.
     """
 
     def __init__(
@@ -95,14 +97,21 @@ class Resolver:
         sources: Sequence[str] = (),
         listed: Collection[str] = (),
         names: Mapping[str, str] | None = None,
+        imported: Iterable[str] = (),
     ) -> None:
         self._index = index
         self._installs = frozenset(installs)
         self._sources = frozenset(sources)
         self._listed = frozenset(listed)
         self._names = dict(names or {})
+        self._told = imported
         self._known = known()
         self._held: dict[str, Resolution | None] = {}
+
+    @cached_property
+    def _imported(self) -> set[str]:
+        """What is imported, and what is above it; few notebooks import what it is asked for."""
+        return {above for dotted in self._told for above in _and_above(dotted)}
 
     def is_namespace(self, dotted: str) -> bool:
         """Whether what is imported below `dotted` decides, as in `from google.cloud import x`."""
@@ -133,6 +142,11 @@ class Resolver:
             same = _same_name(dotted, self._listed)
             return Resolution(same, Evidence.INSTALL_LINE) if same else None
         usual = (row.distribution, *row.alternatives)
+        top = dotted.partition(".")[0]
+        meant = top not in self._known.general or self._known.is_meant(top, self._imported)
+        if not meant and self._listed.isdisjoint(usual):
+            same = _same_name(dotted, self._listed | self._installs)
+            return Resolution(same, Evidence.INSTALL_LINE) if same else None
         best = next((name for name in usual if name in self._listed), row.distribution)
         return Resolution(best, Evidence(guess[1]), tuple(u for u in usual if u != best))
 
@@ -189,6 +203,12 @@ class Resolver:
             return None
         same = _same_name(dotted, self._installs)
         return Resolution(same, Evidence.INSTALL_LINE) if same else None
+
+
+def _and_above(dotted: str) -> Iterator[str]:
+    while dotted:
+        yield dotted
+        dotted = dotted.rpartition(".")[0]
 
 
 def _same_name(dotted: str, names: frozenset[str]) -> str | None:

@@ -40,6 +40,11 @@ class ImportSite:
     """Asked for by `%load_ext` and the like, not by an import."""
 
     @property
+    def dotted(self) -> tuple[str, ...]:
+        """`a.b` and `a.b.c` of `from a.b import c`."""
+        return (self.module, *(f"{self.module}.{name}" for name in self.names))
+
+    @property
     def top(self) -> str:
         """`google` of `google.cloud.storage`."""
         return self.module.partition(".")[0]

@@ -50,7 +50,8 @@ def lacking(failed: FailedImport, directories: Iterable[Path], index: Index) -> 
     top = failed.module.partition(".")[0]
     if is_standard(top) or is_provided(failed.module) or top in _GONE or _is_local(top, places):
         return ()
-    resolver = Resolver(index, listed=_listed(places), names=_supplied(places))
+    taken = {dotted for site in failed.sites for dotted in site.dotted}
+    resolver = Resolver(index, listed=_listed(places), names=_supplied(places), imported=taken)
     above = failed.module.rpartition(".")[0]
     if above and not resolver.is_namespace(above):
         return ()  # its package is there, in a version without that module

@@ -58,7 +58,7 @@ def needs_of(path: Path, sources: Surroundings) -> Needs:
     declared = [i for i in declared_in([*saved, *unsaved]) if i.name not in removed]
     told = told_by(sources.installed)
     installs = [*declared, *installs, *told]
-    resolver = _resolver(installs, directory, sources, index)
+    resolver = _resolver(installs, directory, sources, index, followed)
     taken = Taken(local=set(followed.local))
     for site in followed.imports:
         _take(site, resolver, followed.unsure, taken, sources)
@@ -119,11 +119,16 @@ def _tree(directory: Path) -> Path:
 
 
 def _resolver(
-    installs: Iterable[Install], directory: Path, sources: Surroundings, index: Index | None
+    installs: Iterable[Install],
+    directory: Path,
+    sources: Surroundings,
+    index: Index | None,
+    followed: Followed,
 ) -> Resolver:
     named = {i.name for i in installs if i.name is not None and not is_elsewhere(i)}
     urls = {i.name for i in installs if i.name and url_of(i)}
-    return Resolver(index, [*named], [*urls], sources.listed, _supplied(directory))
+    imported = (dotted for site in followed.imports for dotted in site.dotted)
+    return Resolver(index, [*named], [*urls], sources.listed, _supplied(directory), imported)
 
 
 def _supplied(directory: Path) -> Mapping[str, str]:

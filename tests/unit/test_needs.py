@@ -11,7 +11,7 @@ from support.installed import running_in
 
 from envmagic.distributions import Index
 from envmagic.record.entries import text_of
-from envmagic.record.need import Need, Surroundings
+from envmagic.record.need import Need, Needs, Surroundings
 from envmagic.record.needs import needs_of
 from envmagic.requirements import Pin
 
@@ -102,3 +102,34 @@ def test_inline_script_metadata_says_what_is_needed_and_in_which_versions(tmp_pa
     for other in ("%%writefile x.py\n" + BLOCK, BLOCK.replace("[\n", "{\n"), BLOCK[:-7]):
         assert [*needs(tmp_path, other, "import polars")] == ["polars"]
         assert needs(tmp_path, other, "import polars")["polars"].specifier == ""
+
+
+def told(place: Path, *cells: str, thorough: bool = True) -> Needs:
+    found = [{"cell_type": "code", "source": c, "metadata": {}, "outputs": []} for c in cells]
+    (place / "a.ipynb").write_text(json.dumps({"cells": found, "metadata": {}, "nbformat": 4}))
+    return needs_of(place / "a.ipynb", Surroundings(thorough=thorough))
+
+
+@pytest.mark.parametrize(
+    "cells, expected",
+    [
+        (["from agents import DQN\nimport tree, box, schema, vis"], []),
+        (["from agents import Agent, Runner"], ["openai-agents"]),
+        (["from agents import Agent", "from openai import OpenAI"], ["openai", "openai-agents"]),
+        (["import agents", "!pip install openai-agents"], ["openai-agents"]),
+        (["import tree, haiku"], ["dm-haiku", "dm-tree"]),
+        (
+            ["from rl.memory import M", "import tensorflow.keras.layers"],
+            ["keras-rl2", "tensorflow"],
+        ),
+        (["from schema import Schema\nfrom box import Box"], ["python-box", "schema"]),
+    ],
+)
+def test_a_name_of_any_projects_file_counts_with_other_evidence_only(
+    tmp_path: Path, cells: list[str], expected: list[str]
+) -> None:
+    found = told(tmp_path, *cells)
+    assert [need.name for need in found.needs] == expected
+    assert bool(found.unresolved) is not bool(expected)
+    listed = needs(tmp_path, "import tree", listed=frozenset({"dm-tree"}))
+    assert list(listed) == ["dm-tree"]
