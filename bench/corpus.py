@@ -149,12 +149,13 @@ def micro(corpus: Path, place: Path) -> list[str]:
 
 
 def top_level(path: Path) -> set[str]:
-    """The first parts of the imports that our JSON lists."""
+    """The first parts of the imports that our JSON lists for the notebook itself."""
     words = [sys.executable, "-m", "envmagic", "record", "--env", "none", "--to", "-", "--json"]
     said = subprocess.run([*words, str(path)], capture_output=True, text=True, check=True)
     (notebook,) = json.loads(said.stdout)["data"]["notebooks"]
     sites = [s for r in notebook["requirements"] if not r["optional"] for s in r["sites"]]
-    modules = [site["module"] for site in [*sites, *notebook["unresolved"]]]
+    own = (s for s in [*sites, *notebook["unresolved"]] if s["file"] == notebook["path"])
+    modules = [site["module"] for site in own]
     return {module.partition(".")[0] for module in modules if module}
 
 
