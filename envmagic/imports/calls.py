@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from envmagic.imports.magics import SpecialLine
 from envmagic.imports.sites import ImportSite, Where
 
-__all__ = ["cell_of", "imported_by", "matter", "name_of", "special_of"]
+__all__ = ["cell_of", "imported_by", "importers_in", "matter", "name_of", "special_of"]
+
+_IMPORTERS = ("import_module", "__import__")
 
 _SHELL = ("system", "getoutput", "popen", "Popen", "run", "call", "check_call", "check_output")
 
@@ -20,15 +22,32 @@ def matter(source: str) -> bool:
         or "__import__" in source
         or "get_ipython" in source
         or ("install" in source and ("pip" in source or "pypi" in source.lower()))
+        or "system(" in source
+        or "subprocess" in source
     )
 
 
-def imported_by(calls: Iterable[ast.Call], where: Where) -> Iterator[ImportSite]:
-    """`import_module("x")`, `import_module(".y", "x")` and `__import__("x")` with literals."""
+def importers_in(tree: ast.Module) -> set[str]:
+    """What else `import_module` and `__import__` are called: `im` of `import_module as im`."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "importlib":
+            found |= {a.asname for a in node.names if a.asname and a.name in _IMPORTERS}
+        elif isinstance(node, ast.Assign) and name_of(node.value) in _IMPORTERS:
+            found |= {t.id for t in node.targets if isinstance(t, ast.Name)}
+    return found
+
+
+def imported_by(
+    calls: Iterable[ast.Call], where: Where, importers: Collection[str] = ()
+) -> Iterator[ImportSite]:
+    """`import_module("x")`, `import_module(".y", "x")` and `__import__("x")` with literals, also by
+    a name in `importers`."""
     for call in calls:
-        if name_of(call.func) not in ("import_module", "__import__") or not call.args:
+        name = name_of(call.func)
+        if name not in _IMPORTERS and not (name in importers and isinstance(call.func, ast.Name)):
             continue
-        module = _literal(call.args[0]) or ""
+        module = (_literal(call.args[0]) if call.args else _keyword(call, "name")) or ""
         dots = len(module) - len(module.lstrip("."))
         package = _literal(call.args[1]) if len(call.args) > 1 else _keyword(call, "package")
         if dots == 1 and package:

@@ -10,16 +10,17 @@ from functools import lru_cache
 from pathlib import Path
 
 from envmagic.imports.installs import Install
+from envmagic.imports.local_files import LocalFiles, as_package
 from envmagic.imports.scan import Scan, scan_cell, scan_source
 from envmagic.imports.sites import ImportSite, Where
-from envmagic.system import reading
 
 __all__ = ["Followed", "follow", "tree_of", "up_from"]
 
 _RUN = (".py", ".ipy", ".ipynb")
 _EXTENSION = re.compile(r"\.(?:[^/]*\.)?(?:so|pyd)")
 _FILES = 500  # local files followed from one notebook
-_SIZE = 4 * 1024 * 1024  # bytes of one
+_MADE = 1000  # files that it makes
+_ROOTS = 50  # directories that they may be in
 
 
 @dataclass
@@ -33,6 +34,9 @@ class Followed:
     unsure: set[str] = field(default_factory=set)
     """Modules that could be a directory without `__init__.py`: local only if nothing else is known.
     """
+    absent: set[str] = field(default_factory=set)
+    """Local modules and files that the notebook fetches, and that are not there: nobody can tell
+    what they import. Those of them that are `unsure` may be no local ones."""
     installs: list[Install] = field(default_factory=list)
     """Of the files that the notebook runs."""
     unparsed: list[Where] = field(default_factory=list)
@@ -71,16 +75,19 @@ class _Follower:
         self, scan: Scan, directory: Path, tree: Path, read: Callable[[Path], Scan]
     ) -> None:
         self.scan, self.directory, self.tree, self.read = scan, str(directory), str(tree), read
-        self.roots = list(
-            dict.fromkeys([self.directory, *(os.path.join(self.directory, p) for p in scan.paths)])
+        self.roots = [self.directory]
+        self.files = LocalFiles(self.directory)
+        self.made: set[str] = set()
+        """Modules of which it makes a part at least."""
+        self.installs_paths = any(
+            i.requirement is None and not i.file and "://" not in i.text for i in scan.installs
         )
-        self.written = {_module_of(w) for w in scan.written}
         self.of_notebooks = any(s.top in ("import_ipynb", "importnb") for s in scan.imports)
         """Notebooks can be imported like modules."""
         self.result = Followed(unparsed=list(scan.unparsed))
         self.local: set[str] = set()
         self.seen: set[str] = set()
-        self.listings: dict[str, frozenset[str]] = {}
+        self._take(scan)
 
     def run(self) -> Followed:
         queue: list[tuple[ImportSite, str]] = [(s, self.directory) for s in self.scan.imports]
@@ -99,30 +106,55 @@ class _Follower:
         self.result.local = sorted(self.local)
         return self.result
 
+    def _take(self, scan: Scan) -> None:
+        """Where `scan` has modules looked for, and the files that it makes."""
+        for path in scan.paths:
+            place = self.files.placed(path, self.directory)
+            self._add_root(place)
+            if place.startswith(self.directory + os.sep):  # it may have been below another by then
+                below = place[len(self.directory) + 1 :]
+                for root in self.roots[1:_ROOTS]:
+                    if os.path.isdir(os.path.join(root, below)):
+                        self._add_root(os.path.join(root, below))
+        if scan.paths:
+            self.files.attach()
+        if not scan.made:
+            return
+        self.files.add(scan.made[:_MADE], self.roots[:_ROOTS])
+        self.made |= {made.module for made in scan.made}
+
     def _run_target(self, target: str) -> Iterable[tuple[ImportSite, str]]:
-        for suffix in ("", ".py", ".ipynb"):
-            path = os.path.join(self.directory, os.path.expanduser(target) + suffix)
-            if path.endswith(_RUN) and os.path.isfile(path):
-                if not path.endswith(".ipynb"):  # a script's own directory is on its path
+        for root in self.roots:
+            for suffix in ("", ".py", ".ipynb"):
+                path = self.files.placed(target + suffix, root)
+                if path.endswith(_RUN) and self.files.is_file(path):
+                    # IPython and Python have its own directory on the path while it runs
                     self._add_root(os.path.dirname(path))
-                return self._imports_of(path, runs=True)
+                    return self._imports_of(path, runs=True)
         return ()
 
     def _imports_of(self, file: str, *, runs: bool = False) -> list[tuple[ImportSite, str]]:
         """What a local file imports, and where from; what it `runs` is part of the notebook, so
         its own `%run` and install lines count too."""
-        real = os.path.realpath(file)
-        if real in self.seen or len(self.seen) >= _FILES or not self._inside(real):
+        source = self.files.source_of(file)
+        written = self.files.is_written(file)
+        where = Where(os.path.relpath(file, self.directory).replace(os.sep, "/"), 0, 1)
+        if not written and not os.path.isfile(source):
+            self.result.absent.add(where.file)
+            return []
+        real = os.path.realpath(source)
+        inside = written or self._inside(real)
+        if real in self.seen or len(self.seen) >= _FILES or not inside:
             return []
         self.seen.add(real)
         base = os.path.dirname(file)
-        where = Where(os.path.relpath(file, self.directory).replace(os.sep, "/"), 0, 1)
-        if file.endswith(".ipynb"):
-            scan = self.read(Path(file))
+        if source.endswith(".ipynb"):
+            scan = self.read(Path(source))
         else:
-            text = _text(file) or ""
             scan_text = scan_cell if file.endswith(".ipy") else scan_source
-            scan = scan_text(text, where, here=base)
+            scan = scan_text(self.files.text(file) or "", where, here=base)
+        if runs:
+            self._take(scan)
         for path in scan.paths:
             self._add_root(path)
         self.result.unparsed += [_placed(w, where.file) for w in scan.unparsed]
@@ -147,6 +179,7 @@ class _Follower:
                 base = os.path.dirname(base)
             return self._below(base, site, relative=True) or []
         top = site.top
+        perhaps = False
         if site.extension and "." not in site.module and self._entry(self.directory, top) is None:
             return None
         for root in self.roots:
@@ -159,13 +192,38 @@ class _Follower:
                     return below
                 if self._holds_python(os.path.join(root, top)):
                     self.result.unsure.add(site.module)
+            elif entry == "unknown" and self._goes_inside(site, os.path.join(root, top)):
+                self.result.absent.add(site.module)
+                return []
+            elif entry == "unknown":
+                perhaps = True
+            elif self.files.is_unknown(root):  # a clone that is on the path, or was changed into
+                tree = os.path.basename(self.files.tree_around(root))
+                if as_package(tree) == as_package(top) and not self.installs_paths:
+                    self.result.absent.add(site.module)
+                    return []
+                perhaps = True
         if base not in self.roots and self._entry(base, top) == "module":
             # beside a module of a package: so Python 2 imported it
             self.result.unsure.add(site.module)
-        return [] if top in self.written or site.module in self.written else None
+        if top in self.made or site.module in self.made:
+            return []
+        if perhaps:
+            self.result.absent.add(site.module)
+            self.result.unsure.add(site.module)
+        return None
+
+    def _goes_inside(self, site: ImportSite, directory: str) -> bool:
+        """Whether an import means a file in a directory: `from yolov5 import detect`, not
+        `from transformers import AutoModel`, nor what is installed from a directory. What is
+        copied or linked is a package."""
+        names = [name for name in site.names if name != "*"]
+        below = "." in site.module or (bool(names) and all(n[0].islower() for n in names))
+        return (below or self.files.is_copy(directory)) and not self.installs_paths
 
     def _entry(self, root: str, name: str) -> str | None:
-        """`module`: a file or a package of that name; `directory`: one without `__init__.py`."""
+        """`module`: a file or a package of that name; `directory`: one without `__init__.py`;
+        `unknown`: one that is fetched and not there."""
         listing = self._listing(root)
         if f"{name}.py" in listing or (self.of_notebooks and f"{name}.ipynb" in listing):
             return "module"
@@ -177,20 +235,15 @@ class _Follower:
         inside = self._listing(os.path.join(root, name))
         if "__init__.py" in inside:
             return "module"
-        return "directory" if inside else None
+        if inside:
+            return "directory"
+        return "unknown" if self.files.is_unknown(os.path.join(root, name)) else None
 
     def _holds_python(self, directory: str) -> bool:
         return any(name.endswith(".py") for name in self._listing(directory))
 
     def _listing(self, directory: str) -> frozenset[str]:
-        found = self.listings.get(directory)
-        if found is None:
-            try:
-                found = frozenset(os.listdir(directory))
-            except (OSError, ValueError):
-                found = frozenset()
-            self.listings[directory] = found
-        return found
+        return self.files.listing(directory)
 
     def _below(self, root: str, site: ImportSite, *, relative: bool) -> list[str]:
         """The files that importing `site` from `root` runs."""
@@ -216,21 +269,6 @@ class _Follower:
         if "__init__.py" in self._listing(path):
             return os.path.join(path, "__init__.py")
         return None
-
-
-def _module_of(written: str) -> str:
-    """`helper` of `helper.py`, `pkg` of `pkg/__init__.py`: what the file makes importable."""
-    path = written.replace("\\", "/").removeprefix("./")
-    head = path.partition("/")[0]
-    return head.removesuffix(".py") if path.endswith(".py") else ""
-
-
-def _text(file: str) -> str | None:
-    try:
-        raw = reading.content(file, _SIZE)
-    except OSError:
-        return None
-    return raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
 
 
 def _placed(where: Where, file: str) -> Where:

@@ -9,7 +9,7 @@ import re
 
 from envmagic.imports.sites import ImportSite, Where
 
-__all__ = ["can_tell", "imports_of"]
+__all__ = ["can_tell", "imports_of", "makes", "remembers"]
 
 _DOTTED = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _NAME = r"[^\W\d]\w*(?: as [^\W\d]\w*)?"
@@ -18,6 +18,22 @@ _LINE = re.compile(
     rf"|from (?P<module>{_DOTTED}) import (?P<names>\*|{_NAME}(?:, *{_NAME})*))[ \t]*(?:#.*)?"
 )
 _ADDS = re.compile(r"\b(?:uv|poetry)[ \t]+add\b")
+# A file that may be made, fetched or run here; `.py` alone is in every `matplotlib.pyplot`.
+_FILE = re.compile(r"\.py\b")
+_COMMAND = re.compile(
+    r"^[ \t]*!.*\b(?:cp|mv|ln|tar|7z|unrar|rsync|scp|touch|svn|hg|aws|gsutil|gcloud|gdown|kaggle"
+    r"|f2py|unzip|nbconvert|jupytext)\b",
+    re.MULTILINE,
+)
+_MODULE = re.compile(r"-m['\" ]")
+_WRITES = re.compile(r"\b(?:open|write_text|write_bytes|urlretrieve)\(")
+_WRITTEN = re.compile(r"%%(?:write)?file\s.*[{$]")
+_NAMED = re.compile(
+    r"^\w+[ \t]*=[ \t]*"
+    r"(?:f?[\"'][^\"'\n]*\.py[\"']|[\w.]*(?:import_module|__import__)[ \t]*$)"
+    r"|import_module[ \t]+as",
+    re.MULTILINE,
+)
 # Lines that IPython reads as magics, with or without the sign.
 _MAGIC = re.compile(r"^[ \t]*(?:%|(?:run|load_ext|pylab|cd)\b)", re.MULTILINE)
 
@@ -25,7 +41,13 @@ _MAGIC = re.compile(r"^[ \t]*(?:%|(?:run|load_ext|pylab|cd)\b)", re.MULTILINE)
 def can_tell(source: str) -> bool:
     """Whether a cell could say anything about what is needed."""
     # one regular expression for all of it takes four times as long
-    return "import" in source or "install" in source or _adds(source) or _does_more(source)
+    return (
+        "import" in source
+        or "install" in source
+        or _adds(source)
+        or _does_more(source)
+        or makes(source)
+    )
 
 
 def imports_of(source: str, where: Where) -> list[ImportSite] | None:
@@ -43,6 +65,7 @@ def imports_of(source: str, where: Where) -> list[ImportSite] | None:
         or "__import__" in source
         or "import_module" in source
         or _does_more(source)
+        or makes(source)
     ):
         return None
     found: list[ImportSite] = []
@@ -60,6 +83,35 @@ def imports_of(source: str, where: Where) -> list[ImportSite] | None:
             names = tuple(name.split()[0] for name in match["names"].split(","))
             found.append(ImportSite(match["module"], place, names))
     return found
+
+
+def makes(source: str) -> bool:
+    """Whether a cell may make, fetch or run files of Python's."""
+    return (
+        (".py" in source and _FILE.search(source) is not None)
+        or "clone" in source
+        or "unpack_" in source
+        or "extractall" in source
+        or "copytree" in source
+        or "files.upload" in source
+        or "run_module" in source
+        or ("-m" in source and _MODULE.search(source) is not None)
+        or ("!" in source and _COMMAND.search(source) is not None)
+    )
+
+
+def remembers(source: str) -> bool:
+    """Whether a cell may say what counts in those after it: where modules are looked for, or what a
+    file or `import_module` is called there."""
+    if ("sys" in source and "path" in source) or "chdir" in source or "addsitedir" in source:
+        return True
+    if "import_" in source and _NAMED.search(source) is not None:
+        return True
+    if source.startswith("%%"):
+        return _WRITTEN.match(source) is not None
+    return ('.py"' in source or ".py'" in source) and (
+        _NAMED.search(source) is not None or _WRITES.search(source) is not None
+    )
 
 
 def _adds(source: str) -> bool:

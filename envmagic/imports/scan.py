@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+import posixpath
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from envmagic.imports.calls import cell_of, matter, special_of
+from envmagic.imports.calls import cell_of, imported_by, importers_in, matter, special_of
+from envmagic.imports.commands import done_by
 from envmagic.imports.installs import Install, installs_of, words_of
+from envmagic.imports.made import Made, Run, filled
 from envmagic.imports.magics import SpecialLine, cell_magic
 from envmagic.imports.parse import Parsed, parse, parse_python
 from envmagic.imports.paths import extended
-from envmagic.imports.quick import can_tell, imports_of
+from envmagic.imports.quick import can_tell, imports_of, makes, remembers
 from envmagic.imports.sites import ImportSite, Where
 from envmagic.imports.walk import walk
+from envmagic.imports.written import done_in, may_do
 
 __all__ = ["Scan", "scan_cell", "scan_source"]
 
@@ -21,6 +26,11 @@ __all__ = ["Scan", "scan_cell", "scan_source"]
 _RUN_VALUES = ("-N", "-b", "-s", "-l", "-T", "-D")
 # Extensions that come with IPython, and ours.
 _SHIPPED = frozenset({"autoreload", "storemagic", "deduperreload", "envmagic"})
+# Names of lines whose rest is a command, and IPython's names for commands themselves.
+_SHELLS = ("!", "sx", "system", "shell", "sh")
+_COMMANDS = (*_SHELLS, "cp", "mv", "ln", "wget", "curl", "git")
+# What can be imported or run.
+_PYTHON = (".py", ".ipy", ".ipynb", ".so", ".pyd", ".pyx")
 
 
 @dataclass
@@ -33,11 +43,13 @@ class Scan:
     """Bodies of `%%env` cells."""
     unparsed: list[Where] = field(default_factory=list)
     written: dict[str, str] = field(default_factory=dict)
-    """Files that the notebook writes with `%%writefile`, and what it writes."""
+    """Files that the notebook writes, and what it writes, where that is known."""
+    made: list[Made] = field(default_factory=list)
+    """Those, and all others that it makes or fetches."""
     paths: list[str] = field(default_factory=list)
     """Directories that it puts on `sys.path`."""
     runs: list[tuple[Where, str]] = field(default_factory=list)
-    """Files that it runs with `%run`."""
+    """Files that it runs: `%run`, `!python`, `runpy`, `exec(open(…))`."""
 
     def add(self, other: Scan) -> None:
         """Take everything of `other` in."""
@@ -48,6 +60,7 @@ class Scan:
         self.requirements += other.requirements
         self.unparsed += other.unparsed
         self.written |= other.written
+        self.made += other.made
         self.paths += other.paths
         self.runs += other.runs
 
@@ -90,14 +103,17 @@ def scan_cell(
     elif magic.is_shell:
         for line in _shell_lines(magic.body):
             result.installs += installs_of(line, body)
+        _take(done_by(filled(magic.body, names)), body, result)
     elif magic.writes:
-        result.written[magic.writes] = magic.body
+        adds = not {"-a", "--append"}.isdisjoint(magic.rest.split())
+        _take([Made(filled(magic.writes, names), magic.body, adds=adds)], body, result)
     return result
 
 
 def scan_source(source: str, where: Where, *, here: str = "") -> Scan:
     """What the Python file `source` imports; it has no magics."""
-    return _code(parse_python(source), source, where, {} if "sys.path" in source else None, here)
+    names = {"__file__": f"{here}/{posixpath.basename(where.file)}"} if remembers(source) else None
+    return _code(parse_python(source), source, where, names, here)
 
 
 def _shell_lines(body: str) -> Iterable[SpecialLine]:
@@ -115,12 +131,15 @@ def _code(
     result.unparsed = [where.below(n) for n in parsed.unparsed]
     specials = list(parsed.specials)
     if names is not None or _needs_tree(source):
-        calls = matter(source)
+        calls = matter(source) or bool(names and "import_module" in names.values())
         installs = frozenset(line.line for line in parsed.specials if "install" in line.rest)
         for tree in parsed.trees:
             guarded = bool(parsed.guarded) and any(s.lineno in parsed.guarded for s in tree.body)
             found = walk(tree, where, calls=calls, optional=guarded, installs=installs)
             result.imports += found.imports
+            if calls:
+                importers = _importers(tree if "import_" in source else None, names)
+                result.imports += imported_by(found.calls, where, importers)
             specials += filter(None, map(special_of, found.calls))
             for call in found.calls:
                 cell = cell_of(call)
@@ -128,9 +147,43 @@ def _code(
                     result.add(scan_cell(cell, where.below(call.lineno)))
             if names is not None:
                 result.paths += extended(tree, names, here)
+            if (makes(source) or (names and _names_file(names))) and may_do(source):
+                known = {} if names is None else names
+                executes = "exec" in source or "run_cell" in source
+                _take(done_in(tree, known, here, executes=executes), where, result)
     for line in specials:
-        _special(line, where, result)
+        _special(line, where, result, names)
     return result
+
+
+def _importers(tree: ast.Module | None, names: dict[str, str] | None) -> set[str]:
+    """What `import_module` is called besides; `names` remembers it for the cells behind."""
+    found = importers_in(tree) if tree is not None else set()
+    if names is not None:
+        names.update(dict.fromkeys(found, "import_module"))
+        found |= {name for name, meant in names.items() if meant == "import_module"}
+    return found
+
+
+def _names_file(names: dict[str, str]) -> bool:
+    return any(text.endswith(".py") for name, text in names.items() if name != "__file__")
+
+
+def _take(found: Iterable[Made | Run], place: Where, result: Scan) -> None:
+    """Take in what is made and run in `place`."""
+    for one in found:
+        if isinstance(one, Made):
+            if one.text is not None:
+                before = result.written.get(one.path) if one.adds else None
+                result.written[one.path] = f"{before}\n{one.text}" if before else one.text
+            if one.is_tree or one.path.endswith(_PYTHON):
+                result.made.append(one)
+        elif one.is_code:
+            result.add(scan_source(one.what, place))
+        elif one.is_module:
+            result.imports.append(ImportSite(one.what, place, ("__main__",)))
+        else:
+            result.runs.append((place, one.what))
 
 
 def _needs_tree(source: str) -> bool:
@@ -140,10 +193,11 @@ def _needs_tree(source: str) -> bool:
         or "sys.path" in source
         or "chdir" in source
         or "get_ipython" in source
+        or makes(source)
     )
 
 
-def _special(line: SpecialLine, where: Where, result: Scan) -> None:
+def _special(line: SpecialLine, where: Where, result: Scan, names: dict[str, str] | None) -> None:
     place = where.below(line.line)
     first = line.rest.split(None, 1)[0].strip("\"'") if line.rest.strip() else ""
     if line.name in ("load_ext", "reload_ext", "aimport"):
@@ -158,13 +212,20 @@ def _special(line: SpecialLine, where: Where, result: Scan) -> None:
         # boilerplate in many notebooks that plot nothing: needed only if it is there
         result.imports.append(ImportSite("matplotlib", place, optional=True, extension=True))
     elif line.name == "run":
-        _run(line.rest, place, result)
+        _run(filled(line.rest, names), place, result)
     elif line.name in ("env", "envmagic"):
         result.installs += _ours(line.rest, line, where)
-    elif line.name == "cd" and first and not first.startswith(("-", "$", "{")):
-        result.paths.append(first)
+    elif line.name in ("cd", "pushd") and first:
+        if not filled(first, names).startswith(("-", "$", "{")):
+            result.paths.append(filled(first, names))
+    elif line.name == "save":  # cells, into a file
+        file = next((w for w in line.rest.split() if not w.startswith("-")), "")
+        result.made.append(Made(file if file.endswith((".py", ".ipy")) else f"{file}.py"))
     else:
         result.installs += installs_of(line, where)
+        if line.name in _COMMANDS:
+            name = "" if line.name in _SHELLS else f"{line.name} "
+            _take(done_by(filled(name + line.rest, names)), place, result)
 
 
 def _run(rest: str, place: Where, result: Scan) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from envmagic.imports.calls import imported_by, name_of, special_of
+from envmagic.imports.calls import name_of, special_of
 from envmagic.imports.sites import ImportSite, Where
 
 __all__ = ["FoundImports", "walk"]
@@ -50,7 +50,6 @@ def walk(
             stack += reversed(list(children))
     if calls:
         found.calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
-        found.imports += imported_by(found.calls, where)
     return found
 
 

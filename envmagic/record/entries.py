@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envmagic.core.errors import Problem, Severity
-from envmagic.distributions import Index
+from envmagic.distributions import Index, known
 from envmagic.imports import Where
 from envmagic.imports.follow import tree_of
 from envmagic.record import own_lines
@@ -45,8 +45,17 @@ def entries_of(
             entry = _entry(line, context, context.index if here else None, problems)
             lines[need.name] = entry.text
             entries.append(entry)
-    stay = _staying(entries, context, needs.removed, unknown=bool(needs.unresolved))
+    partial = needs.is_partial and context.index is None
+    unknown = partial or bool(needs.unresolved)
+    removed = needs.removed | _mistaken(needs) if partial else needs.removed
+    stay = _staying(entries, context, removed, unknown=unknown)
     entries += stay
+    if partial:  # the files that are not there may import what nothing explained when they were
+        told = {module for module, _ in needs.unresolved} | {
+            m.partition(".")[0] for m in needs.local
+        }
+        for module in sorted(context.held.unresolved_of(context.notebook) - told):
+            entries.append(Entry(Kind.UNRESOLVED, module, (Mention(context.notebook),)))
     for module, where in needs.unresolved:
         # without the environment, one of the entries that stay may hold it
         if stay and context.index is None and not context.held.lists(module, context.notebook):
@@ -153,6 +162,12 @@ def _staying(
             ):
                 stay.append(replace(entry, mentions=(mention,)))
     return stay
+
+
+def _mistaken(needs: Needs) -> set[str]:
+    """The distributions that are called like modules of the notebook's own."""
+    rows = (known().distribution_of(module) for module in needs.local)
+    return {row[0].distribution for row in rows if row is not None and row[0].distribution}
 
 
 def _inside(path: str, directory: Path) -> str | None:

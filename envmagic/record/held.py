@@ -128,6 +128,10 @@ class RecordedEntries:
         """Whether the file has `module` as unresolved for `notebook`."""
         return (module, notebook) in self._unresolved
 
+    def unresolved_of(self, notebook: str) -> set[str]:
+        """The modules that the file has as unresolved for `notebook`."""
+        return {module for module, mentioned in self._unresolved if mentioned == notebook}
+
     def optional(self, notebook: str) -> set[str]:
         """The distributions that the file has as optional for `notebook`."""
         return {name for name, other in self._optional if other == notebook}

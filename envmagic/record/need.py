@@ -67,6 +67,8 @@ class Needs:
     """Distributions that were taken out again; only an import brings them back."""
     unconfirmed: tuple[tuple[str, Where], ...] = ()
     """Names that it installs and of which nothing says that there are such distributions."""
+    is_partial: bool = False
+    """It imports what it fetches and what is not there, so more may be needed than can be told."""
     imports: tuple[ImportSite, ...] = ()
     """Every import that is not of its own tree, with the names that it takes."""
 

@@ -17,6 +17,7 @@ from envmagic.distributions import (
 )
 from envmagic.imports import Followed, ImportSite, Install, Scan, Where, follow, scan_cell
 from envmagic.imports.follow import tree_of
+from envmagic.imports.quick import remembers
 from envmagic.jupyter import notebook_file
 from envmagic.jupyter.notebook_file import NotebookFile
 from envmagic.record.declared import declared_in
@@ -78,6 +79,7 @@ def needs_of(path: Path, sources: Surroundings) -> Needs:
         notebook.kernel,
         removed,
         tuple(sorted(taken.unconfirmed.items())),
+        any(m in taken.local or m not in followed.unsure for m in followed.absent),
         tuple(followed.imports),
     )
 
@@ -90,8 +92,7 @@ def _is_there(name: str, sources: Surroundings, index: Index | None) -> bool:
 def _scan(cells: Iterable[tuple[int, str]], here: str, *, thorough: bool = True) -> Scan:
     scan = Scan()
     sources = list(cells)
-    moves = any(("sys" in s and "path" in s) or "chdir" in s for _, s in sources)
-    names: dict[str, str] | None = {} if moves else None
+    names: dict[str, str] | None = {} if any(remembers(s) for _, s in sources) else None
     for number, source in sources:
         where = Where("", number, 1)
         scan.add(scan_cell(source, where, names=names, here=here, thorough=thorough))

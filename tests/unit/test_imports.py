@@ -39,6 +39,11 @@ def needed(source: str) -> set[str]:
         ("await f()\nimport a", ["a"]),
         ("i.import_module('a.b')\n__import__('c')", ["a.b", "c"]),
         ("i.import_module(name)", []),
+        ("from importlib import import_module as im\nim(name='a')", ["importlib", "a"]),
+        ("load = importlib.import_module\nload('a')\nx.load('b')", ["a"]),
+        ("!python -m a.b x\n!{sys.executable} -m pip install c", ["a.b"]),
+        ("subprocess.run([sys.executable, '-m', 'a'])\nrunpy.run_module('b')", ["b", "a"]),
+        ("!python -c 'import a'\n!python -c 'import b' || pip install b", ["a"]),
         ("s = '''\nimport a\n'''\nimport b", ["b"]),
         ("if False:\n    import a\nelse:\n    import b", ["b"]),
         # IPython's lines
@@ -154,6 +159,10 @@ _PIECES = (
     *('"""', "'''", "import a as b\\", "%matplotlib inline", "!pip install z", "run other.py"),
     *("f(", ")", "important()", "%%time", "__import__('z')", "from a import (b,", "c)"),
     *("import a,b", "import  a", "import a\r", "!uv add z", "x.add (1)  # uv add y"),
+    *("!wget h/z.py", "!git clone h/z", "!cp -r ../z .", "!tar xf z.tgz", "!unzip z.zip"),
+    *("!python -m z", "open('z.py', 'w').write('import y')", "shutil.unpack_archive('z.zip')"),
+    *("runpy.run_module('z')", "runpy.run_path('z.py')", "%save z 1", "!svn export h/z"),
+    *("files.upload()", "shutil.copytree('y', 'z')", "a.extractall('z')", "!touch z.py"),
 )
 
 
@@ -164,6 +173,7 @@ def test_a_cell_read_without_a_parser_imports_what_the_parser_finds(pieces: list
     quick, parsed = (scan_cell(source, where, thorough=t) for t in (False, True))
     assert quick.imports == parsed.imports
     assert quick.installs == parsed.installs
+    assert (quick.made, quick.runs) == (parsed.made, parsed.runs)
 
 
 def test_each_import_says_where_it_is() -> None:
@@ -281,6 +291,15 @@ def test_an_env_cell_is_requirement_lines() -> None:
         ("sys.path.append(str(Path.cwd().parent))", ["/w"]),
         ("sys.path.append(unknown())", []),
         ("os.chdir('..')", ["/w"]),
+        ("sys.path[:0] = ['a']\nsys.path = ['b'] + sys.path", ["/w/n/a", "/w/n/b"]),
+        ("from sys import path as p\np.append('a')", ["/w/n/a"]),
+        ("import sys as s\ns.path.append('a')\nother.path.append('b')", ["/w/n/a"]),
+        ("import site\nsite.addsitedir('a')\nfrom site import addsitedir", ["/w/n/a"]),
+        ("from site import addsitedir\naddsitedir('a')", ["/w/n/a"]),
+        ("for p in ('a', 'b'):\n    sys.path.append(p)", ["/w/n/a", "/w/n/b"]),
+        ("r = 'a'\nsys.path.append(f'{r}/b')\nsys.path.append(f'{x}/c')", ["/w/n/a/b"]),
+        ("sys.path.append(str(Path.cwd().parents[0] / 'a'))", ["/w/a"]),
+        ("sys.path.append(sys.path[0] + '/a')\nsys.path += [_dh[0]]", ["/w/n", "/w/n/a"]),
     ],
 )
 def test_directories_put_on_the_path(source: str, expected: list[str]) -> None:

@@ -111,6 +111,128 @@ def told(place: Path, *cells: str, thorough: bool = True) -> Needs:
 
 
 @pytest.mark.parametrize(
+    "cells",
+    [
+        ["!wget -q https://h/a/agents.py?raw=true"],
+        ["!mkdir -p lib && cd lib && wget https://h/agents.py", "import sys\nsys.path += ['lib']"],
+        ["!test -f agents.py || curl -sSLO https://h/agents.py"],
+        ["!curl -s https://h/1 > agents.py"],
+        ["%%bash\nset -e\ncurl -L https://h/1 -o agents.py"],
+        ["URL = 'https://h/agents.py'", "!wget $URL"],
+        ["import os\nos.system('wget -q https://h/agents.py')"],
+        ["subprocess.run(['wget', 'https://h/1', '-O', 'agents.py'])"],
+        ["for f in ['agents.py', 'b.py']:\n    urlretrieve(base + f, filename=f)"],
+        ["r = requests.get(u)\nwith open('agents.py', 'wb') as f:\n    f.write(r.content)"],
+        ["def download(u, f):\n    ...", "download('https://h/agents.py', 'agents.py')"],
+        ["!gdown --id 1a -O agents.py"],
+        ['!cp "/content/drive/My Drive/agents.py" /content/'],
+        ["shutil.copyfile(src='../input/agents.py', dst='../working/agents.py')"],
+        ["!ln -s ../lib/agents agents"],
+        ["!git clone --depth 1 https://h/o/rl.git\n%cd rl/src"],
+        ["!git clone https://h/o/rl", "sys.path.insert(0, '/content/rl')"],
+        ["git.Repo.clone_from('https://h/o/rl', 'x')", "sys.path.append('x')"],
+        ["!curl -L https://h/rl.tgz | tar xz -C vendor", "sys.path.append('vendor')"],
+        ["with ZipFile('c.zip') as z:\n    z.extractall('c')", "import sys\nsys.path[:0] = ['c']"],
+        ["sys.path.append('/kaggle/input/lib')"],
+        ["from google.colab import files\nfiles.upload()"],
+        ["%save agents 1-3"],
+    ],
+)
+def test_what_the_notebook_fetches_is_local_without_being_there(
+    tmp_path: Path, cells: list[str]
+) -> None:
+    for thorough in (True, False):
+        found = told(tmp_path, *cells, "from agents import DQN\nimport pandas", thorough=thorough)
+        names = {need.name for need in found.needs} - {"requests"}
+        assert (names, found.unresolved, found.is_partial) == ({"pandas"}, (), True)
+        assert "agents" in found.local
+
+
+@pytest.mark.parametrize(
+    "cells, expected",
+    [
+        (["%%writefile h.py\nimport polars", "from h import f"], "polars"),
+        (["%%writefile h.py\nimport polars", "%%file -a h.py\nimport dask", "import h"],
+         "dask polars"),
+        (["%%writefile h.py\nimport polars", "import pandas"], "pandas"),
+        (["%%writefile p/__init__.py\nfrom .a import b", "%%writefile p/a.py\nimport polars",
+          "import p"], "polars"),
+        (["%%writefile s/h.py\nimport polars", "sys.path.append('s')", "import h"], "polars"),
+        (["name = 'h'", "%%writefile {name}.py\nimport polars", "import h"], "polars"),
+        (["%%bash\ncat > h.py <<'E'\nimport polars\nE\necho 'import dask' >> h.py", "import h"],
+         "dask polars"),
+        (["Path('h.py').write_text(dedent('\\n  import polars'))", "import h"], "polars"),
+        (["code = 'import polars'\nwith open('h.py', 'w') as f:\n    f.write(code)", "import h"],
+         "polars"),
+        (["d = Path('p')", "(d / '__init__.py').open('w').write('import polars')", "import p"],
+         "polars"),
+        (["%%writefile t.py\nimport polars", "!CUDA=0 python -u t.py --epochs 3 > log"], "polars"),
+        (["%%writefile t.py\nimport polars", "!streamlit run t.py &>/dev/null&"], "polars"),
+        (["%%writefile t.py\nimport polars", "!python -m t"], "polars"),
+        (["%%writefile t.py\nimport polars", "!python -m pytest -q t.py"], "polars pytest"),
+        (["%%writefile t.py\nimport polars", "exec(open('t.py').read())"], "polars"),
+        (["%%bash\ncat > r.txt <<E\npolars\nE\npip install -r r.txt"], "polars"),
+        # a repository's name, and what is installed from it
+        (["!git clone https://h/o/yolov5", "from yolov5.utils import x\nimport torch"], "torch"),
+        (["!git clone https://h/o/segment-anything\n%cd segment-anything",
+          "import segment_anything, torch"], "torch"),
+        (["!git clone https://h/huggingface/transformers\n!pip install ./transformers",
+          "import transformers"], "transformers"),
+    ],
+)  # fmt: skip
+def test_what_the_notebook_writes_is_followed_as_if_it_were_there(
+    tmp_path: Path, cells: list[str], expected: str
+) -> None:
+    for thorough in (True, False):
+        found = told(tmp_path, *cells, thorough=thorough)
+        assert " ".join(need.name for need in found.needs) == expected
+        assert not found.unresolved and (found.local or "torch" not in expected)
+
+
+def other(*cells: str) -> str:
+    found = [{"cell_type": "code", "source": c, "metadata": {}, "outputs": []} for c in cells]
+    return json.dumps({"cells": found, "metadata": {}, "nbformat": 4})
+
+
+@pytest.mark.parametrize(
+    "files, cells",
+    [
+        ({"sub/o.ipynb": other("import h"), "sub/h.py": "import polars"}, ["%run ./sub/o.ipynb"]),
+        ({"o.ipynb": other("%%writefile h.py\nimport polars")}, ["%run o.ipynb", "import h"]),
+        ({"sub/o.py": "import h", "sub/h.py": "import polars"}, ["!cd sub && python3 o.py"]),
+        ({"sub/o.py": "import polars"}, ["%cd sub\n%run o.py"]),
+        ({"o.py": "import polars"}, ["runpy.run_path('o.py')"]),
+        ({"o.py": "import polars"}, ["with open('o.py') as f:\n    exec(f.read())"]),
+        ({"o.py": "import polars"}, ["exec(compile(Path('o.py').read_text(), 'o.py', 'exec'))"]),
+        ({"o.py": "import polars"}, ["s = spec_from_file_location('o', 'o.py')"]),
+        ({"o.py": "import polars"}, ["subprocess.run([sys.executable, 'o.py'])"]),
+        ({"p/__main__.py": "import polars", "p/__init__.py": ""}, ["!python -m p"]),
+        ({"l/p/h.py": "import polars", "l/p/__init__.py": ""}, ["!cp -r l/p .", "from p import h"]),
+        ({"u.ipynb": other("import polars")},
+         ["!jupyter nbconvert --to python u.ipynb", "import u"]),
+        ({"h.py": "import dask"}, ["%%writefile h.py\nimport polars", "import h"]),
+        ({"h.py": "import polars"}, ["!wget https://h/h.py", "import h"]),
+        ({"rl/h.py": "import polars"}, ["!git clone https://h/rl\n%cd rl", "import h"]),
+        ({"s/m.py": "import polars"}, ["import site\nsite.addsitedir('s')", "import m"]),
+        ({"s/m.py": "import polars"}, ["from importlib import import_module as im",
+                                       "import sys\nsys.path.append('s')", "im('m')"]),
+        ({"h.py": "import os, sys\nsys.path.append(os.path.dirname(__file__) + '/s')\nimport m",
+          "s/m.py": "import polars"}, ["import h"]),
+    ],
+)  # fmt: skip
+def test_files_are_found_in_every_way_that_runs_them(
+    tmp_path: Path, files: dict[str, str], cells: list[str]
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    for thorough in (True, False):
+        found = told(tmp_path, *cells, thorough=thorough)
+        assert [need.name for need in found.needs] == ["polars"]
+        assert (found.unresolved, found.is_partial) == ((), False)
+
+
+@pytest.mark.parametrize(
     "cells, expected",
     [
         (["from agents import DQN\nimport tree, box, schema, vis"], []),

@@ -1060,3 +1060,35 @@ def test_what_has_no_place_in_condas_file_is_not_counted_as_written(isolated: Is
         assert report.data["lines"] == ["six==1.17"]
     file.write_text("dependencies: [python, opencv]\n")
     assert said(isolated.work, env=str(env.prefix), check=True).exit_code == 0
+
+
+@pytest.mark.parametrize("fetched", ["!wget -q https://h/mine.py", "!git clone https://h/o/mine"])
+def test_a_clone_without_what_the_notebook_fetches_needs_the_same(
+    isolated: Isolated, fetched: str
+) -> None:
+    """What such a file imports cannot be told there, so what was recorded for it stays."""
+    file = isolated.work / ("mine.py" if "wget" in fetched else "mine/__init__.py")
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("import polars, nobody_knows_this")
+    save(isolated.work / "a.ipynb", fetched, "import mine, pandas")
+    said(isolated.work)
+    before = text(isolated.work)
+    assert "polars" in before and "# unresolved: nobody_knows_this" in before
+    file.unlink()
+    if file.parent != isolated.work:
+        file.parent.rmdir()
+    assert not said(isolated.work, check=True).failed
+    assert not said(isolated.work).changed
+    save(isolated.work / "a.ipynb", fetched, "import pandas")
+    assert said(isolated.work).changed and "polars" not in text(isolated.work)
+
+
+def test_what_was_recorded_for_a_module_that_is_known_to_be_local_leaves(
+    isolated: Isolated,
+) -> None:
+    save(isolated.work / "a.ipynb", "!pip install openai-agents", "import agents, corp")
+    said(isolated.work)
+    assert "openai-agents" in text(isolated.work) and "# unresolved: corp" in text(isolated.work)
+    save(isolated.work / "a.ipynb", "!wget h/agents.py h/corp.py", "import agents, corp, pandas")
+    said(isolated.work)
+    assert text(isolated.work).splitlines()[1:-1] == ["pandas", "    # a.ipynb"]
