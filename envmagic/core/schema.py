@@ -98,7 +98,7 @@ class RecordedRequirement(TypedDict):
     requirement: str
     optional: bool
     evidence: str
-    """`environment`, `import-name`, `install-line`, `table` or `identity`."""
+    """`environment`, `import-name`, `install-line`, `table`, `identity` or `used-as`."""
     alternatives: list[str]
     sites: list[SiteData]
 

@@ -2,9 +2,11 @@
 
 from envmagic.distributions.index import Distribution, Index, index_of
 from envmagic.distributions.known import Known, known
+from envmagic.distributions.mistaken import NAMESAKES, meant_by, meant_distribution
 from envmagic.distributions.resolve import Evidence, Resolution, Resolver, is_provided, is_standard
 
 __all__ = [
+    "NAMESAKES",
     "Distribution",
     "Evidence",
     "Index",
@@ -15,4 +17,6 @@ __all__ = [
     "is_provided",
     "is_standard",
     "known",
+    "meant_by",
+    "meant_distribution",
 ]

@@ -16,7 +16,7 @@ from envmagic.system import cache
 
 __all__ = ["Distribution", "Index", "index_of"]
 
-_FORMAT = 3
+_FORMAT = 4
 _memory: dict[tuple[str, ...], tuple[str, Index]] = {}
 
 
@@ -53,6 +53,13 @@ class Index:
         None when that is a namespace: it holds nothing but what is below it.
         """
         return self.modules.get(_longest(dotted, self.modules, self.namespaces), ())
+
+    def lacks(self, dotted: str) -> bool:
+        """Whether the package above `dotted` is there, what is in it is known, and that is not."""
+        above = dotted.rpartition(".")[0]
+        if above not in self.modules or dotted in self.modules or dotted in self.namespaces:
+            return False
+        return any(module.startswith(f"{above}.") for module in self.modules)
 
     def is_shared(self, dotted: str) -> bool:
         """Whether `dotted` is a namespace, or several distributions hold it."""
@@ -147,7 +154,8 @@ def _add_modules(index: Index, found: list[FoundDistribution]) -> None:
         own = [item for item in items if not item.is_namespace(module, shared=shared)]
         names = tuple(sorted(item.name for item in own or items))
         (index.modules if own else index.namespaces)[module] = names
-        if (own and len(items) == 1) or module.count(".") >= 6:
+        alone = own and len(items) == 1 and module not in known().extended
+        if alone or module.count(".") >= 6:
             continue
         below: dict[str, list[FoundDistribution]] = defaultdict(list)
         for item in items:

@@ -103,13 +103,17 @@ class FoundDistribution:
 
 
 def found_in(directory: str) -> Iterator[FoundDistribution]:
-    """Every distribution whose metadata lies in `directory`."""
+    """Every distribution whose metadata lies in `directory`.
+
+    Of several of one name the first is the one that `importlib.metadata` finds there: that which
+    the system lists first.
+    """
     try:
         names = os.listdir(directory)
     except OSError:
         return
     listing = set(names)
-    for name in sorted(names):
+    for name in sorted(names, key=lambda name: name.endswith(".egg-link")):
         if not name[0].isalnum():  # `~umpy-1.0.dist-info`: what pip could not remove
             continue
         if name.endswith(".dist-info"):

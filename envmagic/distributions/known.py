@@ -75,6 +75,26 @@ class Known:
         of_table = {row.distribution for row in self.table.values() if row.distribution}
         return self.names | of_table | frozenset(self.evidence.values())
 
+    @functools.cached_property
+    def extended(self) -> frozenset[str]:
+        """Packages of one distribution that another adds modules to: `mujoco`, by `mujoco.mjx`."""
+        rows = ((name.rpartition(".")[0], row.distribution) for name, row in self.table.items())
+        return frozenset(
+            above for above, adding in rows if above and adding and self._is_of_other(above, adding)
+        )
+
+    def _is_of_other(self, package: str, adding: str) -> bool:
+        if package in self.families or package in self.table or "." in package:
+            return False
+        own = normalized(package)
+        return own in self.names and own != adding
+
+    def added(self, dotted: str) -> str | None:
+        """The module of an add-on that `dotted` is in: `mujoco.mjx` of `mujoco.mjx.put_model`."""
+        top, _, below = dotted.partition(".")
+        name = f"{top}.{below.partition('.')[0]}"
+        return name if top in self.extended and name in self.table else None
+
     def is_namespace(self, dotted: str) -> bool:
         """Whether several distributions share `dotted`, so that what is below it decides."""
         row = self.table.get(dotted)

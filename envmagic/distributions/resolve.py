@@ -11,6 +11,7 @@ from functools import cached_property
 from envmagic.core.names import normalized
 from envmagic.distributions.index import Index
 from envmagic.distributions.known import KnownName, known
+from envmagic.distributions.mistaken import meant_by
 
 __all__ = ["Evidence", "Resolution", "Resolver", "is_provided", "is_standard"]
 
@@ -54,6 +55,7 @@ class Evidence(str, Enum):
     INSTALL_LINE = "install-line"
     TABLE = "table"
     IDENTITY = "identity"
+    USED_AS = "used-as"
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,9 @@ class Resolver:
 
     `installs` are the distributions that it installs, `sources` those among them from a URL,
     `listed` those that its requirements file names already; `names` maps imports to distributions
-    and comes before everything. `imported` are the dotted names that it imports: they tell what a
-    name means that any project may have.
+    and comes before everything; `projects` are the modules of those that it installs from a path.
+    `imported` are the dotted names that it imports: they tell what a name means that any project
+    may have.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class Resolver:
         sources: Sequence[str] = (),
         listed: Collection[str] = (),
         names: Mapping[str, str] | None = None,
+        projects: Mapping[str, str] | None = None,
         imported: Iterable[str] = (),
     ) -> None:
         self._index = index
@@ -104,6 +108,7 @@ class Resolver:
         self._sources = frozenset(sources)
         self._listed = frozenset(listed)
         self._names = dict(names or {})
+        self._projects = dict(projects or {})
         self._told = imported
         self._known = known()
         self._held: dict[str, Resolution | None] = {}
@@ -134,6 +139,11 @@ class Resolver:
             found = self._installed(self._index, dotted, guess[0] if guess else None)
             if found is not None:
                 return found
+        if meant_by(dotted.partition(".")[0]) is not None:
+            return None
+        project = self._projects.get(dotted.partition(".")[0])
+        if project is not None:
+            return Resolution(project, Evidence.INSTALL_LINE)
         row = guess[0] if guess else None
         named = self._named(dotted, row)
         if named is not None:
@@ -167,7 +177,8 @@ class Resolver:
         if not owners and not self._known.is_namespace(dotted):
             # a namespace by itself is that of the only distribution that has something below it
             owners, several = list(index.namespaces.get(dotted, ())), 1
-        if not owners:
+        added = self._known.added(dotted)
+        if not owners or (added is not None and index.lacks(added)):
             return None
         usual = [row.distribution, *row.alternatives] if row is not None else []
         usual += [normalized(dotted.partition(".")[0])]

@@ -4,12 +4,14 @@ from envmagic.imports.follow import Followed, follow
 from envmagic.imports.installs import Install
 from envmagic.imports.scan import Scan, scan_cell, scan_source
 from envmagic.imports.sites import ImportSite, Where
+from envmagic.imports.uses import Use
 
 __all__ = [
     "Followed",
     "ImportSite",
     "Install",
     "Scan",
+    "Use",
     "Where",
     "follow",
     "scan_cell",

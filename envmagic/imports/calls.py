@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import ast
+import shlex
 from collections.abc import Collection, Iterable, Iterator
 
 from envmagic.imports.magics import SpecialLine
+from envmagic.imports.quick import adds
 from envmagic.imports.sites import ImportSite, Where
 
-__all__ = ["cell_of", "imported_by", "importers_in", "matter", "name_of", "special_of"]
+__all__ = [
+    "cell_of",
+    "imported_by",
+    "importers_in",
+    "keyword",
+    "literal",
+    "matter",
+    "name_of",
+    "special_of",
+]
 
 _IMPORTERS = ("import_module", "__import__")
 
@@ -22,6 +33,7 @@ def matter(source: str) -> bool:
         or "__import__" in source
         or "get_ipython" in source
         or ("install" in source and ("pip" in source or "pypi" in source.lower()))
+        or adds(source)
         or "system(" in source
         or "subprocess" in source
     )
@@ -47,9 +59,9 @@ def imported_by(
         name = name_of(call.func)
         if name not in _IMPORTERS and not (name in importers and isinstance(call.func, ast.Name)):
             continue
-        module = (_literal(call.args[0]) if call.args else _keyword(call, "name")) or ""
+        module = (literal(call.args[0]) if call.args else keyword(call, "name")) or ""
         dots = len(module) - len(module.lstrip("."))
-        package = _literal(call.args[1]) if len(call.args) > 1 else _keyword(call, "package")
+        package = literal(call.args[1]) if len(call.args) > 1 else keyword(call, "package")
         if dots == 1 and package:
             module, dots = package + module, 0
         if all(part.isidentifier() for part in module[dots:].split(".")):
@@ -60,10 +72,14 @@ def special_of(call: ast.Call) -> SpecialLine | None:
     """The line magic or shell command that a call of literals is: `get_ipython().system("…")`,
     `os.system("pip install x")`, `subprocess.run(["pip", "install", "x"])`,
     `pip.main(["install", "x"])`; and what installs on Spark clusters:
-    `sc.install_pypi_package("x")` (EMR), `dbutils.library.installPyPI("x", "1.0")`.
+    `sc.install_pypi_package("x")` (EMR), `dbutils.library.installPyPI("x", "1.0")`; and in the
+    browser: `micropip.install(["x", "y"])`.
     """
     name = name_of(call.func)
-    words = [_literal(a) for a in call.args]
+    if name == "install" and _is_of_browser(call.func):
+        given = [*call.args, *(k.value for k in call.keywords if k.arg == "requirements")]
+        return SpecialLine("pip", f"install {_quoted(given[0])}", call.lineno) if given else None
+    words = [literal(a) for a in call.args]
     if not words or words[0] is None:
         return None
     if name in _SHELL:
@@ -82,7 +98,7 @@ def special_of(call: ast.Call) -> SpecialLine | None:
 
 def cell_of(call: ast.Call) -> str | None:
     """The cell that `get_ipython().run_cell_magic("time", "", "…")` runs, as it is typed."""
-    words = [_literal(a) for a in call.args]
+    words = [literal(a) for a in call.args]
     if name_of(call.func) != "run_cell_magic" or len(words) != 3 or None in words:
         return None
     return f"%%{words[0]} {words[1]}\n{words[2]}"
@@ -93,26 +109,39 @@ def name_of(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
+def _is_of_browser(function: ast.expr) -> bool:
+    return isinstance(function, ast.Attribute) and name_of(function.value) in (
+        "micropip",
+        "piplite",
+    )
+
+
+def _quoted(node: ast.expr) -> str:
+    """A requirement, or a list of some, as words of a command line."""
+    nodes = node.elts if isinstance(node, (ast.List, ast.Tuple)) else [node]
+    words = [n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    return " ".join(shlex.quote(word) for word in words)
+
+
 def _version(call: ast.Call, name: str, words: list[str | None]) -> str:
     """Extras and version of Databricks' `installPyPI("x", version="1", extras="y")`."""
     if name != "installPyPI":
         return ""
-    version = words[1] if len(words) > 1 else _keyword(call, "version")
-    extras = _keyword(call, "extras")
+    version = words[1] if len(words) > 1 else keyword(call, "version")
+    extras = keyword(call, "extras")
     return (f"[{extras}]" if extras else "") + (f"=={version}" if version else "")
 
 
-def _keyword(call: ast.Call, name: str) -> str | None:
-    return next((_literal(k.value) for k in call.keywords if k.arg == name), None)
+def keyword(call: ast.Call, name: str) -> str | None:
+    """The string that the argument `name` is; None where it is none."""
+    return next((literal(k.value) for k in call.keywords if k.arg == name), None)
 
 
-def _literal(node: ast.expr) -> str | None:
+def literal(node: ast.expr) -> str | None:
     """A string, or a list of strings as a command line (`sys.executable` is one too)."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
     if isinstance(node, (ast.List, ast.Tuple)):
-        words = [
-            "python" if name_of(e) == "executable" else _literal(e) or "{?}" for e in node.elts
-        ]
+        words = ["python" if name_of(e) == "executable" else literal(e) or "{?}" for e in node.elts]
         return " ".join(f'"{w}"' if " " in w else w for w in words)
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from envmagic.imports.installs import Install
 from envmagic.imports.local_files import LocalFiles, as_package
 from envmagic.imports.scan import Scan, scan_cell, scan_source
 from envmagic.imports.sites import ImportSite, Where
+from envmagic.imports.uses import Use
 
 __all__ = ["Followed", "follow", "tree_of", "up_from"]
 
@@ -40,6 +41,8 @@ class Followed:
     installs: list[Install] = field(default_factory=list)
     """Of the files that the notebook runs."""
     unparsed: list[Where] = field(default_factory=list)
+    uses: list[Use] = field(default_factory=list)
+    """Of all files, with the place in each."""
 
 
 def tree_of(directory: Path) -> Path:
@@ -84,7 +87,7 @@ class _Follower:
         )
         self.of_notebooks = any(s.top in ("import_ipynb", "importnb") for s in scan.imports)
         """Notebooks can be imported like modules."""
-        self.result = Followed(unparsed=list(scan.unparsed))
+        self.result = Followed(unparsed=list(scan.unparsed), uses=list(scan.uses))
         self.local: set[str] = set()
         self.seen: set[str] = set()
         self._take(scan)
@@ -158,6 +161,7 @@ class _Follower:
         for path in scan.paths:
             self._add_root(path)
         self.result.unparsed += [_placed(w, where.file) for w in scan.unparsed]
+        self.result.uses += [replace(u, where=_placed(u.where, where.file)) for u in scan.uses]
         found = [(_moved(s, where.file), base) for s in scan.imports]
         if runs:
             self.result.installs += scan.installs
@@ -276,6 +280,4 @@ def _placed(where: Where, file: str) -> Where:
 
 
 def _moved(site: ImportSite, file: str) -> ImportSite:
-    from dataclasses import replace
-
     return replace(site, where=_placed(site.where, file))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["Statement", "statements"]
+__all__ = ["Statement", "is_escaped", "statements"]
 
 _TOKEN = re.compile(r"(?P<triple>\"\"\"|''')|(?P<quote>[\"'])|(?P<open>[(\[{])|(?P<close>[)\]}])|#")
 # So often each line is looked at where brackets that are never closed begin in many of them.
@@ -35,11 +35,16 @@ def statements(lines: list[str]) -> list[Statement]:
     number = 0
     patience = [_PATIENCE * len(lines) + 20_000]
     while number < len(lines):
-        escaped = _ESCAPED.match(lines[number].lstrip()) is not None
+        escaped = is_escaped(lines[number])
         end = _escaped_end(lines, number) if escaped else _python_end(lines, number, patience)
         found.append(Statement(number, end, escaped))
         number = end
     return found
+
+
+def is_escaped(line: str) -> bool:
+    """Whether `line` starts as IPython's special lines do."""
+    return _ESCAPED.match(line.lstrip()) is not None
 
 
 def _escaped_end(lines: list[str], number: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from envmagic.imports.lines import statements
+from envmagic.imports.lines import is_escaped, statements
 
 __all__ = ["CellMagic", "Plain", "SpecialLine", "cell_magic", "plain"]
 
@@ -26,6 +26,7 @@ CODE_MAGICS = frozenset(
 _BODY_IS_REQUIREMENTS = ("env", "envmagic")
 # Line magics whose argument runs as Python.
 _STATEMENT_MAGICS = frozenset("time timeit prun memit mprun lprun debug snakeviz px".split())
+_NESTED = 8  # `%time %timeit …`
 # Options of them that take a value: in the same word, or the next one.
 _VALUED = {"timeit": "nrp", "prun": "lsTD", "memit": "rti", "mprun": "fT", "lprun": "fmDTu"}
 _VALUED |= {"px": "tgo", "debug": "b"}
@@ -128,6 +129,7 @@ def cell_magic(source: str) -> CellMagic | None:
 def plain(source: str) -> Plain:
     """`source` with every special line replaced by Python that imports the same."""
     source = source.replace("\r\n", "\n").replace("\r", "\n")
+    source = _without_first_indent(source)
     # IPython takes prompts off where the first line or the second has one
     if any(map(_PROMPT.match, source.lstrip("\n").split("\n", 2)[:2])):
         source = _PROMPT.sub("", source)
@@ -145,6 +147,12 @@ def plain(source: str) -> Plain:
             rest = [""] * (statement.end - statement.start - 1)
             result.lines[statement.start : statement.end] = [replaced, *rest]
     return result
+
+
+def _without_first_indent(source: str) -> str:
+    """IPython takes the first line's indentation off each line that has it, and no more."""
+    first = re.match(r"\n*([ \t]+)(?=\S)", source)
+    return re.sub(rf"(?m)^{first[1]}", "", source) if first else source
 
 
 def _databricks(line: str, body: str, number: int) -> CellMagic | None:
@@ -202,8 +210,22 @@ def _escaped(text: str, line: int, specials: list[SpecialLine]) -> str | None:
 
 def _magic(name: str, rest: str, line: int, specials: list[SpecialLine]) -> str:
     if name in _STATEMENT_MAGICS:
-        return _without_flags(name, rest) or "pass"
+        return _statement(_without_flags(name, rest), line, specials)
     specials.append(SpecialLine(name, rest, line))
+    return "pass"
+
+
+def _statement(text: str, line: int, specials: list[SpecialLine]) -> str:
+    """The Python of `%time STATEMENT`, which may be a special line itself, or none at all."""
+    for _ in range(_NESTED):
+        text = text.strip()
+        if not text or text.startswith("#"):
+            return "pass"
+        magic = _MAGIC.fullmatch(text)
+        if magic is None or magic["name"] not in _STATEMENT_MAGICS:
+            replaced = _replace(text, line, specials, escaped=is_escaped(text))
+            return text if replaced is None else replaced
+        text = _without_flags(magic["name"], magic["rest"])
     return "pass"
 
 

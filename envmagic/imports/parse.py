@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import textwrap
 import warnings
 from dataclasses import dataclass, field
@@ -15,6 +16,12 @@ __all__ = ["Parsed", "parse", "parse_python"]
 
 _TRIES = 40  # broken lines taken out of a cell before each import is read on its own
 _IMPORT = re.compile(r"\s*(?:import\s+[\w.]|from\s+[.\w]+\s+import\b)")
+# One behind something else on its line: `if x: import a`.
+_INNER_IMPORT = re.compile(r"[:;]\s*((?:import\s+[\w.]|from\s+[.\w]+\s+import\b)[^;]*)")
+# What Pythons newer than the one that scans may have: `lazy import a` (PEP 810), template strings
+# (PEP 750), which are read as strings.
+_LAZY = re.compile(r"(?m)^([ \t]*(?:\S[^\n]*[:;][ \t]*)?)lazy[ \t]+(?=import\b|from\b)")
+_TEMPLATE = re.compile(r"(?<![\w\"'])(?:[tT][rR]?|[rR][tT])(?=[\"'])")
 _ESCAPED = re.compile(r"^[ \t]*[%!]", re.MULTILINE)
 _PYTHON_2 = re.compile(
     r"(?P<indent>\s*)(?:print\s+(?![=(,.)]|in\b|is\b)\S|print\s*>>|print\s*$"
@@ -24,6 +31,8 @@ _PYTHON_2 = re.compile(
 _PASTED = {0: None, **dict.fromkeys((0xA0, 0x202F, 0x3000), " ")}
 _PASTED |= dict.fromkeys((0xFEFF, *range(0x200B, 0x200E), 0x2060))
 _EXCEPT = re.compile(r"^(\s*)except\s+(\S(?:.*?\S)??)\s*,\s*\w+\s*:")
+# Python 2's `except A, e:` too; a name that is none of an error changes nothing.
+_EXCEPT_MANY = re.compile(r"^(\s*except\*?\s+)([\w.]+(?:\s*,\s*[\w.]+)+)\s*:")
 
 
 @dataclass
@@ -84,6 +93,7 @@ def _parse_lines(lines: list[str]) -> Parsed:
     tree = _attempt(text)
     if isinstance(tree, ast.Module):
         return Parsed([tree])
+    text = _as_older(text)
     lines = text.expandtabs(8).split("\n")
     spans = statements(lines)
     unparsed = _take_out_python_2(lines, spans)
@@ -91,6 +101,12 @@ def _parse_lines(lines: list[str]) -> Parsed:
     if repaired is not None:
         return Parsed([repaired], unparsed=sorted(unparsed))
     return _rescued(text.expandtabs(8).split("\n"))
+
+
+def _as_older(text: str) -> str:
+    """`text` without what this Python may be too old for and that older ones say otherwise."""
+    text = _LAZY.sub(r"\1", text)
+    return text if sys.version_info >= (3, 14) else _TEMPLATE.sub("", text)
 
 
 def _take_out_python_2(lines: list[str], spans: list[Statement]) -> set[int]:
@@ -102,6 +118,7 @@ def _take_out_python_2(lines: list[str], spans: list[Statement]) -> set[int]:
             _blank(lines, span, match["indent"] + "pass")
             taken.add(span.start + 1)
         else:
+            line = _EXCEPT_MANY.sub(r"\1(\2):", line)
             lines[span.start] = _EXCEPT.sub(r"\1except \2:", line)
     return taken
 
@@ -120,9 +137,28 @@ def _repaired(lines: list[str], spans: list[Statement], unparsed: set[int]) -> a
         if header and isinstance(tree, IndentationError):
             number = int(header[1]) - 1
         span = _span_of(spans, number)
-        if span is None or not _take_out(lines, span, unparsed):
+        if span is None:
+            return None
+        if _is_misplaced(tree) and span.start + 1 not in unparsed:
+            _indent_as_above(lines, span)
+            unparsed.add(span.start + 1)
+        elif not _take_out(lines, span, unparsed):
             return None
     return None
+
+
+def _is_misplaced(error: SyntaxError) -> bool:
+    """Whether a line is indented otherwise than any block is."""
+    return (isinstance(error, IndentationError) and "unindent" in (error.msg or "")) or (
+        error.msg == "unexpected indent"
+    )
+
+
+def _indent_as_above(lines: list[str], span: Statement) -> None:
+    """One line that is indented by mistake must not cost the cell."""
+    above = next((line for line in reversed(lines[: span.start]) if line.strip()), "")
+    indent = above[: len(above) - len(above.lstrip())]
+    lines[span.start] = indent + lines[span.start].lstrip()
 
 
 def _span_of(spans: list[Statement], number: int) -> Statement | None:
@@ -140,7 +176,7 @@ def _take_out(lines: list[str], span: Statement, unparsed: set[int]) -> bool:
         return True
     unparsed.add(span.start + 1)
     text = "\n".join(lines[span.start : span.end])
-    good = _good_parts(text) if ";" in text else []
+    good = _good_parts(text)
     if good:
         _blank(lines, span, indent + "; ".join(good))
     elif line.lstrip().startswith(("except", "else", "elif", "finally")):
@@ -151,8 +187,11 @@ def _take_out(lines: list[str], span: Statement, unparsed: set[int]) -> bool:
 
 
 def _good_parts(text: str) -> list[str]:
-    parts = [part.strip() for part in text.split(";")]
-    return [part for part in parts if part and _tree(part) is not None]
+    """What of a statement that does not parse is one by itself: between `;`, or an import."""
+    parts = [part.strip() for part in text.split(";")] if ";" in text else []
+    good = [part for part in parts if part and _tree(part) is not None]
+    inner = (match[1].strip() for match in _INNER_IMPORT.finditer(text))
+    return good + [part for part in inner if part not in good and _tree(part) is not None]
 
 
 def _blank(lines: list[str], span: Statement, replacement: str) -> None:

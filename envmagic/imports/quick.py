@@ -9,7 +9,7 @@ import re
 
 from envmagic.imports.sites import ImportSite, Where
 
-__all__ = ["can_tell", "imports_of", "makes", "remembers"]
+__all__ = ["adds", "can_tell", "imports_of", "makes", "remembers", "uses"]
 
 _DOTTED = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _NAME = r"[^\W\d]\w*(?: as [^\W\d]\w*)?"
@@ -17,7 +17,11 @@ _LINE = re.compile(
     rf"(?:import (?P<modules>{_DOTTED}(?: as \w+)?(?:, *{_DOTTED}(?: as \w+)?)*)"
     rf"|from (?P<module>{_DOTTED}) import (?P<names>\*|{_NAME}(?:, *{_NAME})*))[ \t]*(?:#.*)?"
 )
-_ADDS = re.compile(r"\b(?:uv|poetry)[ \t]+add\b")
+# In one line: `!uv -q add x`, `subprocess.run(["pdm", "add", "x"])`.
+_ADDING = ("uv", "pdm", "pixi", "poetry", "rye")
+_ADDS = re.compile(r"\b(?:uv|poetry|pdm|pixi|rye)\b[^\n]{1,80}?\badd\b")
+_ENGINE = re.compile(r"\bengine\s*=\s*[\"']")
+_BACKEND = re.compile(r"\bbackend\s*=|plotting\.backend|_backend\(|KERAS_BACKEND")
 # A file that may be made, fetched or run here; `.py` alone is in every `matplotlib.pyplot`.
 _FILE = re.compile(r"\.py\b")
 _COMMAND = re.compile(
@@ -35,7 +39,7 @@ _NAMED = re.compile(
     re.MULTILINE,
 )
 # Lines that IPython reads as magics, with or without the sign.
-_MAGIC = re.compile(r"^[ \t]*(?:%|(?:run|load_ext|pylab|cd)\b)", re.MULTILINE)
+_MAGIC = re.compile(r"^[ \t]*(?:%|(?:run|(?:re)?load_ext|pylab|matplotlib|env|cd)\b)", re.MULTILINE)
 
 
 def can_tell(source: str) -> bool:
@@ -44,10 +48,27 @@ def can_tell(source: str) -> bool:
     return (
         "import" in source
         or "install" in source
-        or _adds(source)
+        or adds(source)
+        or uses(source)
         or _does_more(source)
         or makes(source)
     )
+
+
+def adds(source: str) -> bool:
+    """Whether it has `uv add` or the like, which installs without that word."""
+    if "add" not in source or not any(tool in source for tool in _ADDING):
+        return False
+    return _ADDS.search(source) is not None
+
+
+def uses(source: str) -> bool:
+    """Whether a string in it may load a distribution that nothing imports; cheap."""
+    if "engine" in source and _ENGINE.search(source) is not None:
+        return True
+    if "ackend" in source or "BACKEND" in source:
+        return _BACKEND.search(source) is not None
+    return ".use(" in source or "filesystem(" in source or "fulSoup(" in source
 
 
 def imports_of(source: str, where: Where) -> list[ImportSite] | None:
@@ -61,7 +82,8 @@ def imports_of(source: str, where: Where) -> list[ImportSite] | None:
         or "\\\n" in source
         or "\r" in source
         or "install" in source
-        or _adds(source)
+        or adds(source)
+        or uses(source)
         or "__import__" in source
         or "import_module" in source
         or _does_more(source)
@@ -114,14 +136,10 @@ def remembers(source: str) -> bool:
     )
 
 
-def _adds(source: str) -> bool:
-    """Whether it has `uv add`, which installs without that word."""
-    return " add " in source and _ADDS.search(source) is not None
-
-
 def _does_more(source: str) -> bool:
     """Whether it has a line magic, calls IPython or changes where modules are looked for."""
     if "sys.path" in source or "chdir" in source or "get_ipython" in source:
         return True
     words = ("%" in source, "run" in source, "cd" in source, "load_ext" in source)
-    return (any(words) or "pylab" in source) and _MAGIC.search(source) is not None
+    more = "pylab" in source or "matplotlib" in source or "--with" in source
+    return (more or any(words)) and _MAGIC.search(source) is not None

@@ -15,8 +15,9 @@ from envmagic.imports.made import Made, Run, filled
 from envmagic.imports.magics import SpecialLine, cell_magic
 from envmagic.imports.parse import Parsed, parse, parse_python
 from envmagic.imports.paths import extended
-from envmagic.imports.quick import can_tell, imports_of, makes, remembers
+from envmagic.imports.quick import adds, can_tell, imports_of, makes, remembers, uses
 from envmagic.imports.sites import ImportSite, Where
+from envmagic.imports.uses import Use, addresses, told_by_line, used
 from envmagic.imports.walk import walk
 from envmagic.imports.written import done_in, may_do
 
@@ -50,6 +51,8 @@ class Scan:
     """Directories that it puts on `sys.path`."""
     runs: list[tuple[Where, str]] = field(default_factory=list)
     """Files that it runs: `%run`, `!python`, `runpy`, `exec(open(…))`."""
+    uses: list[Use] = field(default_factory=list)
+    """Strings that load what nothing imports."""
 
     def add(self, other: Scan) -> None:
         """Take everything of `other` in."""
@@ -63,6 +66,7 @@ class Scan:
         self.made += other.made
         self.paths += other.paths
         self.runs += other.runs
+        self.uses += other.uses
 
 
 _NOTHING = Scan()
@@ -85,12 +89,13 @@ def scan_cell(
     """
     quick = not thorough and names is None
     if quick and not can_tell(source):
-        return _NOTHING
+        found = list(addresses(source, where))
+        return Scan(uses=found) if found else _NOTHING
     magic = cell_magic(source) if "%" in source else None
     if magic is None:
         imports = imports_of(source, where) if quick else None
         if imports is not None:
-            return Scan(imports)
+            return Scan(imports, uses=list(addresses(source, where)))
         return _code(parse(source), source, where, names, here)
     result = Scan()
     body = where.below(magic.line)
@@ -129,10 +134,14 @@ def _code(
 ) -> Scan:
     result = Scan()
     result.unparsed = [where.below(n) for n in parsed.unparsed]
+    result.uses += addresses(source, where)
     specials = list(parsed.specials)
     if names is not None or _needs_tree(source):
         calls = matter(source) or bool(names and "import_module" in names.values())
-        installs = frozenset(line.line for line in parsed.specials if "install" in line.rest)
+        strings = uses(source)
+        installs = frozenset(
+            line.line for line in parsed.specials if "install" in line.rest or "add" in line.rest
+        )
         for tree in parsed.trees:
             guarded = bool(parsed.guarded) and any(s.lineno in parsed.guarded for s in tree.body)
             found = walk(tree, where, calls=calls, optional=guarded, installs=installs)
@@ -145,6 +154,8 @@ def _code(
                 cell = cell_of(call)
                 if cell is not None:
                     result.add(scan_cell(cell, where.below(call.lineno)))
+            if strings:
+                result.uses += used(tree, where)
             if names is not None:
                 result.paths += extended(tree, names, here)
             if (makes(source) or (names and _names_file(names))) and may_do(source):
@@ -193,12 +204,15 @@ def _needs_tree(source: str) -> bool:
         or "sys.path" in source
         or "chdir" in source
         or "get_ipython" in source
+        or adds(source)
+        or uses(source)
         or makes(source)
     )
 
 
 def _special(line: SpecialLine, where: Where, result: Scan, names: dict[str, str] | None) -> None:
     place = where.below(line.line)
+    result.uses += told_by_line(line, place)
     first = line.rest.split(None, 1)[0].strip("\"'") if line.rest.strip() else ""
     if line.name in ("load_ext", "reload_ext", "aimport"):
         for name in re.split(r"[\s,]+", line.rest.partition("#")[0]):

@@ -48,10 +48,18 @@ _BRACKET = re.compile(rb'["\[\]{}]')
 _JUPYTEXT = re.compile(r"(?ms)\A# ---\n.*?# jupyter:|^# %%(?:[ \t]|$)")
 # `# %pip install x`, `# !pip install x`, `# %%time`; `# %%` and `# %% title` begin a cell.
 _COMMENTED_MAGIC = re.compile(r"(?m)^#[ \t]?(?=%{1,2}[^\W\d]|![ \t]*\w)")
+# Databricks' own format: what is no Python stands behind `# MAGIC`.
+_DATABRICKS = "# Databricks notebook source"
+_COMMAND = re.compile(r"(?m)^# COMMAND -+[ \t]*$")
+_SOURCE_MAGIC = re.compile(r"(?m)^# MAGIC(?:[ \t]|$)")
+_OTHER_LANGUAGE = re.compile(r"\A((?:\s|#[^\n]*\n)*)%(?=(?:sql|md|md-sandbox|scala|r|fs)\b)")
 # Python in Markdown: Jupytext's and Quarto's cells, and MyST's, whose language may be left out.
-_FENCE = re.compile(
-    r"(`{3,}|~{3,}) ?(?:\{code-cell\}[ \t]*(?:i?python\d?[ \t]*)?|\{?i?python\d?\b.*)"
-)
+_CODE_CELL = r"\{code-cell\}[ \t]*(?:i?python\d?[ \t]*)?"
+_IN_BRACES = r"\{i?python\d?\b.*"
+_FENCE = re.compile(rf"(`{{3,}}|~{{3,}}) ?(?:{_CODE_CELL}|{_IN_BRACES}|i?python\d?\b.*)")
+# Without braces it is shown and not run, in Quarto, R Markdown and MyST.
+_FENCE_IN_BRACES = re.compile(rf"(`{{3,}}|~{{3,}}) ?(?:{_CODE_CELL}|{_IN_BRACES})")
+_MYST = re.compile(r"(?m)^(?:`{3,}|~{3,}) ?\{code-cell\}|^[ \t]+format_name: myst$")
 _MYST_OPTIONS = re.compile(r"\A(?:---\n.*?^---\n|(?::[\w-]+:[^\n]*\n)+)", re.DOTALL | re.MULTILINE)
 _SCRIPTS = (".py", ".md", ".qmd", ".rmd")
 
@@ -107,7 +115,7 @@ def parse(raw: bytes, path: Path) -> NotebookFile:
     Raises `EnvmagicError` (`not-a-notebook`).
     """
     if path.suffix.lower() in _SCRIPTS:
-        return _script(_decode(raw), markdown=path.suffix.lower() != ".py")
+        return _script(_decode(raw), path.suffix.lower())
     try:
         document = _load(raw)
     except (ValueError, RecursionError, MemoryError) as error:
@@ -267,11 +275,15 @@ def _version(document: Mapping[str, Any]) -> str:
     return version if isinstance(version, str) else ""
 
 
-def _script(text: str, *, markdown: bool) -> NotebookFile:
-    """A Jupytext notebook; magics are commented out in `.py` files."""
-    if markdown:
-        fences = (_MYST_OPTIONS.sub("", code) for code in _fenced(text))
+def _script(text: str, suffix: str) -> NotebookFile:
+    """A notebook as text; magics are commented out in `.py` files."""
+    if suffix != ".py":
+        braces = suffix in (".qmd", ".rmd") or _MYST.search(text) is not None
+        fences = (_MYST_OPTIONS.sub("", code) for code in _fenced(text, braces=braces))
         return NotebookFile("python", tuple(Cell(n, s) for n, s in enumerate(fences, 1)))
+    if text.startswith(_DATABRICKS):
+        commands = map(_databricks, _COMMAND.split(text.replace("\r\n", "\n")))
+        return NotebookFile("python", tuple(Cell(n, s) for n, s in enumerate(commands, 1)))
     if _JUPYTEXT.search(text):
         text = _COMMENTED_MAGIC.sub("", text)
     parts = re.split(r"(?m)^(?=# %%(?:\s|$)|# \+(?:\s|$)|# In\[)|(?<=\n\n)(?=%%\w)", text)
@@ -279,12 +291,19 @@ def _script(text: str, *, markdown: bool) -> NotebookFile:
     return NotebookFile("python", tuple(Cell(n, p) for n, p in code if p.strip()))
 
 
-def _fenced(text: str) -> Iterator[str]:
+def _databricks(command: str) -> str:
+    """A cell as it is typed; those of other languages are that as a whole."""
+    source = _SOURCE_MAGIC.sub("", command)
+    return _OTHER_LANGUAGE.sub(r"\1%%", source, count=1) if source != command else source
+
+
+def _fenced(text: str, *, braces: bool) -> Iterator[str]:
     """What stands in the fences of Python; one that is not closed goes to the end."""
+    pattern = _FENCE_IN_BRACES if braces else _FENCE
     fence, inside = "", list[str]()
     for line in text.replace("\r\n", "\n").split("\n"):
         if not fence:
-            opening = _FENCE.fullmatch(line)
+            opening = pattern.fullmatch(line)
             fence = opening[1] if opening is not None else ""
         elif line.startswith(fence):
             yield "".join(inside)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envmagic.core.errors import Problem, Severity
-from envmagic.distributions import Index, known
+from envmagic.distributions import Index, known, meant_by
 from envmagic.imports import Where
 from envmagic.imports.follow import tree_of
 from envmagic.record import own_lines
@@ -184,6 +184,15 @@ def _inside(path: str, directory: Path) -> str | None:
 def _unresolved(module: str, notebook: str, where: Where) -> Problem:
     place = site_name(notebook, where)
     place += f", cell {where.cell}" if where.cell else ""
+    meant = meant_by(module)
+    if meant is not None:
+        return Problem(
+            "unresolved",
+            f"{module} ({place}) is no module: did you mean import {meant}?",
+            "Correct the import.",
+            Severity.WARNING,
+            module,
+        )
     return Problem(
         "unresolved",
         f"{module} ({place}) belongs to no distribution that is known.",

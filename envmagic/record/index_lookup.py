@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError, Problem, Severity
-from envmagic.distributions import Evidence
+from envmagic.distributions import Evidence, meant_by
 from envmagic.environments.backends import commands, settings
 from envmagic.record.need import Need, Needs
 from envmagic.system import process
@@ -30,7 +30,8 @@ def resolve_online(found: Sequence[Needs]) -> tuple[list[Needs], list[Problem]]:
         raise EnvmagicError(
             "no-uv", "--online asks the index through uv, which is not there.", "pip install uv"
         )
-    names = dict.fromkeys(module for needs in found for module, _ in needs.unresolved)
+    unresolved = (module for needs in found for module, _ in needs.unresolved)
+    names = dict.fromkeys(module for module in unresolved if meant_by(module) is None)
     there = {m for m in list(names)[:_MOST] if _exists(str(uv), _distribution(m))}
     problems = [_guessed(module) for module in names if module in there]
     return [_answered(needs, there) for needs in found], problems

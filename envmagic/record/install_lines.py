@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -14,18 +15,21 @@ from envmagic.distributions import (
     Evidence,
     Index,
     known,
+    meant_distribution,
 )
 from envmagic.imports import Install, Scan, Where
 from envmagic.jupyter.notebook_file import NotebookFile
 from envmagic.record import evidence
 from envmagic.record.conditions import with_conditional, with_line
 from envmagic.record.need import Need, Surroundings, Taken
+from envmagic.record.user_lines import project_name
 from envmagic.system import reading
 
 __all__ = [
     "installs_of",
     "is_elsewhere",
     "is_python",
+    "modules_of",
     "take_install",
     "taken_out",
     "that_worked",
@@ -98,7 +102,44 @@ def installs_of(
             found += listed
     for where, body in scan.requirements:
         found += _of_text(body, where)
+    return [_named(i, directory) if _is_path(i) else _meant(i) for i in found]
+
+
+def modules_of(installs: Iterable[Install], directory: Path) -> dict[str, str]:
+    """What the projects hold that `installs` install from a path: modules, and the projects."""
+    found: dict[str, str] = {}
+    for install in installs:
+        if install.project and not is_elsewhere(install):
+            root = directory / _path_of(install)
+            for place in (root, root / "src"):
+                for init in [*place.glob("*/__init__.py"), *place.glob("*.py")]:
+                    module = init.parent.name if init.name == "__init__.py" else init.stem
+                    found.setdefault(module, install.project)
     return found
+
+
+def _named(install: Install, directory: Path) -> Install:
+    """`pip install -e .` with the name of the project there."""
+    name = project_name(directory / _path_of(install)) if install.file is None else None
+    return replace(install, project=name) if name else install
+
+
+def _meant(install: Install) -> Install:
+    """`pip install sklearn` as what that placeholder stands for."""
+    requirement, name = install.requirement, install.name
+    if requirement is None or name is None or install.conda:
+        return install
+    meant = meant_distribution(name, versioned=bool(requirement.specifier))
+    if meant is None:
+        return install
+    other = copy.copy(requirement)
+    other.name, other.specifier = meant, type(requirement.specifier)()
+    return replace(install, text=meant, requirement=other)
+
+
+def _path_of(install: Install) -> str:
+    """The path without the extras: of `.[dev]` it is `.`."""
+    return re.sub(r"\[[^\]]*\]$", "", install.text)
 
 
 def told_by(installed: Sequence[str]) -> list[Install]:
@@ -190,7 +231,7 @@ def _take_path(name: str, install: Install, taken: Taken) -> None:
 
 def is_elsewhere(install: Install) -> bool:
     """A path that means something on this machine only."""
-    return _is_path(install) and not re.match(r"\.{1,2}(?:[/\\]|$)", install.text)
+    return _is_path(install) and not re.match(r"\.{1,2}(?:[/\\\[]|$)", install.text)
 
 
 def is_python(name: str) -> bool:

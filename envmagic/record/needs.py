@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError
 from envmagic.distributions import (
+    NAMESAKES,
     Index,
     Resolution,
     Resolver,
     is_provided,
     is_standard,
+    known,
 )
 from envmagic.imports import Followed, ImportSite, Install, Scan, Where, follow, scan_cell
 from envmagic.imports.follow import tree_of
@@ -25,6 +28,7 @@ from envmagic.record.install_lines import (
     installs_of,
     is_elsewhere,
     is_python,
+    modules_of,
     take_install,
     taken_out,
     that_worked,
@@ -33,6 +37,7 @@ from envmagic.record.install_lines import (
 )
 from envmagic.record.name_overrides import supplied_for
 from envmagic.record.need import Need, Needs, Surroundings, Taken
+from envmagic.record.used_as import Known, take_used
 
 __all__ = ["candidates", "needs_of"]
 
@@ -61,13 +66,14 @@ def needs_of(path: Path, sources: Surroundings) -> Needs:
     installs = [*declared, *installs, *told]
     resolver = _resolver(installs, directory, sources, index, followed)
     taken = Taken(local=set(followed.local))
-    for site in followed.imports:
+    for site in told_apart(followed.imports, [*(c.source for c in notebook.cells), *sources.cells]):
         _take(site, resolver, followed.unsure, taken, sources)
     for name, sites in taken.sites.items():
         taken.needs[name] = replace(taken.needs[name], sites=tuple(sites))
     named.update(i.name for i in (*declared, *told) if i.name is not None)
     for install in installs:
         take_install(install, taken, lambda name: name in named or _is_there(name, sources, index))
+    take_used(followed, taken, Known(index, sources.listed, removed))
     return Needs(
         path,
         notebook.language,
@@ -101,7 +107,7 @@ def _scan(cells: Iterable[tuple[int, str]], here: str, *, thorough: bool = True)
 
 def _followed(scan: Scan, directory: Path) -> Followed:
     if not scan.imports and not scan.runs:
-        return Followed(unparsed=scan.unparsed)
+        return Followed(unparsed=scan.unparsed, uses=scan.uses)
     tree = _tree(directory)
 
     def read(other: Path) -> Scan:
@@ -120,7 +126,7 @@ def _tree(directory: Path) -> Path:
 
 
 def _resolver(
-    installs: Iterable[Install],
+    installs: Sequence[Install],
     directory: Path,
     sources: Surroundings,
     index: Index | None,
@@ -128,13 +134,36 @@ def _resolver(
 ) -> Resolver:
     named = {i.name for i in installs if i.name is not None and not is_elsewhere(i)}
     urls = {i.name for i in installs if i.name and url_of(i)}
+    projects = modules_of(installs, directory)
     imported = (dotted for site in followed.imports for dotted in site.dotted)
-    return Resolver(index, [*named], [*urls], sources.listed, _supplied(directory), imported)
+    return Resolver(
+        index, [*named], [*urls], sources.listed, _supplied(directory), projects, imported
+    )
 
 
 def _supplied(directory: Path) -> Mapping[str, str]:
     """`[tool.envmagic.names]` of the nearest pyproject.toml that has it, up to the tree's top."""
     return supplied_for(directory).names
+
+
+def told_apart(sites: Sequence[ImportSite], cells: Iterable[str]) -> Iterator[ImportSite]:
+    """`sites` of namesakes with the names that the cells take from them: of `twitter.OAuth(…)`."""
+    text = ""
+    for site in sites:
+        if site.module in NAMESAKES:
+            names = site.names or _used_of(site.module, text := text or "\n".join(cells))
+            site = replace(site, names=tuple(n for n in names if _tells(site.module, n)))
+        yield site
+
+
+def _tells(module: str, name: str) -> bool:
+    return f"{module}.{name}" in known().table
+
+
+def _used_of(module: str, text: str) -> list[str]:
+    aliases = re.findall(rf"\bimport\s+{module}\s+as\s+(\w+)", text)
+    called = "|".join({module, *aliases})
+    return list(dict.fromkeys(re.findall(rf"(?<![\w.])(?:{called})\.(\w+)", text)))
 
 
 def _take(

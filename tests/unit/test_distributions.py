@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from support.sites import install
 
-from envmagic.distributions import Evidence, Index, Resolver, index_of, is_provided, known
+from envmagic.distributions import (
+    Evidence,
+    Index,
+    Resolver,
+    index_of,
+    is_provided,
+    known,
+    meant_by,
+)
 
 
 def resolved(dotted: str, index: Index | None = None, **more: object) -> str | None:
@@ -59,6 +68,35 @@ def site(tmp_path: Path) -> Path:
         ("backports.zoneinfo", "backports-zoneinfo"),
         ("opentelemetry.sdk.trace", "opentelemetry-sdk"),
         ("llama_index.llms.ollama", "llama-index-llms-ollama"),
+        # what one distribution adds to another's package
+        ("mujoco.mjx", "mujoco-mjx"),
+        ("mujoco.viewer", "mujoco"),
+        ("PyQt5.QtChart", "pyqtchart"),
+        ("PyQt5.Qsci", "qscintilla"),
+        ("PyQt6.Qsci", "pyqt6-qscintilla"),
+        ("PyQt6.QtWidgets", "pyqt6"),
+        # of the last years
+        ("workflows", "llama-index-workflows"),
+        ("inference", "inference"),
+        ("eumdac", "eumdac"),
+        ("mercury", "mercury"),
+        ("mosaic_widget", "mosaic-widget"),
+        ("adafruit_dht", "adafruit-circuitpython-dht"),
+        ("obd", "obd"),
+        ("tpu_info", "tpu-info"),
+        ("composio", "composio"),
+        ("tortoise", "tortoise-orm"),
+        ("functional", "pyfunctional"),
+        # no modules, but what people take for some
+        ("PyYaml", None),
+        ("Pandas", None),
+        ("Matplotlib.pyplot", None),
+        ("scikit_learn", None),
+        ("pillow", None),
+        ("pyqt5", None),
+        ("MDAnalysis", "mdanalysis"),
+        ("PyQt5", "pyqt5"),
+        ("netCDF4", "netcdf4"),
         # nothing is guessed
         ("google", None),
         ("google.nothing_of_the_kind", None),
@@ -95,6 +133,27 @@ def test_the_environment_comes_first_then_install_lines_then_the_table(site: Pat
     assert usual is not None
     assert (usual.name, usual.evidence) == ("opencv-python", Evidence.TABLE)
     assert "opencv-python-headless" in usual.alternatives
+
+
+def test_a_module_of_an_add_on_that_is_not_there_is_not_the_packages(site: Path) -> None:
+    install(site, "mujoco", "mujoco/__init__.py", "mujoco/viewer.py")
+    index = index_of([site])
+    assert resolved("mujoco.viewer", index) == "mujoco"
+    assert resolved("mujoco.mjx.put_model", index) == "mujoco-mjx"
+    install(site, "mujoco-mjx", "mujoco/mjx/__init__.py")
+    assert resolved("mujoco.mjx", index_of([site])) == "mujoco-mjx"
+
+
+def test_a_package_that_has_grown_the_module_of_an_add_on_has_it(site: Path) -> None:
+    install(site, "mujoco", "mujoco/__init__.py", "mujoco/mjx/__init__.py", version="9")
+    assert resolved("mujoco.mjx", index_of([site])) == "mujoco"
+
+
+def test_a_name_that_is_no_module_tells_which_is_meant() -> None:
+    meant = {"PyYaml": "yaml", "Pandas": "pandas", "Sklearn": "sklearn", "pil": "PIL"}
+    meant |= {"TensorFlow": "tensorflow", "pytorch": "torch", "opencv_python": "cv2"}
+    assert {name: meant_by(name) for name in meant} == meant
+    assert not any(map(meant_by, [*meant.values(), "MDAnalysis", "Levenshtein", "mine", "Mine"]))
 
 
 def test_an_install_line_answers_for_an_unknown_import() -> None:
@@ -608,3 +667,11 @@ def test_the_table_can_be_read_and_says_each_thing_once() -> None:
             assert name == "-" or str(Requirement(name)) == name, words
             assert name == "-" or re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name), words
     assert len(known().names) > 3_000
+
+
+def test_of_two_infos_of_one_name_the_one_that_python_itself_finds_counts(site: Path) -> None:
+    for number in range(8):
+        for spelling in ("pyyaml", "PyYAML", "Pyyaml"):
+            install(site, spelling, "yaml.py", version=f"{number}.0")
+    found = next(iter(metadata.distributions(path=[str(site)], name="pyyaml")))
+    assert index_of([site]).distributions["pyyaml"].version == found.version

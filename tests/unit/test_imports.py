@@ -52,6 +52,8 @@ def needed(source: str) -> set[str]:
         ("%timeit -n 10 import a", ["a"]),
         ("%timeit -n10 -r3 import a", ["a"]),
         ("% load_ext a", ["a"]),
+        ("%time %timeit -n1 import a", ["a"]),
+        ("if x:\n    %time  # nothing\nimport a", ["a"]),
         ("ls ../data\ncd ..\nimport a", ["a"]),
         ("x = !ls *.csv\ny = %pwd\nimport a", ["a"]),
         ("import a\na.b?\n??a\na.b??", ["a"]),
@@ -117,6 +119,13 @@ def needed(source: str) -> set[str]:
         ("import a\n\x00\nimport b", ["a", "b"]),
         ("import a\n\ud800 = 1\nimport b", ["a", "b"]),
         ("for i in x:\n# nothing\nimport a", ["a"]),
+        # what this Python may be too old for
+        ("lazy import a.b as c\nlazy from d import (\n  e)\nimport f", ["a.b", "d", "f"]),
+        ("def f():\n    if x: lazy import a", ["a"]),
+        ("lazy = 1\ns = 'lazy import b'\nimport a", ["a"]),
+        ("x = t'{y}'; import a\nz = rt'''\nimport b\n'''\nimport c", ["a", "c"]),
+        ("x = [*y for y in z]\nif t'{x}' ?? 1: import a\nimport b", ["a", "b"]),
+        ("type X[T] = int\ndef f[T](x: T):\n    import a\nclass A[T]:\n    import b", ["a", "b"]),
         ("import a\r\nimport b\r!ls\r\nimport c", ["a", "b", "c"]),
     ],
 )  # fmt: skip
@@ -139,6 +148,8 @@ def test_imports(source: str, expected: list[str]) -> None:
         ("try:\n    import a\nexcept ImportError:\n    os.system('pip install a')", {"a"}),
         ("try:\n    import a\nexcept ImportError:\n    raise ImportError('get a')", {"a"}),
         ("try:\n    import a\nexcept Exception:\n    print(1)\n    sys.exit(1)", {"a"}),
+        ("try:\n    import a\nexcept KeyError, ImportError, OSError:\n    x", set()),
+        ("try:\n    import a\nexcept KeyError, OSError:\n    x", {"a"}),
         ("with suppress(ImportError):\n    import a", set()),
         ("if TYPE_CHECKING:\n    import a\nimport b", {"b"}),
         ("if typing.TYPE_CHECKING:\n    import a\nelse:\n    import b", {"b"}),
@@ -159,6 +170,9 @@ _PIECES = (
     *('"""', "'''", "import a as b\\", "%matplotlib inline", "!pip install z", "run other.py"),
     *("f(", ")", "important()", "%%time", "__import__('z')", "from a import (b,", "c)"),
     *("import a,b", "import  a", "import a\r", "!uv add z", "x.add (1)  # uv add y"),
+    *("!uv -q add y", "!pdm add y", "%pixi add y", "!bash -c 'rye add y'", "%time !uv add x"),
+    *("run(['uv', 'add', 'y'])", "await micropip.install(['y'])", "%run a.ipynb", "cd sub"),
+    *("matplotlib inline", "reload_ext w", "env create e --with v", "%env create e --with u"),
     *("!wget h/z.py", "!git clone h/z", "!cp -r ../z .", "!tar xf z.tgz", "!unzip z.zip"),
     *("!python -m z", "open('z.py', 'w').write('import y')", "shutil.unpack_archive('z.zip')"),
     *("runpy.run_module('z')", "runpy.run_path('z.py')", "%save z 1", "!svn export h/z"),
@@ -188,6 +202,15 @@ def test_lines_that_do_not_parse_are_told() -> None:
     assert scan("def f(:\n  pass").unparsed
 
 
+def test_a_line_that_is_indented_by_mistake_costs_no_other() -> None:
+    found = scan("import a\n  %pip install b\n  import c\nos.system('pip install d')\nimport e")
+    assert [i.text for i in found.installs] == ["b", "d"]
+    assert [s.module for s in found.imports] == ["a", "c", "e"]
+    assert [w.line for w in found.unparsed] == [2, 3]
+    # IPython takes the first line's indentation away
+    assert not scan("  %pip install b\nimport c\n  import d").unparsed
+
+
 @pytest.mark.parametrize(
     "source, expected",
     [
@@ -199,6 +222,23 @@ def test_lines_that_do_not_parse_are_told() -> None:
         ("%uv pip install a", ["a"]),
         ("!uv pip install --system a", ["a"]),
         ("!uv add a", ["a"]),
+        ("!uv -q pip install a", ["a"]),
+        ("!uv --directory x add a", ["a"]),
+        ("!pdm add -d a", ["a"]),
+        ("!pixi add a python=3.11", ["a"]),
+        ("%pixi add --pypi a==1", ["a==1"]),
+        ("!poetry add a@latest b[x]@^2 c^1", ["a", "b[x]", "c"]),
+        ("subprocess.run(['uv', 'add', 'a'])", ["a"]),
+        ("!bash -lc 'pip install a && sh -c \"uv add b\"'", ["a", "b"]),
+        ("!bash install.sh add a", []),
+        ("!poetry run pip install a", ["a"]),
+        ("!conda run -n x pip install a==1", ["a==1"]),
+        ("!nohup pip install a &", ["a"]),
+        ("await micropip.install(['a', 'b>=1'])", ["a", "b>=1"]),
+        ("piplite.install(requirements='a', deps=False)", ["a"]),
+        ("%time !pip install a", ["a"]),
+        ("%timeit -n1 x = !pip install a", ["a"]),
+        (" %pip install a\nimport b", ["a"]),
         ("!sudo pip3 install a && pip install b; echo pip install c", ["a", "b"]),
         ("!pip install a > /dev/null 2>&1", ["a"]),
         ("!pip install a | tail -1", ["a"]),

@@ -38,6 +38,18 @@ def lines(place: Path, *cells: str) -> list[str]:
         (["%pip install six", "%pip uninstall -y six"], []),
         # conda's names count where pip has the same
         (["%conda install -y pyarrow openpyxl nodejs-x pytorch"], ["openpyxl", "pyarrow"]),
+        # placeholders, as what they say is meant; conda has others of those names
+        (["!pip install sklearn==0.0 bs4[x]"], ["beautifulsoup4[x]", "scikit-learn"]),
+        (["!pip install tensorflow-gpu"], ["tensorflow"]),
+        (["!pip install tensorflow-gpu==2.4", "import tensorflow"], ["tensorflow-gpu==2.4"]),
+        (["%conda install -y pytorch"], []),
+        # namesakes, by what is taken from them
+        (["import twitter", "t = twitter.Twitter(auth=twitter.OAuth(k))"], ["twitter"]),
+        (["import twitter as tw", "tw.Api()"], ["python-twitter"]),
+        (["from twitter import TwitterStream, other"], ["twitter"]),
+        (["import twitter", "# or\nTwitter.twit; a.twitter.OAuth"], ["python-twitter"]),
+        (["import jwt\njwt.encode(x)"], ["pyjwt"]),
+        (["import discord\nbot = discord.Bot()"], ["py-cord"]),
         # paths are no names of an index
         (["%pip install -e ./mylib", "import mylib"], ["-e ./mylib"]),
         (["!pip install ../other", "import other"], ["../other"]),
@@ -102,6 +114,80 @@ def test_inline_script_metadata_says_what_is_needed_and_in_which_versions(tmp_pa
     for other in ("%%writefile x.py\n" + BLOCK, BLOCK.replace("[\n", "{\n"), BLOCK[:-7]):
         assert [*needs(tmp_path, other, "import polars")] == ["polars"]
         assert needs(tmp_path, other, "import polars")["polars"].specifier == ""
+
+
+def test_a_module_of_the_project_that_is_installed_from_here_is_the_projects(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "src" / "mine").mkdir(parents=True)
+    (tmp_path / "src" / "mine" / "__init__.py").touch()
+    (tmp_path / "nb").mkdir()
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "My.Project"\n')
+    for place, line in ((tmp_path, "-e ."), (tmp_path, "-e .[dev]"), (tmp_path / "nb", "..")):
+        assert lines(place, f"%pip install -q {line}", "import mine") == [line]
+    assert not lines(tmp_path, "%pip install -e .")
+
+
+@pytest.mark.parametrize(
+    "cells, expected",
+    [
+        # what the import itself needs
+        (["import dask.dataframe as dd\nfrom dask import array"], ["dask[array,dataframe]"]),
+        (["from dask.distributed import Client"], ["dask[distributed]"]),
+        (["import geemap.kepler"], ["geemap", "keplergl"]),
+        (["from bokeh.sampledata.iris import flowers"], ["bokeh", "bokeh-sampledata"]),
+        (["from nilearn import plotting"], ["matplotlib", "nilearn"]),
+        (["from rdkit.Chem.Draw import IPythonConsole"], ["ipython", "rdkit"]),
+        (["import plotly.express as px"], ["plotly[express]"]),
+        (["import plotly.express as px, pandas"], ["pandas", "plotly"]),
+        (["import IPython.parallel"], ["ipyparallel", "ipython"]),
+        # which engine of Keras is meant is open, unless something says it
+        (["import keras"], ["keras"]),
+        (["import keras, torch"], ["keras", "torch"]),
+        (["import os\nos.environ['KERAS_BACKEND'] = 'jax'", "import keras"], ["jax", "keras"]),
+        (["%env KERAS_BACKEND=torch", "import keras"], ["keras", "torch"]),
+        # commands and calls that load something
+        (["%matplotlib widget\nimport matplotlib"], ["ipympl", "matplotlib"]),
+        (["matplotlib ipympl"], ["ipympl"]),
+        (["import pandas as pd\npd.read_excel(f, engine='openpyxl')"], ["openpyxl", "pandas"]),
+        (["import pandas as pd\npd.read_csv(f, engine='python')"], ["pandas"]),
+        (["import pandas as pd\n# pd.read_excel(f, engine='openpyxl')"], ["pandas"]),
+        (["import xarray as xr", "xr.open_dataset(f, engine='cfgrib')"], ["cfgrib", "xarray"]),
+        (["import pandas", "pandas.options.plotting.backend = 'plotly'"], ["pandas", "plotly"]),
+        (["import pandas", "df.plot.bar(backend='hvplot')"], ["hvplot", "pandas"]),
+        (["!pip install ipympl==0.9", "%matplotlib widget"], ["ipympl==0.9"]),
+    ],
+)
+def test_what_is_needed_besides_what_is_imported(
+    tmp_path: Path, cells: list[str], expected: list[str]
+) -> None:
+    assert lines(tmp_path, *cells) == expected
+    few = needs(tmp_path, *cells, thorough=False)
+    assert [text_of(n, None, Pin.NONE) for n in few.values() if not n.optional] == expected
+
+
+@pytest.mark.parametrize(
+    "cells, name",
+    [
+        (["import pandas as pd", "pd.read_csv('s3://b/k.csv')"], "s3fs"),
+        (["import dask", "path = f'gs://{bucket}'"], "gcsfs"),
+        (["import sqlalchemy as sa", "sa.create_engine('postgresql://h/d')"], "psycopg2-binary"),
+        (["%load_ext sql", "%sql mysql+pymysql://h"], "pymysql"),
+        (["from bs4 import BeautifulSoup", "BeautifulSoup(text, 'lxml')"], "lxml"),
+        (["import keras"], "tensorflow"),
+        (["%matplotlib qt"], "pyqt6"),
+        (["import boto3", "path = 's3://b/k'"], None),
+        (["import pandas", "# pd.read_csv('s3://b/k.csv')"], None),
+        (["import pandas", "x = 'https://h/k.csv'"], None),
+    ],
+)
+def test_what_a_string_alone_says_is_optional(
+    tmp_path: Path, cells: list[str], name: str | None
+) -> None:
+    for thorough in (True, False):
+        found = needs(tmp_path, *cells, thorough=thorough)
+        used = [n for n in found.values() if n.evidence == "used-as"]
+        assert [(n.name, n.optional) for n in used] == ([(name, True)] if name else [])
 
 
 def told(place: Path, *cells: str, thorough: bool = True) -> Needs:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envmagic.core.errors import EnvmagicError
+from envmagic.imports import Where, scan_cell
 from envmagic.jupyter import notebook_file
 
 CODE = "import numpy\nx = 1"
@@ -168,8 +169,31 @@ def test_jupytext() -> None:
     assert any("!pip install b\nimport c" in s for s in found)
     assert not any("import a" in s for s in found)
     text = "# T\n```python\nimport a\n```\n```bash\nimport b\n```\n"
-    text += "```{code-cell} ipython3\nimport c\n```\n"
-    assert sources(text.encode(), Path("x.md")) == ["import a\n", "import c\n"]
+    assert sources(text.encode(), Path("x.md")) == ["import a\n"]
+
+
+@pytest.mark.parametrize("name, head", [("x.qmd", ""), ("x.Rmd", ""), ("x.md", "---\n{}---\n")])
+def test_a_fence_without_braces_is_shown_and_not_run(name: str, head: str) -> None:
+    """In Quarto, R Markdown and MyST, which the head or a cell of its own tells."""
+    text = head.format("jupyter:\n  jupytext:\n    text_representation:\n      format_name: myst\n")
+    cell = "{code-cell}" if name == "x.md" else "{python, echo=FALSE}"
+    text += f"```{cell}\nimport a\n```\n```python\nimport b\n```\n~~~ python\nimport c\n~~~\n"
+    assert sources(text.encode(), Path(name)) == ["import a\n"]
+
+
+def test_databricks_magics_stand_behind_a_comment() -> None:
+    script = (
+        "# Databricks notebook source\n# MAGIC %pip install a\n\n# COMMAND ----------\nimport b\n"
+        "\n# COMMAND ----------\n# DBTITLE 1,x\n# MAGIC %md # T\n# MAGIC import c\n"
+        "\n# COMMAND ----------\n# MAGIC %sh\n# MAGIC pip install d\n"
+        "\n# COMMAND ----------\n# MAGIC %run ./e\n"
+    )
+    cells = notebook_file.parse(script.encode(), Path("x.py")).cells
+    found = [scan_cell(c.source, Where("", c.number, 1)) for c in cells]
+    assert [i.text for s in found for i in s.installs] == ["a", "d"]
+    assert [i.module for s in found for i in s.imports] == ["b"]
+    assert [name for s in found for _, name in s.runs] == ["./e"]
+    assert not any(s.unparsed for s in found)
 
 
 @pytest.mark.parametrize("head", ["# ---\n# jupyter:\n# ---\n", ""], ids=["header", "cells only"])
@@ -183,11 +207,8 @@ def test_magics_that_jupytext_has_commented_out(head: str) -> None:
 
 def test_mysts_cells_without_a_language_and_with_options() -> None:
     text = "```{code-cell}\n:tags: [x]\n:other: 1\nimport a\n```\n```{code-cell} r\nimport b\n```\n"
-    text += (
-        "```{code-cell} ipython3\n---\ntags: [x]\n---\nimport c\n```\n````python\nimport d\n````\n"
-    )
-    found = sources(text.encode(), Path("x.md"))
-    assert found == ["import a\n", "import c\n", "import d\n"]
+    text += "````{code-cell} ipython3\n---\ntags: [x]\n---\nimport c\n````\n"
+    assert sources(text.encode(), Path("x.md")) == ["import a\n", "import c\n"]
 
 
 def test_a_magic_begins_a_cell_in_jupytexts_light_format() -> None:

@@ -23,6 +23,7 @@ _EVIDENCE = {
     "install-line": "install line",
     "table": "known name",
     "identity": "same name",
+    "used-as": "used as a part",
 }
 
 

@@ -107,9 +107,11 @@ def _taken(needs: Iterable[Need]) -> tuple[list[Wish], list[str]]:
             left.append(need.name)
         else:
             extras = f"[{','.join(sorted(need.extras))}]" if need.extras else ""
-            why = next((module for module, _ in need.sites), "an install line")
+            used = need.evidence == Evidence.USED_AS.value
+            said = "a string in it" if used else "an install line"
+            why = next((module for module, _ in need.sites if module), said)
             line = f"{need.name}{extras}{need.specifier}"
-            wishes.append(Wish(line, why, companion=not need.imported))
+            wishes.append(Wish(line, why, companion=used or not need.imported))
     return wishes, left
 
 
