@@ -70,10 +70,11 @@ def text_of(need: Need, index: Index | None, pin: Pin, directory: Path | None = 
     base = need.name + (f"[{','.join(sorted(need.extras))}]" if need.extras else "")
     marker = f" ; {need.marker}" if need.marker else ""
     installed = index.distributions.get(need.name) if index is not None else None
+    asked = base + need.specifier + marker
+    if need.url:
+        asked = f"{base} @ {need.url}{marker}" if need.named else need.url
     if installed is None:
-        if need.url:
-            return f"{base} @ {need.url}{marker}" if need.named else need.url
-        return base + need.specifier + marker
+        return asked
     if installed.editable and directory is not None:
         inside = _inside(installed.editable, directory)
         if inside is not None:
@@ -81,7 +82,8 @@ def text_of(need: Need, index: Index | None, pin: Pin, directory: Path | None = 
     if installed.url:
         return f"{base} @ {installed.url}{marker}"
     # an unpinned line still says what the notebook itself asks for
-    return base + (pin.specifier(installed.version) or need.specifier) + marker
+    pinned = pin.specifier(installed.version)
+    return base + pinned + marker if pinned else asked
 
 
 def _is_users(need: Need, context: RecordContext) -> bool:
