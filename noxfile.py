@@ -177,6 +177,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def laws(session: nox.Session) -> None:
+    """The laws of the record for an hour, on new examples; `-- MINUTES` says otherwise."""
+    session.install("-e", ".[test]", "pip")
+    session.run("python", "tests/support/laws/run.py", *session.posargs, env=VARIABLES)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Every benchmark, or those named (`-- create switch`); each prints a table."""
     session.install("-e", ".[test]", "pip")
