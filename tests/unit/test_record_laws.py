@@ -223,7 +223,6 @@ def test_a_notebook_among_many_is_read_as_it_is_alone(
     assert replace(quick, unparsed=()) == replace(slow, unparsed=())
 
 
-@pytest.mark.xfail(strict=True, reason="environment.yml that cannot list what conda holds")
 @budget(20)
 @given(
     found=st.lists(notebooks.cells(), min_size=1, max_size=2),

@@ -91,6 +91,9 @@ class Work:
             self._refused(error, before)
             return False
         self._keeps_theirs(before)
+        if first.exit_code:  # a file of the user's cannot take it all: the check says so, too
+            assert said(self.directory, *paths, check=True, **asked).exit_code
+            return False
         self._says_the_same(before, paths, asked, changed=first.changed)
         if before or self.file.exists():
             self._is_read_by_pip(before, readable)
