@@ -10,13 +10,12 @@ rdkit 2026.9, hvplot 0.12, matplotlib's and SQLAlchemy's own tables of backends 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["PARTED", "Part", "parts_of", "plugin"]
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """What is needed: the first of `choices` (requirements), unless another of them is there."""
 
     choices: tuple[str, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from envmagic.imports.installs import words_of
 
@@ -20,8 +20,7 @@ _OTHER_STREAMS = re.compile(r"\d?>&\d?-?|2>{1,2}[ \t]*\S+|(?<!<)<[ \t]*[^\s<]+")
 _BEFORE = frozenset("sudo -H time nohup exec then else do if ! yes command {".split())
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """One command: its words, and where its output goes."""
 
     words: list[str]

@@ -161,7 +161,7 @@ class _Follower:
         for path in scan.paths:
             self._add_root(path)
         self.result.unparsed += [_placed(w, where.file) for w in scan.unparsed]
-        self.result.uses += [replace(u, where=_placed(u.where, where.file)) for u in scan.uses]
+        self.result.uses += [u._replace(where=_placed(u.where, where.file)) for u in scan.uses]
         found = [(_moved(s, where.file), base) for s in scan.imports]
         if runs:
             self.result.installs += scan.installs

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 __all__ = ["Made", "Run", "filled", "last_of"]
 
 _VARIABLE = re.compile(r"\{\s*([^\W\d]\w*)\s*\}|\$\{?([^\W\d]\w*)\}?")
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(NamedTuple):
     """A file or directory that is there once the notebook has run."""
 
     path: str
@@ -36,11 +35,10 @@ class Made:
     def below(self, directory: str) -> Made:
         """The same, made by a command that runs in `directory`."""
         source = self.source and _joined(directory, self.source)
-        return replace(self, path=_joined(directory, self.path), source=source)
+        return self._replace(path=_joined(directory, self.path), source=source)
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """A file, a module (`is_module`) or the text of a program (`is_code`) that a command runs."""
 
     what: str

@@ -140,6 +140,12 @@ def _does_more(source: str) -> bool:
     """Whether it has a line magic, calls IPython or changes where modules are looked for."""
     if "sys.path" in source or "chdir" in source or "get_ipython" in source:
         return True
-    words = ("%" in source, "run" in source, "cd" in source, "load_ext" in source)
-    more = "pylab" in source or "matplotlib" in source or "--with" in source
-    return (more or any(words)) and _MAGIC.search(source) is not None
+    return (
+        "%" in source
+        or "run" in source
+        or "cd" in source
+        or "load_ext" in source
+        or "pylab" in source
+        or "matplotlib" in source
+        or "--with" in source
+    ) and _MAGIC.search(source) is not None

@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from envmagic.imports.calls import cell_of, imported_by, importers_in, matter, special_of
-from envmagic.imports.commands import done_by
 from envmagic.imports.installs import Install, installs_of, words_of
 from envmagic.imports.made import Made, Run, filled
 from envmagic.imports.magics import SpecialLine, cell_magic
@@ -19,7 +18,6 @@ from envmagic.imports.quick import adds, can_tell, imports_of, makes, remembers,
 from envmagic.imports.sites import ImportSite, Where
 from envmagic.imports.uses import Use, addresses, told_by_line, used
 from envmagic.imports.walk import walk
-from envmagic.imports.written import done_in, may_do
 
 __all__ = ["Scan", "scan_cell", "scan_source"]
 
@@ -28,6 +26,11 @@ _RUN_VALUES = ("-N", "-b", "-s", "-l", "-T", "-D")
 # Extensions that come with IPython, and ours.
 _SHIPPED = frozenset({"autoreload", "storemagic", "deduperreload", "envmagic"})
 # Names of lines whose rest is a command, and IPython's names for commands themselves.
+# One command that makes and runs nothing, the most frequent ones.
+_IDLE = re.compile(
+    r"\s*(?:pip3?|conda|mamba|apt(?:-get)?|ls|cat|head|tail|wc|nvidia-smi|pwd|du|df|which)"
+    r"(?:\s[^|&;<>()$`\n]*)?"
+)
 _SHELLS = ("!", "sx", "system", "shell", "sh")
 _COMMANDS = (*_SHELLS, "cp", "mv", "ln", "wget", "curl", "git")
 # What can be imported or run.
@@ -108,7 +111,7 @@ def scan_cell(
     elif magic.is_shell:
         for line in _shell_lines(magic.body):
             result.installs += installs_of(line, body)
-        _take(done_by(filled(magic.body, names)), body, result)
+        _take(_done_by(filled(magic.body, names)), body, result)
     elif magic.writes:
         adds = not {"-a", "--append"}.isdisjoint(magic.rest.split())
         _take([Made(filled(magic.writes, names), magic.body, adds=adds)], body, result)
@@ -158,10 +161,9 @@ def _code(
                 result.uses += used(tree, where)
             if names is not None:
                 result.paths += extended(tree, names, here)
-            if (makes(source) or (names and _names_file(names))) and may_do(source):
+            if makes(source) or (names and _names_file(names)):
                 known = {} if names is None else names
-                executes = "exec" in source or "run_cell" in source
-                _take(done_in(tree, known, here, executes=executes), where, result)
+                _take(_done_in(tree, source, known, here), where, result)
     for line in specials:
         _special(line, where, result, names)
     return result
@@ -239,7 +241,27 @@ def _special(line: SpecialLine, where: Where, result: Scan, names: dict[str, str
         result.installs += installs_of(line, where)
         if line.name in _COMMANDS:
             name = "" if line.name in _SHELLS else f"{line.name} "
-            _take(done_by(filled(name + line.rest, names)), place, result)
+            _take(_done_by(filled(name + line.rest, names)), place, result)
+
+
+def _done_by(text: str) -> Iterator[Made | Run]:
+    """What the commands in `text` make and run."""
+    if _IDLE.fullmatch(text):
+        return iter(())
+    from envmagic.imports.commands import done_by
+
+    return done_by(text)
+
+
+def _done_in(
+    tree: ast.Module, source: str, names: dict[str, str], here: str
+) -> Iterator[Made | Run]:
+    """What Python's own calls in `tree` make and run."""
+    from envmagic.imports.written import done_in, may_do
+
+    if may_do(source):
+        executes = "exec" in source or "run_cell" in source
+        yield from done_in(tree, names, here, executes=executes)
 
 
 def _run(rest: str, place: Where, result: Scan) -> None:

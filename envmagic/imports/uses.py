@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from envmagic.imports.calls import keyword, literal, name_of
 from envmagic.imports.magics import SpecialLine
@@ -33,8 +33,7 @@ _KERAS = "KERAS_BACKEND"
 _USUAL = frozenset("inline notebook nbagg agg auto".split())
 
 
-@dataclass(frozen=True)
-class Use:
+class Use(NamedTuple):
     """A string that says what is to be loaded."""
 
     kind: str

@@ -46,10 +46,13 @@ _SPEAK = {
 UNSAID = ("plaintext", "raw", "shellscript")
 
 
+_SAYING = frozenset({"vscode", "polyglot_notebook", "microsoft", "language"})
+
+
 def is_python_cell(cell: Mapping[str, Any]) -> bool:
     """nbformat 3, and Snowflake, Fabric, VS Code and Polyglot name a cell's language."""
     metadata = mapping(cell, "metadata")
-    if not metadata and "language" not in cell:
+    if "language" not in cell and _SAYING.isdisjoint(metadata):
         return True
     said = (
         mapping(metadata, "vscode").get("languageId"),

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envmagic.core import display
 from envmagic.core.display import user_path
 from envmagic.core.errors import Problem, Severity
 from envmagic.distributions import Distribution
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["kept"]
 
 _EXTRAS = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\s*\[[^\]]*\])?")
+
+_MOST = 3  # notebooks that are named
 
 
 def kept(
@@ -99,7 +102,10 @@ def _conflict(
     what: str, held: Entry, others: Iterable[str], context: RecordContext, name: str
 ) -> Problem:
     here = context.environment is not None
-    stays = ", ".join(o + _in(context.environment_of(o)) for o in others)
+    all_of_them = list(others)
+    shown = [other + _in(context.environment_of(other)) for other in all_of_them[:_MOST]]
+    more = [f"{len(all_of_them) - _MOST} more"] if len(all_of_them) > _MOST else []
+    stays = display.joined([*shown, *more])
     return Problem(
         "record-conflict",
         f"{context.notebook}{_in(context.environment)} {what}, but {held.text} stays in the record"

@@ -33,8 +33,10 @@ def agreed(needs: Needs, context: RecordContext) -> Needs:
 
 
 def _recorded_as(need: Need, held: set[str]) -> Need:
+    if need.name in held or not need.imported:
+        return need
     other = next((name for name in need.alternatives if name in held), None)
-    if other is None or need.name in held or not need.imported:
+    if other is None:
         return need
     return replace(need, name=other, specifier="", extras=frozenset(), url="", conditional=())
 

@@ -173,9 +173,12 @@ class _Merge:
 
     def _data(self, block: Block) -> Iterator[RecordedNotebook]:
         """What is reported of each notebook: the lines as they are in the end."""
+        by_notebook: dict[str, list[Entry]] = {}
+        for entry in block.entries:
+            for name in {mention.notebook: None for mention in entry.mentions}:
+                by_notebook.setdefault(name, []).append(entry)
         for needs, lines, context in self._lines:
-            name = context.notebook
-            mine = [e for e in block.entries if any(m.notebook == name for m in e.mentions)]
+            mine = by_notebook.get(context.notebook, [])
             shown = relative(context.path, self._job.place.directory)
             yield notebook_data(needs, mine, lines, context.users, shown)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-
-from packaging.requirements import Requirement
+from typing import TYPE_CHECKING, NamedTuple
 
 from envmagic.core.names import normalized
 from envmagic.distributions import Evidence, Index
 from envmagic.distributions.plugins import PARTED, Part, parts_of, plugin
 from envmagic.imports import Followed, ImportSite, Where
 from envmagic.record.need import Need, Taken
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 __all__ = ["Known", "take_used"]
 
@@ -30,8 +32,7 @@ class Known:
         return name in self.listed or (self.index is not None and name in self.index.distributions)
 
 
-@dataclass(frozen=True)
-class _Wish:
+class _Wish(NamedTuple):
     part: Part
     where: Where
     module: str = ""
@@ -77,6 +78,8 @@ def _chosen(part: Part, taken: Taken, known: Known) -> Requirement | None:
     """What of `part` is to be added; None where something that the notebook needs is enough."""
     if any(name in taken.needs for name in part.unless):
         return None
+    from packaging.requirements import Requirement  # few notebooks need it
+
     choices = [Requirement(text) for text in part.choices]
     for choice in choices:
         if not choice.extras and _is_needed(choice.name, taken):
@@ -97,6 +100,8 @@ def _add(requirement: Requirement, wish: _Wish, taken: Taken, known: Known) -> N
         extras = held.extras | requirement.extras
         taken.needs[name] = replace(held, extras=extras, optional=held.optional and wish.optional)
     elif name not in known.removed:
+        from packaging.requirements import Requirement
+
         others = tuple(normalized(Requirement(c).name) for c in wish.part.choices)
         taken.needs[name] = Need(
             name,
