@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["BEGIN", "END", "ENVIRONMENTS", "REQUIREMENTS"]
+__all__ = ["BEGIN", "END", "ENVIRONMENTS", "LOCK", "REQUIREMENTS"]
 
 REQUIREMENTS = "requirements.txt"
+LOCK = "pylock.toml"
 ENVIRONMENTS = ("environment.yml", "environment.yaml")
 BEGIN = "# >>> envmagic "
 """Then the format's number, `>>>` and the record's state."""

@@ -7,13 +7,17 @@ from typing import TypedDict
 __all__ = [
     "AutoloadData",
     "Change",
+    "ChangeData",
     "CreateData",
     "DoctorData",
     "EnvironmentData",
+    "HistoryData",
     "IndexData",
     "InstallData",
     "KernelData",
     "ListData",
+    "LockData",
+    "LockedFile",
     "PassedOverData",
     "PlanData",
     "PlannedPythonData",
@@ -28,6 +32,7 @@ __all__ = [
     "SourceData",
     "StatusData",
     "SwitchData",
+    "UndoData",
     "UseData",
 ]
 
@@ -173,6 +178,53 @@ class InstallData(TypedDict, total=False):
     notes: list[str]
     project: ProjectData
     """Missing where nothing went through the tool of a project."""
+
+
+class LockedFile(TypedDict):
+    file: str
+    distributions: int
+    changed: bool
+    diff: str
+    """With `--check`: a unified diff, empty when the lock is up to date."""
+
+
+class LockData(TypedDict):
+    locks: list[LockedFile]
+
+
+class ChangeData(TypedDict):
+    """One change of an environment."""
+
+    number: int
+    when: str
+    """UTC, ISO 8601: `2026-11-28T14:05:00Z`."""
+    what: str
+    """The words that did it; `another tool` where nothing of ours was there."""
+    notebook: str | None
+    changes: list[Change]
+    before: dict[str, str]
+    """Name -> the line that installs what was there, of what went or changed."""
+    after: dict[str, str]
+    """The same of what came."""
+    cut_off: bool
+    """It was killed before its end."""
+
+
+class HistoryData(TypedDict):
+    environment: EnvironmentData
+    history: list[ChangeData]
+    """The oldest first."""
+
+
+class UndoData(TypedDict, total=False):
+    environment: EnvironmentData
+    undone: list[ChangeData]
+    """The changes that were taken back, the oldest first."""
+    changes: list[Change]
+    restart: list[str]
+    """Modules that are loaded and have changed on disk."""
+    record: RecordData | None
+    notes: list[str]
 
 
 class RuntimeData(TypedDict):

@@ -18,10 +18,12 @@ VERBS = (
     "remove",
     "doctor",
     "autoload",
+    "lock",
+    "history",
+    "undo",
 )
 """Those of the requests in `core.verbs`; a test compares them."""
 RESERVED_VERBS = (
-    "lock",
     "restore",
     "clone",
     "rename",

@@ -18,14 +18,17 @@ __all__ = [
     "CellRequest",
     "CreateRequest",
     "DoctorRequest",
+    "HistoryRequest",
     "InstallRequest",
     "ListRequest",
+    "LockRequest",
     "PlanRequest",
     "RecordRequest",
     "RemoveRequest",
     "Request",
     "StatusRequest",
     "SyncRequest",
+    "UndoRequest",
     "UninstallRequest",
     "UseRequest",
 ]
@@ -192,6 +195,38 @@ class AutoloadRequest:
     """`on`, `off` or None (say how it stands)."""
 
 
+@dataclass(frozen=True)
+class LockRequest:
+    verb: ClassVar = "lock"
+    operation: ClassVar = "lock.lock"
+
+    paths: tuple[str, ...] = ()
+    """Notebooks and directories; none: the notebook at the place, else the directory."""
+    to: str | None = None
+    check: bool = False
+    universal: bool = False
+
+
+@dataclass(frozen=True)
+class HistoryRequest:
+    verb: ClassVar = "history"
+    operation: ClassVar = "history.history"
+
+    all: bool = False
+    """Every change that is kept, not only the latest."""
+
+
+@dataclass(frozen=True)
+class UndoRequest:
+    verb: ClassVar = "undo"
+    operation: ClassVar = "undo.undo"
+
+    number: int | None = None
+    """Back to before this change; None: the last one."""
+    here: bool = False
+    """As in `InstallRequest`."""
+
+
 Request = (
     CreateRequest
     | CellRequest
@@ -207,6 +242,9 @@ Request = (
     | RemoveRequest
     | DoctorRequest
     | AutoloadRequest
+    | LockRequest
+    | HistoryRequest
+    | UndoRequest
 )
 
 

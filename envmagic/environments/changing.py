@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Environment, Progress
-from envmagic.environments import backends, fulfilment, ownership
+from envmagic.environments import backends, fulfilment, history, ownership
 from envmagic.environments.backends import half_done
 from envmagic.environments.backends.base import NOTHING, InstallPlan
 from envmagic.environments.inventory import Inventory
@@ -128,7 +128,8 @@ def install(
 
 def looked_again(environment: Environment) -> Inventory:
     """What is there after a change, which may have brought another Python, too."""
-    return backends.look(backends.inspect(environment.prefix, owned=environment.owned))
+    there = backends.look(backends.inspect(environment.prefix, owned=environment.owned))
+    return history.saw(there)
 
 
 def mended(there: Inventory, before: Mapping[str, str], progress: Progress) -> Inventory:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
-from envmagic.environments import backends, journal, ownership
+from envmagic.environments import backends, history, journal, ownership
 from envmagic.environments.contents import DIRECTORIES, MARK, NOBODYS, Written
 from envmagic.environments.running import pids_in
 from envmagic.jupyter import kernelspecs
@@ -47,10 +47,13 @@ class Kept:
 def locked(prefix: Path) -> Iterator[Kept | None]:
     """The lock under which the environment at `prefix` is made, changed or removed.
 
-    What was cut off there is settled first; gives what that had to leave.
+    What was cut off there is settled first; gives what that had to leave. What changes goes into
+    its history.
     """
     with locks.lock(prefix):
-        yield settle(prefix)
+        kept = settle(prefix)
+        with history.watched(prefix):
+            yield kept
 
 
 def settle(prefix: Path) -> Kept | None:

@@ -23,7 +23,13 @@ Operation = Callable[[Any, Place, Progress], Report[Any]]
 """What carries out one verb, found by its request; raises `EnvmagicError`."""
 
 
-_ONLY_SHOW = (verbs.ListRequest, verbs.StatusRequest, verbs.PlanRequest, verbs.UseRequest)
+_ONLY_SHOW = (
+    verbs.ListRequest,
+    verbs.StatusRequest,
+    verbs.PlanRequest,
+    verbs.UseRequest,
+    verbs.HistoryRequest,
+)
 
 
 def run(
@@ -39,11 +45,13 @@ def run(
     operation: Operation = getattr(import_module(f"{__name__}.{module}"), name)
     if isinstance(request, _ONLY_SHOW):
         return operation(request, place, progress)
-    from envmagic.operations import footprint
+    from envmagic.environments import history
+    from envmagic.operations import footprint, words
 
     before = footprint.take(request, place)
     try:
-        return operation(request, place, progress)
+        with history.doing(words.of(request), place.notebook):
+            return operation(request, place, progress)
     except EnvmagicError as error:
         changed = before.changed()
         if not changed:

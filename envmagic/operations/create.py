@@ -29,6 +29,7 @@ from envmagic.operations import (
     beside_jupyter,
     first_look,
     input_files,
+    lock_beside,
     renewal,
     running_modules,
     validation,
@@ -151,7 +152,8 @@ def provide(
     changed = action == "created" or bool(data["changes"]) or recorded.changed
     added = {change["name"] for change in data["changes"] if change["action"] == "installed"}
     halves = beside_jupyter.lacking(added, ready.there.distributions, place)
-    problems = (*seen, *dropped, *more, *recorded.problems, *halves)
+    stale = lock_beside.behind(place, ready.there) if changes and goes else ()
+    problems = (*seen, *dropped, *more, *recorded.problems, *halves, *stale)
     return Report(verb, data, changed=changed, problems=problems)
 
 

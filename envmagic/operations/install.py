@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -31,11 +30,13 @@ from envmagic.operations import (
     beside_jupyter,
     first_look,
     jupyters_own,
+    lock_beside,
     running_modules,
     still_needed,
     validation,
 )
 from envmagic.operations.handover import start_recording
+from envmagic.operations.here import environment_of
 from envmagic.operations.pins import as_found_beside, obeyed
 from envmagic.planning import consent
 from envmagic.planning.planner import plan_of
@@ -57,7 +58,7 @@ def install(request: InstallRequest, place: Place, progress: Progress) -> Report
     wanted = InstallPlan(
         request.requirements, files, directory=place.directory, upgrade=request.upgrade
     )
-    environment = _environment(place)
+    environment = environment_of(place)
     if not request.here:
         words = (
             *(("-U",) if request.upgrade else ()),
@@ -91,7 +92,7 @@ def install(request: InstallRequest, place: Place, progress: Progress) -> Report
 
 def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Report[InstallData]:
     """Take packages out; what the kernel needs to run stays, and what others need without `yes`."""
-    environment = _environment(place)
+    environment = environment_of(place)
     again = ("uninstall", *(("--here",) if request.here else ()), *request.packages, "--yes")
     if place.frontend is Frontend.TERMINAL:  # else another environment is meant there
         again += ("--env", str(environment.prefix))
@@ -117,7 +118,7 @@ def uninstall(request: UninstallRequest, place: Place, progress: Progress) -> Re
         except BaseException:
             changing.put_back(there, progress)
             raise
-        return backends.look(registry.environment_at(environment.prefix)), notes
+        return changing.looked_again(environment), notes
 
     return _changing(
         "uninstall",
@@ -150,7 +151,7 @@ def _refuse_needed(packages: Sequence[str], there: Inventory, held: Collection[s
 
 def sync(request: SyncRequest, place: Place, progress: Progress) -> Report[InstallData]:
     """Install what the files beside the notebook ask for and the environment lacks."""
-    environment = _environment(place)
+    environment = environment_of(place)
     if not request.here:
         here = ("sync", "--here", *(("--trust",) if request.trust else ()))
         jupyters_own.refuse(environment, place, here, ("create",))
@@ -191,43 +192,6 @@ def _beside(place: Place, environment: Environment) -> tuple[Path, ...]:
     return found
 
 
-def _environment(place: Place) -> Environment:
-    """The environment the notebook runs in. Raises when it runs in none."""
-    beside = place.directory / ".venv"
-    if place.prefix is None and beside.is_dir() and not os.access(beside, os.R_OK | os.X_OK):
-        raise EnvmagicError(
-            "unreadable",
-            f"{display.user_path(beside)} is somebody else's and may not be read.",
-            "Name another environment with --env NAME.",
-            subject=str(beside),
-        )
-    if place.prefix is None:
-        raise WordsError(
-            "no-environment",
-            "No environment was named and there is no .venv here.",
-            "Name one with --env NAME, or make one",
-            command=("create",),
-        )
-    if not place.prefix.exists():
-        raise EnvmagicError(
-            "environment-gone",
-            f"The environment {display.user_path(place.prefix)} is not there any more.",
-            "Make it again",
-            subject=str(place.prefix),
-            command=("create", str(place.prefix)),
-        )
-    if not backends.is_environment(place.prefix):
-        raise EnvmagicError(
-            "not-an-environment",
-            f"This notebook runs in {display.user_path(place.prefix)},"
-            " a Python that is no environment of its own.",
-            "Make one first",
-            subject=str(place.prefix),
-            command=("create",),
-        )
-    return registry.environment_at(place.prefix)
-
-
 def _changing(
     verb: str,
     environment: Environment,
@@ -266,7 +230,8 @@ def _changing(
     seen = first_look.of_environment(environment)
     added = {c["name"] for c in changes if c["action"] == "installed"}
     halves = beside_jupyter.lacking(added, there.distributions, place)
-    problems = (*seen, *(record.problems if record else ()), *halves)
+    kept = record.problems if record else ()
+    problems = (*seen, *kept, *halves, *(lock_beside.behind(place, there) if changes else ()))
     changed = bool(changes) or ("project" in data and data["project"]["changed"])
     return Report(verb, data, changed=changed, problems=problems)
 

@@ -11,6 +11,7 @@ from envmagic._version import __version__
 __all__ = [
     "cache",
     "envs",
+    "history",
     "home",
     "ipython",
     "journal",
@@ -94,6 +95,11 @@ def locks() -> Path:
 def journal() -> Path:
     """One file for each environment that is being made now."""
     return home() / "journal"
+
+
+def history() -> Path:
+    """What changed in each environment, and what each held last."""
+    return home() / "history"
 
 
 def scratch() -> Path:

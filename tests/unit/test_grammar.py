@@ -143,8 +143,7 @@ def test_a_cell_takes_creates_options_and_its_body() -> None:
     [
         ("creat churn", "unknown-verb", "Did you mean create?"),
         ("xyzzy", "unknown-verb", "The verbs: create, attach"),
-        ("lock", "not-yet", "reserved for a later version"),
-        ("lock", "not-yet", "record --pin exact"),
+        ("upgrade x", "not-yet", "reserved for a later version"),
         ("upgrade x", "not-yet", "install -U PACKAGE"),
         ("version", "not-yet", "this is envmagic 0."),
         ("clone a b", "not-yet", "'clone'"),

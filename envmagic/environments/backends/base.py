@@ -28,6 +28,8 @@ class InstallPlan:
     reinstall: tuple[str, ...] = ()
     """Distributions to be installed again although they look installed."""
     upgrade: bool = False
+    alone: bool = False
+    """Nothing that they require besides: it is there, or is left to the rest of the plan."""
     finding: tuple[str, ...] = ()
     """Lines of options that hold besides: where packages are found, which of them are taken."""
 

@@ -83,7 +83,8 @@ def _install(
             words = [*_pip_of(environment), "install", "--no-compile", *options]
             words += commands.pip_progress(environment.site_packages)
             words += ["--no-warn-script-location"] if where else []
-            words += ["--force-reinstall", "--no-deps"] if wanted.reinstall else []
+            words += ["--force-reinstall"] if wanted.reinstall else []
+            words += ["--no-deps"] if wanted.reinstall and not wanted.alone else []
         words += plain
         directory = wanted.directory or environment.prefix
         obeyed = settings.Settings(directory, environment.prefix, index=not _names_an_index(wanted))
@@ -160,6 +161,8 @@ def _options(wanted: InstallPlan, constraints: Path | None, lines: Path | None) 
         words += ["-c", constraints]
     if wanted.upgrade:
         words.append("--upgrade")
+    if wanted.alone:
+        words.append("--no-deps")
     return words
 
 

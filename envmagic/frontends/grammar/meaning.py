@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from envmagic.core import display
+from envmagic.core.errors import WordsError
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import (
     AttachRequest,
     AutoloadRequest,
     CreateRequest,
     DoctorRequest,
+    HistoryRequest,
     InstallRequest,
     ListRequest,
+    LockRequest,
     PlanRequest,
     RecordRequest,
     RemoveRequest,
     StatusRequest,
     SyncRequest,
+    UndoRequest,
     UninstallRequest,
     UseRequest,
 )
@@ -127,3 +133,29 @@ def doctor(values: Values) -> DoctorRequest:
 
 def autoload(values: Values) -> AutoloadRequest:
     return AutoloadRequest(values.words[0] if values.words else None)
+
+
+def lock(values: Values) -> LockRequest:
+    return LockRequest(
+        values.words,
+        to=values.last("--to"),
+        check=values.has("--check"),
+        universal=values.has("--universal"),
+    )
+
+
+def history(values: Values) -> HistoryRequest:
+    return HistoryRequest(all=values.has("--all"))
+
+
+def undo(values: Values) -> UndoRequest:
+    """What `undo` is asked. Raises `WordsError` for what is no number of a change."""
+    word = values.words[0] if values.words else None
+    if word is not None and not re.fullmatch(r"[0-9]{1,9}", word):
+        raise WordsError(
+            "option-value",
+            f"{display.shortened(word)} is no number of a change.",
+            "To see them",
+            command=("history",),
+        )
+    return UndoRequest(int(word) if word is not None else None, here=values.has("--here"))

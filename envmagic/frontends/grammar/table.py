@@ -278,6 +278,39 @@ VERBS = {
             ("autoload on", "autoload"),
             "It writes one file into IPython's default profile, and 'off' takes that away.",
         ),
+        Verb(
+            "lock",
+            "lock",
+            "lock.lock",
+            "write pylock.toml: what the record needs, all in the installed versions, with hashes",
+            Positional("NOTEBOOK|DIR", "this notebook if not given", kind="path"),
+            (
+                Option(("--to",), "another file, pylock.NAME.toml", "FILE", kind="path"),
+                Option(("--check",), "write nothing; exit 1 and show what differs"),
+                Option(("--universal",), "for all platforms and Pythons, not only this one"),
+            ),
+            ("lock", "lock --check"),
+        ),
+        Verb(
+            "history",
+            "history",
+            "history.history",
+            "every change of the environment this notebook runs in, also by %pip and other tools",
+            None,
+            (Option(("--all",), "every one that is kept, not only the latest"),),
+            ("history", "history --json"),
+            terminal="every change of the environment here, also by other tools",
+        ),
+        Verb(
+            "undo",
+            "undo",
+            "history.undo",
+            "take the last change back, versions and all; it is itself undone by undo",
+            Positional("N", "back to before change N of the history", 0, 1),
+            (Option(("--here",), "also in what Jupyter itself runs in", in_terminal=False),),
+            ("undo", "undo 12"),
+            terminal="take the last change of the environment here back, versions and all",
+        ),
     )
 }
 
@@ -304,6 +337,9 @@ TERMINAL_VERBS = {
     "uninstall": ("--notebook", "--env"),
     "sync": ("--notebook", "--env"),
     "status": ("--notebook", "--env"),
+    "lock": ("--env",),
+    "history": ("--notebook", "--env"),
+    "undo": ("--notebook", "--env"),
 }
 
 

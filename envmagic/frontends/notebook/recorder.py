@@ -30,6 +30,7 @@ __all__ = ["install", "uninstall"]
 
 _log = logging.getLogger(__name__)
 _LINES = re.compile(r"^.*(?:import|install|%).*$", re.M)
+_INSTALLS = re.compile(r"^\s*[!%]+\s*(?:python3?\s+-m\s+)?(?:pip3?|uv|conda|mamba)\s.+$", re.M)
 _STATE = re.compile(rb"(?:^|[\r\n]|\xef\xbb\xbf)[ \t]*" + BEGIN.encode() + rb"\d+ >>>([^\r\n]*)")
 _FIND_AGAIN = 10.0  # seconds between two tries to find out which notebook this is
 _PATIENCE = 2.0  # seconds that a cell of a subshell waits for another one's recording
@@ -92,6 +93,9 @@ class _Recorder:
                 print(f"Not recorded: {render.line(told.problem)}", file=sys.stderr)
 
     def _after(self, source: str, cell_id: object, result: Any) -> None:
+        installer = _INSTALLS.search(source)
+        if installer is not None:
+            self._keep_history(installer[0].strip())
         news = self._take(source, cell_id, result)
         if self._place is None and not (news and self._find()):
             return
@@ -105,6 +109,15 @@ class _Recorder:
         if self._is_on(self._place.notebook) and news and not self._is_leaving():
             with import_path.installed_first():
                 self._write()
+
+    def _keep_history(self, line: str) -> None:
+        """What `%pip` and its like changed goes into the history of this kernel's environment."""
+        from envmagic.core import display
+        from envmagic.environments import history
+
+        place = self._place or self._here()
+        notebook = place.notebook if place is not None else None
+        history.look(Path(sys.prefix), display.shortened(line), notebook)
 
     def _take(self, source: str, cell_id: object, result: Any) -> bool:
         """Remember the cell; whether the record may be another one for it."""

@@ -65,7 +65,7 @@ def create(report: Report[CreateData], frontend: Frontend | None) -> tuple[Part,
         Line(_headline(report, data), tone=Tone.GOOD),
         Facts(tuple(rows)),
         *(Line(note, tone=Tone.INFO) for note in data.get("notes", [])),
-        *_restart(data.get("restart", [])),
+        *restart_lines(data.get("restart", [])),
         *_switch(data.get("switch")),
     )
 
@@ -132,7 +132,7 @@ def install(report: Report[InstallData], frontend: Frontend | None) -> tuple[Par
         head,
         *((Facts(tuple(rows)),) if rows else ()),
         *(Line(note, tone=Tone.INFO) for note in data.get("notes", [])),
-        *_restart(data.get("restart", [])),
+        *restart_lines(data.get("restart", [])),
     )
 
 
@@ -145,7 +145,7 @@ def _project(verb: str, project: ProjectData) -> str:
     return f"{done} with {tool} {way} {file}"
 
 
-def _restart(modules: list[str]) -> tuple[Line, ...]:
+def restart_lines(modules: list[str]) -> tuple[Line, ...]:
     if not modules:
         return ()
     was = "was" if len(modules) == 1 else "were"

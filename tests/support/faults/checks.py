@@ -168,7 +168,18 @@ def _unexpected(world: World, mine: Belongings, scenario: Scenario) -> Iterator[
         for entry in place.iterdir():
             if entry in expected or mine.holds(entry) or _PROBE.fullmatch(str(entry)):
                 continue
+            if place.name == "history" and _is_of_an_environment(entry):
+                continue
             yield str(entry)
+
+
+def _is_of_an_environment(history: Path) -> bool:
+    """Whether `history` is of an environment that is there, and whole."""
+    held = history.with_suffix(".json")
+    if history.suffix not in (".json", ".jsonl") or not held.is_file():
+        return False
+    prefix = Path(json.loads(held.read_text("utf-8"))["prefix"])
+    return (prefix / "pyvenv.cfg").is_file()
 
 
 def _kernels(world: World) -> Iterator[tuple[Path, dict[str, Any]]]:
