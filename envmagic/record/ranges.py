@@ -1,7 +1,12 @@
-"""Version ranges that are asked for together: what they come to."""
+"""Version ranges that are asked for together: what they come to.
+
+Live recording imports the environment's own `packaging`, which may be old: it is told without its
+help then which ranges no version is in.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -21,7 +26,7 @@ def joined(one: str, other: str) -> str | None:
     from packaging.specifiers import SpecifierSet
 
     both = SpecifierSet(one) & SpecifierSet(other)
-    return None if both.is_unsatisfiable() else _shortest(both)
+    return None if _is_empty(both) else _shortest(both)
 
 
 def accepts(specifier: str, version: str) -> bool:
@@ -53,6 +58,36 @@ def _says(rest: SpecifierSet, clause: Specifier) -> bool:
     if opposite is None:
         return False
     try:
-        return (rest & SpecifierSet(f"{opposite}{clause.version}")).is_unsatisfiable()
+        return _is_empty(rest & SpecifierSet(f"{opposite}{clause.version}"))
     except InvalidSpecifier:  # `>` of a version with a local part
         return False
+
+
+def _is_empty(whole: SpecifierSet) -> bool:
+    """Whether no version is in all of `whole`."""
+    tell = getattr(whole, "is_unsatisfiable", None)  # packaging 26.1
+    if tell is not None:
+        return bool(tell())
+    around = {version for clause in whole for version in _around(clause.version)}
+    return not any(whole.contains(version, prereleases=True) for version in around)
+
+
+def _around(version: str) -> Iterator[str]:
+    """Versions at and right beside `version`: a range that has any has one beside an end of it."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        end = Version(version.removesuffix(".*"))
+    except InvalidVersion:  # `===` takes any text
+        yield version
+        return
+    epoch = f"{end.epoch}!" if end.epoch else ""
+    release = list(end.release)
+    next_one = [*release[:-1], release[-1] + 1]
+    for parts in ([*release, 0, 0, 1], next_one, [99999]):
+        yield epoch + ".".join(map(str, parts))
+    yield from (str(end), f"{end.base_version}.dev0")
+    while release and release[-1] == 0:
+        release.pop()
+    if release:
+        yield epoch + ".".join(map(str, [*release[:-1], release[-1] - 1, 99999]))
