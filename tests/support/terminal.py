@@ -20,6 +20,12 @@ class Said:
     err: str
 
     @property
+    def told(self) -> list[str]:
+        """The lines of standard error without those that say how the work goes on."""
+        lines = self.err.splitlines()
+        return [line for line in lines if not (line.endswith("…") or line.startswith("  "))]
+
+    @property
     def json(self) -> dict[str, Any]:
         """The envelope that `--json` printed."""
         envelope: dict[str, Any] = json.loads(self.out)
