@@ -11,7 +11,7 @@ from envmagic.core import verbs
 from envmagic.core.display import joined
 from envmagic.core.errors import EnvmagicError, Problem
 from envmagic.core.model import Place, Progress, Report
-from envmagic.system import scratch
+from envmagic.system import directories, scratch
 
 if TYPE_CHECKING:
     from envmagic.operations.footprint import Footprint
@@ -41,6 +41,10 @@ def run(
     interrupted (`KeyboardInterrupt`), it is looked what has changed all the same, and that is said.
     """
     scratch.sweep(progress.step)
+    if any(directories.history().glob("*.doing")):
+        from envmagic.environments import history
+
+        history.sweep()
     module, _, name = request.operation.partition(".")
     operation: Operation = getattr(import_module(f"{__name__}.{module}"), name)
     if isinstance(request, _ONLY_SHOW):

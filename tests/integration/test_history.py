@@ -21,6 +21,7 @@ from envmagic.core.verbs import (
     CreateRequest,
     HistoryRequest,
     InstallRequest,
+    ListRequest,
     RemoveRequest,
     UndoRequest,
     UninstallRequest,
@@ -152,6 +153,8 @@ def test_what_was_killed_is_told_as_cut_off(operate: Operator, make_wheel: Wheel
     )
     ran = subprocess.run([sys.executable, "-c", script, str(prefix)])
     assert ran.returncode == -signal.SIGKILL
+    operate(ListRequest())  # any verb settles it
+    assert not list((operate.work.parent / "home" / "envmagic" / "history").glob("*.doing"))
     (last,) = operate(HistoryRequest(), prefix).data["history"]
     assert (last["what"], last["cut_off"]) == ("install thing", True)
     operate(UndoRequest(), prefix)

@@ -33,6 +33,7 @@ __all__ = [
     "look",
     "move",
     "saw",
+    "sweep",
     "watched",
 ]
 
@@ -100,6 +101,16 @@ def look(prefix: Path, what: str = OTHER, notebook: Path | None = None) -> None:
             _keep(prefix, log.seen(prefix), Doing(what, str(notebook or "")))
         else:
             _settle(prefix)
+
+
+def sweep() -> None:
+    """Tell in their histories of the changes that were killed, where nobody is at work."""
+    for prefix in log.cut_off():
+        with contextlib.suppress(OSError, EnvmagicError), locks.lock(prefix, timeout=0.0):
+            if not backends.is_environment(prefix):
+                forget(prefix)
+            elif log.begun(prefix) is not None:
+                _settle(prefix)
 
 
 def before(prefix: Path, number: int) -> Mapping[str, str]:

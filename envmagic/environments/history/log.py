@@ -26,6 +26,7 @@ __all__ = [
     "append",
     "begin",
     "begun",
+    "cut_off",
     "ended",
     "entries",
     "forget",
@@ -115,6 +116,19 @@ def begun(prefix: Path) -> Mapping[str, str] | None:
     """What `begin` was given and `ended` did not follow; None otherwise."""
     content = _content(_file(prefix, _DOING))
     return {str(key): str(value) for key, value in content.items()} or None
+
+
+def cut_off() -> list[Path]:
+    """The prefixes of which `begin` was called and `ended` was not: somebody is at it, or was
+    killed. A note that is of no environment that is known is taken away."""
+    found = []
+    for note_ in directories.history().glob(f"*{_DOING}"):
+        prefix = _content(note_.with_suffix(_HELD)).get("prefix")
+        if isinstance(prefix, str):
+            found.append(Path(prefix))
+        else:
+            note_.unlink(missing_ok=True)
+    return found
 
 
 def ended(prefix: Path) -> None:

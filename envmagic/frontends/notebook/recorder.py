@@ -30,7 +30,9 @@ __all__ = ["install", "uninstall"]
 
 _log = logging.getLogger(__name__)
 _LINES = re.compile(r"^.*(?:import|install|%).*$", re.M)
-_INSTALLS = re.compile(r"^\s*[!%]+\s*(?:python3?\s+-m\s+)?(?:pip3?|uv|conda|mamba)\s.+$", re.M)
+_INSTALLS = re.compile(
+    r"^[ \t]*[!%]{1,2}[ \t]*(?:python3?[ \t]+-m[ \t]+)?(?:pip3?|uv|conda|mamba)[ \t].*$", re.M
+)
 _STATE = re.compile(rb"(?:^|[\r\n]|\xef\xbb\xbf)[ \t]*" + BEGIN.encode() + rb"\d+ >>>([^\r\n]*)")
 _FIND_AGAIN = 10.0  # seconds between two tries to find out which notebook this is
 _PATIENCE = 2.0  # seconds that a cell of a subshell waits for another one's recording
@@ -74,6 +76,7 @@ class _Recorder:
             if info is not None and not info.silent and self._busy.acquire(timeout=_PATIENCE):
                 try:
                     self._after(info.raw_cell or "", getattr(info, "cell_id", None), result)
+                    self._keep_history(info.raw_cell or "")
                 finally:
                     self._busy.release()
         except Exception as error:
@@ -93,9 +96,6 @@ class _Recorder:
                 print(f"Not recorded: {render.line(told.problem)}", file=sys.stderr)
 
     def _after(self, source: str, cell_id: object, result: Any) -> None:
-        installer = _INSTALLS.search(source)
-        if installer is not None:
-            self._keep_history(installer[0].strip())
         news = self._take(source, cell_id, result)
         if self._place is None and not (news and self._find()):
             return
@@ -110,14 +110,18 @@ class _Recorder:
             with import_path.installed_first():
                 self._write()
 
-    def _keep_history(self, line: str) -> None:
+    def _keep_history(self, source: str) -> None:
         """What `%pip` and its like changed goes into the history of this kernel's environment."""
-        from envmagic.core import display
-        from envmagic.environments import history
+        line = _INSTALLS.search(source)
+        if line is None:
+            return
+        with import_path.installed_first():
+            from envmagic.core import display
+            from envmagic.environments import history
 
-        place = self._place or self._here()
-        notebook = place.notebook if place is not None else None
-        history.look(Path(sys.prefix), display.shortened(line), notebook)
+            place = self._place or self._here()
+            notebook = place.notebook if place is not None else None
+            history.look(Path(sys.prefix), display.shortened(line[0]), notebook)
 
     def _take(self, source: str, cell_id: object, result: Any) -> bool:
         """Remember the cell; whether the record may be another one for it."""

@@ -174,10 +174,9 @@ def _unexpected(world: World, mine: Belongings, scenario: Scenario) -> Iterator[
 
 
 def _is_of_an_environment(history: Path) -> bool:
-    """Whether `history` is of an environment that is there, and whole; that somebody was killed
-    there stays noted until the next verb that changes it tells so."""
+    """Whether `history` is of an environment that is there, and whole."""
     held = history.with_suffix(".json")
-    if history.suffix not in (".json", ".jsonl", ".doing") or not held.is_file():
+    if history.suffix not in (".json", ".jsonl") or not held.is_file():
         return False
     prefix = Path(json.loads(held.read_text("utf-8"))["prefix"])
     return (prefix / "pyvenv.cfg").is_file()
