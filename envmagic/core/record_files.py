@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["BEGIN", "END", "ENVIRONMENTS", "LOCK", "REQUIREMENTS"]
+import re
+from pathlib import Path
+
+__all__ = ["BEGIN", "END", "ENVIRONMENTS", "LOCK", "REQUIREMENTS", "lock_of"]
 
 REQUIREMENTS = "requirements.txt"
 LOCK = "pylock.toml"
@@ -10,3 +13,8 @@ ENVIRONMENTS = ("environment.yml", "environment.yaml")
 BEGIN = "# >>> envmagic "
 """Then the format's number, `>>>` and the record's state."""
 END = "# <<< envmagic <<<"
+
+
+def lock_of(notebook: Path) -> Path:
+    """The lock of one notebook beside it; PEP 751 wants no dot in the name."""
+    return notebook.with_name(f"pylock.{re.sub(r'[.]+', '-', notebook.stem)}.toml")

@@ -180,7 +180,12 @@ class InstallData(TypedDict, total=False):
     """Missing where nothing went through the tool of a project."""
 
 
-class LockedFile(TypedDict):
+class _NotCompared(TypedDict, total=False):
+    why: str
+    """With `--check`, as a clause: the lock was made for another Python or platform."""
+
+
+class LockedFile(_NotCompared):
     file: str
     distributions: int
     changed: bool

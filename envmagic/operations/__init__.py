@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +12,7 @@ from envmagic.core import verbs
 from envmagic.core.display import joined
 from envmagic.core.errors import EnvmagicError, Problem
 from envmagic.core.model import Place, Progress, Report
+from envmagic.core.record_files import REQUIREMENTS
 from envmagic.system import directories, scratch
 
 if TYPE_CHECKING:
@@ -83,10 +85,24 @@ def advise(failed: FailedImport, directories: Sequence[Path]) -> Problem | None:
 
 
 def keep_record(place: Place, *, was_on: bool = False) -> tuple[Problem, ...]:
-    """Bring the record of the notebook at `place` up to date after a cell; returns what is wrong.
+    """Bring the record of the notebook at `place` up to date after a cell; returns what is wrong,
+    and whether the lock beside it is behind then.
 
     Only while its file says `recording on`, or is gone and said so as long as it `was_on`.
     """
     from envmagic.record.of_notebook import keep
 
-    return keep(place, was_on=was_on)
+    before = _written(place)
+    problems = keep(place, was_on=was_on)
+    if _written(place) == before:
+        return problems
+    from envmagic.operations.lock_beside import behind_here
+
+    return (*problems, *behind_here(place))
+
+
+def _written(place: Place) -> int | None:
+    """When the record was last written."""
+    with contextlib.suppress(OSError):
+        return (place.directory / REQUIREMENTS).stat().st_mtime_ns
+    return None

@@ -152,7 +152,8 @@ def provide(
     changed = action == "created" or bool(data["changes"]) or recorded.changed
     added = {change["name"] for change in data["changes"] if change["action"] == "installed"}
     halves = beside_jupyter.lacking(added, ready.there.distributions, place)
-    stale = lock_beside.behind(place, ready.there) if changes and goes else ()
+    moved_on = goes and bool(changes or recorded.changed)
+    stale = lock_beside.behind(place, ready.there) if moved_on else ()
     problems = (*seen, *dropped, *more, *recorded.problems, *halves, *stale)
     return Report(verb, data, changed=changed, problems=problems)
 

@@ -73,6 +73,10 @@ def record(request: RecordRequest, place: Place, progress: Progress) -> Report[R
             outcomes.append(_or_refused(file, error, alone=len(groups) == 1))
     problems += [*chosen.problems, *name_overrides.unusable({path.parent: None for path in paths})]
     report = _report(outcomes, asked, problems)
+    if report.changed:
+        from envmagic.operations import lock_beside
+
+        report = replace(report, problems=(*report.problems, *lock_beside.behind_here(place)))
     differing = [outcome for outcome in outcomes if report.failed and outcome.changed]
     if not differing:
         return report

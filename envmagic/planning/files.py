@@ -15,7 +15,7 @@ from envmagic import requirements
 from envmagic.core.display import quoted, shortened
 from envmagic.core.encoding import by_mark
 from envmagic.core.errors import EnvmagicError
-from envmagic.core.record_files import ENVIRONMENTS, REQUIREMENTS
+from envmagic.core.record_files import ENVIRONMENTS, LOCK, REQUIREMENTS, lock_of
 from envmagic.environments import backends
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.planning import lock_file
@@ -67,8 +67,8 @@ _Reader = Callable[[Path], "Declaration | str"]
 
 def _candidates(directory: Path, notebook: Path | None) -> Iterator[tuple[Path, _Reader]]:
     if notebook is not None:
-        yield directory / f"pylock.{notebook.stem}.toml", lock_file.declaration
-    yield directory / "pylock.toml", lock_file.declaration
+        yield directory / lock_of(notebook).name, lock_file.declaration
+    yield directory / LOCK, lock_file.declaration
     yield directory / REQUIREMENTS, partial(_requirements, notebook=notebook)
     yield directory / "pyproject.toml", _project
     for name in ENVIRONMENTS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.planning.documents import bad_declaration, read, standards, toml
@@ -28,6 +28,8 @@ def declaration(file: Path) -> Declaration | str:
     said = toml(text, source)
     if "lock-version" not in said:
         return "it has no lock-version"
+    if _is_beside_conda(said):
+        return "it holds what pip installed beside conda's packages, and nothing of those"
     with standards(file):
         from packaging.pylock import (
             Pylock,
@@ -47,6 +49,12 @@ def declaration(file: Path) -> Declaration | str:
     pythons = (WantedPython(python, source),) if python else ()
     wanted = InstallPlan(lines, directory=file.parent)
     return Declaration(source, file.parent / ".venv", wanted=wanted, pythons=pythons)
+
+
+def _is_beside_conda(said: Mapping[str, Any]) -> bool:
+    tool = said.get("tool")
+    ours = tool.get("envmagic") if isinstance(tool, dict) else None
+    return isinstance(ours, dict) and ours.get("conda") is True
 
 
 def _requirement(package: Package, directory: Path) -> str:

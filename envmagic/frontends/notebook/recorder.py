@@ -198,7 +198,9 @@ class _Recorder:
             elif problem.code == "record-conflict" and problem.message not in self._said:
                 self._said.add(problem.message)
                 print(render.line(problem), file=sys.stderr)
-            elif problem.code == "kernel-only" and problem.message not in self._said:
+            elif (
+                problem.code in ("kernel-only", "lock-behind") and problem.message not in self._said
+            ):
                 self._said.add(problem.message)
                 print(render.line(problem))  # nothing is wrong
         self._known |= self._pending

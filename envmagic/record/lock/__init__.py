@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from envmagic.core import display
 from envmagic.core.model import Progress
 from envmagic.record.lock import engines, text
-from envmagic.record.lock.inputs import Inputs
+from envmagic.record.lock.inputs import Inputs, notebooks_in
+from envmagic.record.lock.text import State
 
-__all__ = ["Inputs", "Locked", "is_ours", "is_universal", "locked", "state"]
+__all__ = [
+    "Inputs",
+    "Locked",
+    "State",
+    "is_ours",
+    "is_universal",
+    "locked",
+    "notebooks_in",
+    "state",
+    "why_behind",
+]
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,11 @@ class Locked:
     def changed(self) -> bool:
         return self.was != self.now
 
+    @property
+    def bodies(self) -> tuple[str, str]:
+        """What was locked and what is to be, without what we say of it."""
+        return text.body(self.was or ""), text.body(self.now)
+
 
 def locked(inputs: Inputs, file: Path, progress: Progress) -> Locked:
     """What `file` is to hold for `inputs`: what it holds, where nothing has changed since.
@@ -36,37 +51,45 @@ def locked(inputs: Inputs, file: Path, progress: Progress) -> Locked:
     Raises `EnvmagicError` where that cannot be told, or comes out otherwise than what is installed.
     """
     was = text.read(file)
-    if was is not None and text.digest_in(was) == _digest(inputs) and not text.is_edited(was):
+    if was is not None and text.state(was, inputs) is State.CURRENT:
         return Locked(file, was, was, text.names_in(was))
     progress.step(f"Locking {len(inputs.held)} distributions for {display.user_path(file)}")
-    made = engines.compiled(inputs, file, progress)
-    now = text.finished(made, file.parent, _digest(inputs), universal=inputs.universal)
+    made = engines.compiled(inputs, file, progress) if inputs.lines else _EMPTY
+    now = text.finished(made, file.parent, inputs)
     text.check(now, inputs)
     return Locked(file, was, now, text.names_in(now))
 
 
-def state(inputs: Inputs, file: Path) -> str:
-    """Why the lock in `file` is behind `inputs`, as a clause; empty where it is not so."""
+def state(inputs: Inputs, file: Path) -> State:
+    """What the lock in `file` is beside `inputs`; `THEIRS` also where there is none."""
     was = text.read(file)
-    known = text.digest_in(was) if was is not None else ""
-    if was is None or not known:
-        return ""
-    if text.is_edited(was):
-        return "it was edited by hand"
-    return "" if known == _digest(inputs) else "what is installed or asked for has changed since"
+    return State.THEIRS if was is None else text.state(was, inputs)
+
+
+def why_behind(inputs: Inputs, file: Path) -> str:
+    """Why the lock in `file`, ours, is not that of `inputs`, as a clause; empty where it is."""
+    now = state(inputs, file)
+    if now is State.ELSEWHERE:
+        held = text.place_of(text.read(file) or "")
+        assert held is not None
+        return "it is for Python {} on {}, and this is Python {} on {}".format(*held, *inputs.where)
+    return _WHY.get(now, "")
 
 
 def is_ours(file: Path) -> bool:
     """Whether `file` holds a lock that we wrote."""
     was = text.read(file)
-    return was is not None and bool(text.digest_in(was))
+    return was is not None and text.is_ours(was)
 
 
 def is_universal(file: Path) -> bool:
     """Whether `file` holds a lock of ours that is for all platforms."""
     was = text.read(file)
-    return was is not None and text.is_universal(was)
+    return was is not None and "universal" in text.said(was)
 
 
-def _digest(inputs: Inputs) -> str:
-    return "sha256:" + hashlib.sha256(inputs.key.encode()).hexdigest()
+_EMPTY = 'lock-version = "1.0"\ncreated-by = "envmagic"\npackages = []\n'
+_WHY = {
+    State.EDITED: "it was edited by hand",
+    State.BEHIND: "what is installed or asked for has changed since",
+}

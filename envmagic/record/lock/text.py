@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from packaging.version import InvalidVersion, Version
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
@@ -14,23 +18,45 @@ from envmagic.core.names import normalized
 from envmagic.system import reading, toml_files
 
 if TYPE_CHECKING:
-    from packaging.pylock import Pylock
-
     from envmagic.record.lock.inputs import Inputs
 
-__all__ = ["check", "digest_in", "finished", "is_edited", "is_universal", "names_in", "read"]
+__all__ = [
+    "State",
+    "body",
+    "check",
+    "finished",
+    "is_ours",
+    "names_in",
+    "place_of",
+    "read",
+    "said",
+    "state",
+]
 
 _MOST = 50_000_000  # bytes
-_TABLE = '\n[tool.envmagic]\n{universal}inputs = "{inputs}"\ncontent = "{content}"\n'
-_UNIVERSAL = "universal = true\n"
+_TABLE = '\n[tool.envmagic]\n{said}inputs = "{inputs}"\ncontent = "{content}"\n'
 _OURS = re.compile(
-    r"\n\[tool\.envmagic\]\n(universal = true\n)?"
-    r'inputs = "(sha256:[0-9a-f]{64})"\ncontent = "(sha256:[0-9a-f]{64})"\n$'
+    r'\n\[tool\.envmagic\]\n(?P<said>(?:[a-z]+ = (?:true|"[^"\n]*")\n)*?)'
+    r'inputs = "(?P<inputs>sha256:[0-9a-f]{64})"\ncontent = "(?P<content>sha256:[0-9a-f]{64})"\n$'
 )
+_SAID = re.compile(r'^([a-z]+) = (true|"[^"\n]*")$', re.M)
 _CREATED = re.compile(r'^created-by = "[^"\n]*"$', re.M)
 _USER = re.compile(r"(?<=://)[^/@\s\"']+@")
 _PATH = re.compile(r'(?<=\bpath = ")(/[^"\n]*)(?=")')
-_NAME = re.compile(r'^name = "([^"\n]+)"$', re.M)
+_NAME = re.compile(r'^\[\[packages\]\]\nname = "([^"\n]+)"$', re.M)
+
+
+class State(Enum):
+    """What a lock is, beside what is installed and asked for now."""
+
+    CURRENT = "current"
+    BEHIND = "behind"
+    EDITED = "edited"
+    """By hand."""
+    ELSEWHERE = "elsewhere"
+    """Made for another Python or platform."""
+    THEIRS = "theirs"
+    """Another tool wrote it, or an envmagic that said less of it."""
 
 
 def read(file: Path) -> str | None:
@@ -49,32 +75,58 @@ def read(file: Path) -> str | None:
         ) from error
 
 
-def finished(made: str, directory: Path, inputs: str, *, universal: bool) -> str:
-    """What an engine `made`, as it is written into a file in `directory`."""
+def finished(made: str, directory: Path, inputs: Inputs) -> str:
+    """What an engine `made` of `inputs`, as it is written into a file in `directory`."""
     text = _CREATED.sub('created-by = "envmagic"', made, count=1)
     text = _USER.sub(_public, text)
     text = _PATH.sub(lambda match: _relative(match[1], directory), text)
     text = text.rstrip("\n") + "\n"
-    mark = _UNIVERSAL if universal else ""
-    return text + _TABLE.format(universal=mark, inputs=inputs, content=_digest(text))
+    python, platform = inputs.where
+    said = "universal = true\n"
+    if not inputs.universal:
+        said = f'python = "{python}"\nplatform = "{platform}"\n'
+    said += "conda = true\n" if inputs.conda else ""
+    digest = _digest(inputs.key(names_in(text)))
+    return text + _TABLE.format(said=said, inputs=digest, content=_digest(text))
 
 
-def digest_in(text: str) -> str:
-    """Of what the lock in `text` was made; empty where it is not ours."""
+def state(text: str, inputs: Inputs) -> State:
+    """What has become of the lock in `text` since it was made, beside what `inputs` are now."""
     ours = _OURS.search(text)
-    return ours[2] if ours is not None else ""
+    if ours is None:
+        return State.THEIRS
+    if _digest(body(text)) != ours["content"]:
+        return State.EDITED
+    if not inputs.universal and place_of(text) not in (inputs.where, None):
+        return State.ELSEWHERE
+    current = ours["inputs"] == _digest(inputs.key(names_in(text)))
+    return State.CURRENT if current else State.BEHIND
 
 
-def is_universal(text: str) -> bool:
-    """Whether the lock in `text`, ours, is for all platforms."""
+def body(text: str) -> str:
+    """The lock in `text` without what we say of it."""
     ours = _OURS.search(text)
-    return ours is not None and ours[1] is not None
+    return text if ours is None else text[: ours.start()]
 
 
-def is_edited(text: str) -> bool:
-    """Whether somebody changed a lock of ours by hand."""
+def said(text: str) -> dict[str, str]:
+    """What we say of the lock in `text`: of what it was made, `true` for what is so."""
     ours = _OURS.search(text)
-    return ours is not None and _digest(text[: ours.start()]) != ours[3]
+    if ours is None:
+        return {}
+    return {key: value.strip('"') for key, value in _SAID.findall(ours["said"])}
+
+
+def is_ours(text: str) -> bool:
+    """Whether we wrote the lock in `text`."""
+    return _OURS.search(text) is not None
+
+
+def place_of(text: str) -> tuple[str, str] | None:
+    """The Python and the platform that the lock in `text`, ours, is for; None: for all, or it does
+    not say."""
+    held = said(text)
+    return (held["python"], held["platform"]) if {"python", "platform"} <= held.keys() else None
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -84,27 +136,44 @@ def names_in(text: str) -> tuple[str, ...]:
 
 def check(text: str, inputs: Inputs) -> None:
     """Raise `EnvmagicError` where `text` is no lock, or has another version than is installed."""
-    lock = _parsed(text)
+    packages = _packages(text)
     if inputs.universal:
         return
-    for package in lock.packages:
-        held = inputs.there.versions.get(normalized(package.name))
-        if package.version is None or held is None:
-            continue
-        if str(package.version) != held:
+    for name, version in packages:
+        held = inputs.there.versions.get(normalized(name))
+        if held is not None and version is not None and not _same(version, held):
             raise EnvmagicError(
                 "lock-differs",
-                f"{package.name} {package.version} would be locked, but {held} is installed.",
+                f"{name} {version} would be locked, but {held} is installed.",
                 "To bring the environment in line",
                 command=("sync",),
-                subject=package.name,
+                subject=name,
             )
 
 
-def _parsed(text: str) -> Pylock:
-    from packaging.pylock import Pylock
+def _same(one: str, other: str) -> bool:
+    try:
+        return Version(one) == Version(other)
+    except InvalidVersion:
+        return one == other
 
-    return Pylock.from_dict(toml_files.parsed(text))
+
+def _packages(text: str) -> list[tuple[str, str | None]]:
+    """Names and versions, as they stand there; the standard's own reader has looked at all of it
+    where there is one: in an environment's kernel its own packaging goes first, however old."""
+    held = toml_files.parsed(text)
+    with contextlib.suppress(ImportError):
+        from packaging.pylock import Pylock, PylockValidationError
+
+        try:
+            Pylock.from_dict(held)
+        except PylockValidationError as error:
+            raise EnvmagicError(
+                "bad-lock",
+                f"What is installed cannot be locked: {display.user_text(str(error))}.",
+                "Most often a directory of wheels without an index is why; name an index.",
+            ) from error
+    return [(each["name"], each.get("version")) for each in held["packages"]]
 
 
 def _public(match: re.Match[str]) -> str:
