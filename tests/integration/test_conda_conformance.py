@@ -22,6 +22,7 @@ from envmagic.core.verbs import (
     AttachRequest,
     InstallRequest,
     ListRequest,
+    LockRequest,
     RecordRequest,
     UninstallRequest,
 )
@@ -61,6 +62,23 @@ def say(program: Path) -> Conda:
         return json.loads(ran.stdout)
 
     return call
+
+
+def test_conda_makes_again_what_was_locked(
+    operate: Operator, conda: Channel, program: Path, isolated: Any
+) -> None:
+    options: dict[str, Any] = {"backend": BackendName.CONDA, "channels": (conda.url,)}
+    prefix = prefix_of(operate.create("bio", "tiny<2", "library", **options))
+    operate(LockRequest(), prefix)
+    (file,) = operate.work.glob("conda-*.lock")
+    again = isolated.home / "again"
+    # it answers with lines for people here, whatever is asked for
+    command = [program, "create", "--yes", "--prefix", again, "--file", file]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    made = {package.dist for package in metadata.packages(again).values()}
+    assert made == {package.dist for package in metadata.packages(prefix).values()}
+    assert "tiny-1.5-py_0" in made
 
 
 def test_conda_lists_what_we_made_and_keeps_what_was_asked(

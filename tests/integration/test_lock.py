@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import REPOSITORY
 from packaging.pylock import Pylock
 from support.operate import Operator, prefix_of
 from support.simple_index import serving
 
 from envmagic.core.errors import EnvmagicError, WordsError
-from envmagic.core.verbs import InstallRequest, LockRequest
+from envmagic.core.verbs import InstallRequest, LockRequest, PlanRequest, RecordRequest
+from envmagic.environments import backends
 from envmagic.environments.backends import commands
+from envmagic.record.lock import Inputs
 from envmagic.system import toml_files
 
 Wheel = Callable[..., Path]
@@ -84,6 +89,7 @@ def test_check_shows_what_differs_and_names_what_helps(operate: Operator, index:
     assert [(p.code, p.command) for p in told.problems] == [("lock-behind", ("lock",))]
     assert report.exit_code == 1 and problem.command == ("lock",)
     (told,) = report.data["locks"]
+    assert "tool.envmagic" not in told["diff"] and "sha256:" not in told["diff"]
     assert '-version = "1.0"' in told["diff"] and '+version = "2.0"' in told["diff"]
     operate(LockRequest(), prefix)
     assert operate(LockRequest(check=True), prefix).exit_code == 0
@@ -121,6 +127,128 @@ def test_what_comes_from_no_index_is_locked_where_it_is(
     packages = read(operate.work / "pylock.toml")
     assert packages["theirs"].vcs.commit_id == commit.strip()
     assert packages["mine"].directory.editable and packages["mine"].directory.path == "mine"
+    there = backends.look(backends.inspect(prefix))
+    asked = Inputs.of(there, operate.work / "requirements.txt").asked(operate.work)
+    at = f"theirs @ git+{theirs.as_uri()}@{commit.strip()}"
+    assert asked == ("-e ./mine", at)  # pip takes nothing twice
+
+
+def test_with_no_uv_and_an_old_pip_it_is_said_what_locks_and_that_does(
+    operate: Operator, index: str, isolated: Any, bare_venv: Callable[..., Path]
+) -> None:
+    (operate.work / "requirements.txt").write_text("thing<2\n")
+    bare_venv(operate.work / ".venv", "thing<2")  # with no pip of its own
+    outer = bare_venv(isolated.home / "outer", "ipykernel", "packaging")
+    variables = {**os.environ, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY)}
+
+    def said(*words: str) -> str:
+        ran = subprocess.run(
+            [outer, "-m", *words], env=variables, cwd=operate.work, capture_output=True, text=True
+        )
+        return ran.stderr + ran.stdout
+
+    said("ensurepip")
+    if not said("pip", "--version").startswith("pip 2") or "lock  " in said("pip", "help"):
+        pytest.skip("this Python comes with a pip that locks")
+    *_, refused = said("envmagic", "lock", "--env", ".venv").splitlines()
+    assert "uv 0.6.15 or pip 25.1, or later" in refused and "pip install -U uv" in refused
+    said("pip", "install", "-q", "-U", "uv")
+    assert "2 distributions, with hashes" in said("envmagic", "lock", "--env", ".venv")
+    assert set(read(operate.work / "pylock.toml")) == {"thing", "other"}
+
+
+def test_where_uv_is_too_old_pip_locks(
+    operate: Operator, index: str, isolated: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uv before 0.6.15 knows no `--format`; what it says then is said here."""
+    prefix = asking(operate, "thing<2")
+    program, real = operate.work / "uv", commands.find_uv()
+    refusal = "error: unexpected argument '--format' found"
+    program.write_text(
+        f'#!/bin/sh\ncase "$*" in *--format*) echo "{refusal}" >&2; exit 2;; esac\n'
+        f'exec {real} "$@"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("ENVMAGIC_UV", str(program))
+    monkeypatch.setenv("PIP_INDEX_URL", index)
+    monkeypatch.delenv("PIP_NO_INDEX")
+    operate(LockRequest(), prefix)
+    file = operate.work / "pylock.toml"
+    packages = read(file)
+    assert {str(package.version) for package in packages.values()} == {"1.0"}
+    assert set(packages) == {"thing", "other"} and packages["thing"].wheels[0].hashes["sha256"]
+    (locked,) = operate(LockRequest(check=True), prefix).data["locks"]
+    assert (locked["changed"], locked["distributions"]) == (False, 2)
+    with pytest.raises(EnvmagicError, match="made by uv") as refused:
+        operate(LockRequest(universal=True), prefix)
+    assert refused.value.problem.tool_command == ("pip", "install", "-U", "uv")
+
+
+def noted(directory: Path, name: str, *imports: str) -> Path:
+    """A notebook that imports those."""
+    sources = [f"import {each}" for each in imports]
+    cells = [{"cell_type": "code", "source": s, "metadata": {}, "outputs": []} for s in sources]
+    file = directory / name
+    file.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
+    return file
+
+
+def test_one_of_several_notebooks_gets_a_lock_of_its_own_which_its_plan_takes(
+    operate: Operator, index: str, make_wheel: Wheel
+) -> None:
+    make_wheel("alone")
+    mine = noted(operate.work, "my.plot.ipynb", "alone")
+    other = noted(operate.work, "b.ipynb", "thing")
+    prefix = asking(operate, "thing<2", "alone")
+    (operate.work / "requirements.txt").unlink()
+    operate(RecordRequest(paths=(mine.name, other.name)), prefix)
+    operate(LockRequest((mine.name, other.name)), prefix)
+    own = operate.work / "pylock.my-plot.toml"
+    assert set(read(own)) == {"alone"}
+    assert set(read(operate.work / "pylock.b.toml")) == {"thing", "other"}
+    assert not (operate.work / "pylock.toml").exists()
+    plan = operate(PlanRequest(str(mine)))
+    assert own.name in json.dumps(plan.data)
+    with pytest.raises(WordsError, match=r"c\.ipynb is not recorded") as unknown:
+        operate(LockRequest((noted(operate.work, "c.ipynb", "thing").name,)), prefix)
+    assert unknown.value.problem.command == ("record", "c.ipynb")
+    operate(RecordRequest(paths=("c.ipynb",)), prefix)
+    operate(LockRequest(("c.ipynb",)), prefix)
+    assert set(read(operate.work / "pylock.c.toml")) == {"thing", "other"}
+
+
+def test_what_the_record_does_not_need_leaves_the_lock_as_it_is(
+    operate: Operator, index: str, make_wheel: Wheel
+) -> None:
+    prefix = asking(operate, "thing<2")
+    operate(LockRequest(), prefix)
+    before = (operate.work / "pylock.toml").read_bytes()
+    make_wheel("unrelated")
+    assert not operate(InstallRequest(("unrelated",)), prefix).problems
+    assert operate(LockRequest(check=True), prefix).exit_code == 0
+    operate(LockRequest(), prefix)
+    assert (operate.work / "pylock.toml").read_bytes() == before
+
+
+def test_a_lock_of_another_python_is_said_to_be_that_and_left_until_lock(
+    operate: Operator, index: str
+) -> None:
+    prefix = asking(operate, "thing<2")
+    operate(LockRequest(), prefix)
+    file = operate.work / "pylock.toml"
+    here = file.read_text()
+    python = ".".join(map(str, sys.version_info[:2]))
+    file.write_text(here.replace(f'python = "{python}"', 'python = "3.9"'))
+    there = file.read_bytes()
+    report = operate(LockRequest(check=True), prefix)
+    (problem,) = report.problems
+    assert report.exit_code == 1 and problem.code == "lock-elsewhere"
+    assert "it is for Python 3.9 on" in problem.message and problem.command == ("lock",)
+    told = operate(InstallRequest(("thing==2.0",)), prefix)
+    assert [p.code for p in told.problems] == ["lock-behind"] and file.read_bytes() == there
+    operate(InstallRequest(("thing==1.0",)), prefix)
+    operate(LockRequest(), prefix)
+    assert file.read_text() == here and operate(LockRequest(check=True), prefix).exit_code == 0
 
 
 def test_for_all_platforms(operate: Operator, index: str) -> None:

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 from conftest import Isolated
+from packaging.pylock import Pylock
 from support import old_parts, wheelhouse
 from support.kernels import RunningKernel
+from support.simple_index import serving
 from support.terminal import Said
 
 from envmagic.environments import backends, inspection
+from envmagic.system import toml_files
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +67,17 @@ def test_a_kernel_starts_beside_old_parts_of_the_environment_s_own(
         refused = running.run("%env plan", check=False)
         assert refused.status == "error"
         assert "packaging 20.9 in this kernel is too old to read" in refused.stderr
+        _is_locked_there(isolated, running)
+
+
+def _is_locked_there(isolated: Isolated, running: RunningKernel) -> None:
+    """The standard's reader is not there; the lock is made and checked all the same."""
+    (isolated.work / "requirements.txt").write_text("comm==0.1.2\n")
+    with serving(old_parts.ensure()) as (address, _):
+        Path(os.environ["UV_CONFIG_FILE"]).write_text(f'index-url = "{address}"\n')
+        assert "with hashes" in running.run("%env lock").text
+    lock = Pylock.from_dict(toml_files.parsed((isolated.work / "pylock.toml").read_text()))
+    assert "comm" in {str(package.name) for package in lock.packages}
 
 
 def test_a_kernel_that_started_before_does_not_keep_another_version_than_was_installed(

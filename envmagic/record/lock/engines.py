@@ -26,6 +26,7 @@ _UV, _PIP = "0.6.15", "25.1"
 """The first that write such files."""
 _TOO_OLD = re.compile(r"unexpected argument '--format'|invalid value 'pylock\.toml'")
 _LOCKS = re.compile(r"^\s+lock\s", re.M)
+_EXPERIMENT = "is currently an experimental command"
 _HEAD = re.compile(r'^created-by = "[^"\n]*"\n', re.M)
 
 
@@ -80,7 +81,7 @@ def _run(
         words,
         env=variables,
         cwd=file.parent,
-        on_line=progress.detail,
+        on_line=lambda line: None if _EXPERIMENT in line else progress.detail(line),
         on_wait=lambda _: progress.waiting(),
     ).stdout
 

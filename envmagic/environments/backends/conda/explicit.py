@@ -65,8 +65,8 @@ def _line(name: str, record: Mapping[str, Any]) -> str:
             command=("install", name),
             subject=name,
         )
-    # mamba and rattler take what has no word before it for MD5
-    digest = f"sha256:{record['sha256']}" if record.get("sha256") else record.get("md5")
+    # every conda reads MD5 there, the older ones nothing else
+    digest = record.get("md5") or (f"sha256:{record['sha256']}" if record.get("sha256") else "")
     return _USER.sub("", url) + (f"#{digest}" if digest else "")
 
 
