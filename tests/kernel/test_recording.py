@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from conftest import Isolated
 from support.kernels import RunningKernel
 from support.notebooks import execute
 from support.signs import unsigned
+from support.simple_index import serving
 from support.terminal import Said
 
 
@@ -82,6 +84,27 @@ def test_what_only_the_kernel_brings_along_is_recorded_by_its_name(
     try:
         session.run("import zmq, six")
         assert session.recorded() == {"pyzmq", "six"}
+    finally:
+        session.kernel.stop()
+
+
+def test_that_the_lock_is_behind_is_said_once_and_no_index_is_asked(
+    isolated: Isolated, terminal: Callable[..., Said], wheelhouse: Path
+) -> None:
+    terminal("create", "churn", "--with", "six", "tabulate", "pluggy")
+    session = Session(isolated, "churn")
+    lock = isolated.work / "pylock.toml"
+    try:
+        session.run("import six")
+        with serving(wheelhouse) as (address, _):
+            Path(os.environ["UV_CONFIG_FILE"]).write_text(f'index-url = "{address}"\n')
+            assert "with hashes" in session.run("%env lock").text
+        before = lock.read_bytes()
+        told = session.run("import tabulate").text
+        assert "pylock.toml is behind" in told and "%env lock" in told
+        assert session.run("import six").text == session.run("import pluggy").text == ""
+        assert session.recorded() == {"pluggy", "six", "tabulate"}
+        assert lock.read_bytes() == before
     finally:
         session.kernel.stop()
 
