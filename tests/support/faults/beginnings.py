@@ -28,7 +28,9 @@ __all__ = [
     "no_runtime",
     "old_record",
     "theirs",
+    "to_be_locked",
     "to_be_removed",
+    "without_alpha",
 ]
 
 NAMED = "churn"
@@ -83,6 +85,18 @@ def asking_for_beta(world: World, mine: Belongings) -> None:
     environment(world, mine)
     file = world.work / "requirements.txt"
     file.write_text(file.read_text("utf-8") + "beta\n", encoding="utf-8")
+
+
+def without_alpha(world: World, mine: Belongings) -> None:
+    """An environment whose second change took alpha out."""
+    environment(world, mine)
+    world.prepare("uninstall", "alpha", "--env", NAMED, "--notebook", "a.ipynb")
+
+
+def to_be_locked(world: World, mine: Belongings) -> None:
+    """An environment that has all that the person's requirements.txt asks for."""
+    environment(world, mine)
+    world.prepare("sync", "--env", NAMED, "--notebook", "a.ipynb")
 
 
 def to_be_removed(world: World, mine: Belongings) -> None:

@@ -160,6 +160,7 @@ def _unexpected(world: World, mine: Belongings, scenario: Scenario) -> Iterator[
     """What lies among the person's files and is none of the few things that belong there."""
     environments = {*scenario.directories(world), scenario.directory(world)}
     expected = {world.work / "requirements.txt", scenario.kernel(world), *environments}
+    expected |= {world.work / name for name in scenario.writes}
     # Where the person keeps something in the kernelspec's place, ours is called otherwise.
     expected |= {place for place, spec in _kernels(world) if _prefix(spec) in environments}
     # Of the rest in there the cache stays, and so do the locks: removing one would let two in.

@@ -40,6 +40,8 @@ class Scenario:
     """The problem's code that says that nothing is left, or that nothing could be done."""
     proof: tuple[str, ...] = ()
     """Words that must succeed at the end."""
+    writes: tuple[str, ...] = ()
+    """Files of the verb's in the working directory, besides requirements.txt."""
 
     def directory(self, world: World) -> Path:
         return beginnings.directory(world, self.prefix)
@@ -128,6 +130,23 @@ SCENARIOS = (
     ),
     Scenario(
         "sync", ("sync", *_ENV), NAMED, beginnings.asking_for_beta, moments=True, holds=("beta",)
+    ),
+    Scenario(
+        "undo",
+        ("undo", "2", *_ENV),
+        NAMED,
+        beginnings.without_alpha,
+        moments=True,
+        holds=("alpha",),
+    ),
+    Scenario(
+        "lock",
+        ("lock", "--env", NAMED),
+        NAMED,
+        beginnings.to_be_locked,
+        holds=("alpha",),
+        proof=("lock", "--check", "--env", NAMED),
+        writes=("pylock.toml",),
     ),
     Scenario("record-new", RECORD, "", beginnings.no_record, proof=(*RECORD, "--check")),
     Scenario("record-old", RECORD, "", beginnings.old_record, proof=(*RECORD, "--check")),
