@@ -66,8 +66,13 @@ def _behind(each: LockedFile, request: LockRequest, place: Place) -> Problem:
         "To lock what is here" if why else "Write it",
         Severity.ERROR,
         subject=each["file"],
-        command=("lock", *request.paths, *(("--to", request.to) if request.to else ())),
+        command=_without_check(request),
     )
+
+
+def _without_check(request: LockRequest) -> tuple[str, ...]:
+    to = ["--to", request.to] if request.to else []
+    return ("lock", *request.paths, *to)
 
 
 def _locked(
@@ -116,7 +121,7 @@ def _inputs(request: LockRequest, target: _Target, there: Inventory) -> locking.
 def _refuse_universal(request: LockRequest) -> None:
     if request.universal:
         raise WordsError(
-            "bad-option",
+            "one-platform",
             "--universal is not for conda's environments: their list is for one platform.",
             "Without it",
             command=("lock", *request.paths),

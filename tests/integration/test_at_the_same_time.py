@@ -6,8 +6,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from support.operate import Operator, prefix_of
+
+from envmagic.core.verbs import HistoryRequest, InstallRequest, UndoRequest
 from envmagic.environments import backends, inspection, integrity
 
 
@@ -28,3 +32,30 @@ def test_two_processes_creating_the_same_name_get_one_environment(
     assert integrity.broken_distributions(inspection.distributions(backends.inspect(prefix))) == []
     assert "All is well" in terminal("doctor").out
     assert not list((isolated.envmagic / "journal").glob("*"))
+
+
+def test_two_that_undo_the_same_changes_at_once_leave_what_was_before_them(
+    operate: Operator, make_wheel: Callable[..., Path]
+) -> None:
+    for version in ("1.0", "2.0"):
+        make_wheel("thing", version)
+    make_wheel("other")
+    prefix = prefix_of(operate.create("churn", "thing<2"))
+    operate(InstallRequest(("thing==2.0", "other")), prefix)
+    command = [sys.executable, "-m", "envmagic", "undo", "2", "--env", "churn", "--json"]
+    both = [
+        subprocess.Popen(command, cwd=operate.work, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    answers = [json.loads(process.communicate(timeout=120)[0]) for process in both]
+    assert all(answer["ok"] for answer in answers)
+    # the one that came second found that nothing was left to be done
+    assert sorted(answer["changed"] for answer in answers) == [False, True]
+    there = inspection.distributions(backends.inspect(prefix))
+    assert {n: v for n, (v, _) in there.items() if n != "pip"} == {"thing": "1.0"}
+    assert integrity.broken_distributions(there) == []
+    kept = operate(HistoryRequest(), prefix).data["history"]
+    assert [(each["number"], each["what"]) for each in kept][2:] == [(3, "undo 2")]
+    operate(UndoRequest(), prefix)
+    back = inspection.distributions(backends.inspect(prefix))
+    assert back["thing"][0] == "2.0" and "other" in back
