@@ -93,7 +93,10 @@ def locking() -> list[list[str]]:
     Path("pins.txt").write_text("".join(f"part-{n:03}==1.0\n" for n in range(MANY)))
     words = [UV, "pip", "compile", "--format", "pylock.toml", "-q", "--no-header"]
     words += ["-p", ".venv/bin/python", "requirements.txt", "-c", "pins.txt"]
-    bare, ours, same, check = [], [], [], []
+    bare: list[float] = []
+    ours: list[float] = []
+    same: list[float] = []
+    check: list[float] = []
     for number in range(-1, ROUNDS):
         lock.unlink(missing_ok=True)
         taken = timed(lambda: subprocess.run(words, check=True, capture_output=True))
