@@ -14,6 +14,7 @@ __all__ = [
     "HistoryData",
     "IndexData",
     "InstallData",
+    "InsteadData",
     "KernelData",
     "ListData",
     "LockData",
@@ -27,6 +28,8 @@ __all__ = [
     "RecordedNotebook",
     "RecordedRequirement",
     "RemoveData",
+    "RestoreData",
+    "RestoredFrom",
     "SiteData",
     "SleepingData",
     "SourceData",
@@ -219,6 +222,39 @@ class HistoryData(TypedDict):
     environment: EnvironmentData
     history: list[ChangeData]
     """The oldest first."""
+
+
+class RestoredFrom(TypedDict):
+    """What says what the notebook had."""
+
+    kind: str
+    """`lock`, `pins` or `date`."""
+    file: str | None
+    date: str
+    """The time up to which uploads count, ISO 8601; empty for no such time."""
+    why: str
+    """Where that time is from, a clause."""
+
+
+class InsteadData(TypedDict):
+    """Something that could not be had exactly as it was."""
+
+    name: str
+    """Of the distribution; `python` is the Python."""
+    was: str
+    """Its version, or what was asked for."""
+    taken: str
+    """Empty where nothing was."""
+    why: str
+
+
+class RestoreData(CreateData, total=False):
+    source: RestoredFrom
+    instead: list[InsteadData]
+    """What is not as it was; of a plan: what would not be."""
+    planned: list[Change]
+    """With `--dry-run`: what it would hold; `action` is `kept` for what is there already."""
+    dry_run: bool
 
 
 class UndoData(TypedDict, total=False):

@@ -21,10 +21,10 @@ VERBS = (
     "lock",
     "history",
     "undo",
+    "restore",
 )
 """Those of the requests in `core.verbs`; a test compares them."""
 RESERVED_VERBS = (
-    "restore",
     "clone",
     "rename",
     "upgrade",

@@ -26,6 +26,7 @@ __all__ = [
     "RecordRequest",
     "RemoveRequest",
     "Request",
+    "RestoreRequest",
     "StatusRequest",
     "SyncRequest",
     "UndoRequest",
@@ -123,6 +124,8 @@ class SyncRequest:
     """What reaches beyond the user's own index is agreed to, and remembered."""
     here: bool = False
     """As in `InstallRequest`."""
+    locked: bool = False
+    """What the lock says and nothing else: it has to agree with what is asked for."""
 
 
 @dataclass(frozen=True)
@@ -227,6 +230,25 @@ class UndoRequest:
     """As in `InstallRequest`."""
 
 
+@dataclass(frozen=True)
+class RestoreRequest:
+    verb: ClassVar = "restore"
+    operation: ClassVar = "restore.restore"
+
+    notebook: str | None = None
+    """A notebook's path; None: the one at the place."""
+    target: str | None = None
+    """NAME or PATH; None: as the notebook says, else `.venv` beside it."""
+    as_of: str | None = None
+    """A date or a time, ISO 8601; None: what is locked or recorded, else of the notebook's."""
+    python: str | None = None
+    dry_run: bool = False
+    trust: bool = False
+    """As in `CreateRequest`."""
+    here: bool = False
+    """As in `InstallRequest`."""
+
+
 Request = (
     CreateRequest
     | CellRequest
@@ -245,6 +267,7 @@ Request = (
     | LockRequest
     | HistoryRequest
     | UndoRequest
+    | RestoreRequest
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,17 +84,21 @@ def provide(
     *,
     make: Maker = provisioning.make,
     records: bool = True,
+    held: bool = True,
 ) -> Report[CreateData]:
     """Make or renew the environment `at` with `wanted` in it, and move the notebook there.
 
-    `notes` are told first. With `records` the record of the notebook is kept from then on. Raises
-    `EnvmagicError`.
+    `notes` are told first. With `records` the record of the notebook is kept from then on, with
+    `held` the versions in it hold. Raises `EnvmagicError`.
     """
     started = time.monotonic()
     if request.use and place.switch is not None:
         place.switch.check()
-    wanted, dropped = constrained(wanted, place)
-    wanted, more = wishes.backend_of(request, at).held_beside(place.directory, wanted)
+    dropped: Sequence[Problem] = ()
+    more: Sequence[Problem] = ()
+    if held:
+        wanted, dropped = constrained(wanted, place)
+        wanted, more = wishes.backend_of(request, at).held_beside(place.directory, wanted)
     with meanwhile(request.use, at.prefix, place) as switch:
         with clearing.locked(at.prefix) as kept:
             notes += [kept.message] if kept else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from envmagic.core import display
@@ -28,6 +29,7 @@ from envmagic.environments.projects import changes as project_changes
 from envmagic.jupyter import kernelspecs
 from envmagic.operations import (
     beside_jupyter,
+    by_lock,
     first_look,
     jupyters_own,
     lock_beside,
@@ -157,15 +159,20 @@ def sync(request: SyncRequest, place: Place, progress: Progress) -> Report[Insta
         jupyters_own.refuse(environment, place, here, ("create",))
     if request.trust:
         consent.trust(plan_of(place.notebook, place.directory, place.cells).questions)
-    files = _beside(place, environment)
+    lock = by_lock.beside(place, environment, insist=request.locked)
+    files = () if request.locked else _beside(place, environment, needed=lock is None)
     _agree(environment, place, trust=request.trust)
     wanted = InstallPlan(files=files, directory=place.directory)
     validation.check(wanted, backends.of(environment))
 
     def work(there: Inventory) -> tuple[Inventory, list[str]]:
+        if lock is not None:
+            return by_lock.follow(lock, there, wanted, progress)
         return changing.install_checked(there, wanted, progress)
 
-    return _changing("sync", environment, place, work, progress)
+    report = _changing("sync", environment, place, work, progress)
+    told = lock.problems if lock is not None else ()
+    return replace(report, problems=(*report.problems, *told))
 
 
 def _agree(environment: Environment, place: Place, *, trust: bool) -> None:
@@ -174,14 +181,15 @@ def _agree(environment: Environment, place: Place, *, trust: bool) -> None:
         consent.agree(place.directory, trust=trust)
 
 
-def _beside(place: Place, environment: Environment) -> tuple[Path, ...]:
-    """The files beside the notebook that say what it needs. Raises when there is none."""
+def _beside(place: Place, environment: Environment, *, needed: bool = True) -> tuple[Path, ...]:
+    """The files beside the notebook that say what it needs. Raises when there is none, and one is
+    `needed`."""
     beside = place.directory / REQUIREMENTS
     own = backends.of(environment).file_beside(place.directory)
     found: tuple[Path, ...] = (own,) if own is not None else ()
     if beside.is_file():
         found = (*found, beside)
-    if not found:
+    if not found and needed:
         raise WordsError(
             "no-file",
             f"There is no {REQUIREMENTS} in {display.user_path(place.directory)}.",

@@ -18,7 +18,7 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.core.record_files import ENVIRONMENTS, LOCK, REQUIREMENTS, lock_of
 from envmagic.environments import backends
 from envmagic.environments.backends.base import InstallPlan
-from envmagic.planning import lock_file
+from envmagic.planning import lock_file, other_locks
 from envmagic.planning.documents import bad_declaration, read, standards, toml
 from envmagic.planning.plan import Declaration, Kind, PassedOver, Source, WantedPython
 from envmagic.system import reading
@@ -31,16 +31,19 @@ _GROUPS = ("notebook", "dev")
 
 
 def in_directory(
-    directory: Path, notebook: Path | None
+    directory: Path, notebook: Path | None, *, locks: bool = True
 ) -> tuple[Declaration | None, list[PassedOver]]:
-    """What the first file in `directory` that declares an environment says, and the others.
+    """What the first file in `directory` that declares an environment says, and the others; without
+    `locks` as if there were no lock.
 
     Raises `EnvmagicError` for one that is malformed, naming file and line.
     """
     over: list[PassedOver] = []
     found: Declaration | None = None
     for file, reader in _candidates(directory, notebook):
-        if not file.exists():
+        if not file.exists() or (not locks and reader in (lock_file.declaration, _other_lock)):
+            continue
+        if found is not None and found.pinned == file:
             continue
         if found is not None:
             over.append(PassedOver(file, f"{_name(found)} beside it counts"))
@@ -73,6 +76,8 @@ def _candidates(directory: Path, notebook: Path | None) -> Iterator[tuple[Path, 
     yield directory / "pyproject.toml", _project
     for name in ENVIRONMENTS:
         yield directory / name, _conda
+    for name in other_locks.NAMES:
+        yield directory / name, _other_lock
 
 
 def _name(found: Declaration) -> str:
@@ -142,12 +147,23 @@ def _project(file: Path) -> Declaration | str:
     group = _group(said.get("dependency-groups"), text, source)
     if not wanted and not group:
         return "it declares no dependencies"
+    pinned, pins = other_locks.beside(file.parent)
     return Declaration(
         source,
         file.parent / _VENV,
-        wanted=InstallPlan((*wanted, *group), directory=file.parent),
+        wanted=InstallPlan((*wanted, *group), constraints=pins, directory=file.parent),
         pythons=pythons,
+        pinned=pinned,
     )
+
+
+def _other_lock(file: Path) -> Declaration | str:
+    """A lock by itself, that is where no file of its project's says in its terms what is needed."""
+    lines = other_locks.lines(file)
+    if isinstance(lines, str):
+        return lines
+    wanted = InstallPlan(lines, directory=file.parent, alone=True)
+    return Declaration(Source(Kind.LOCK, file), file.parent / _VENV, wanted=wanted, pinned=file)
 
 
 def _list(table: dict[str, Any], key: str, text: str, source: Source) -> list[str]:

@@ -12,9 +12,9 @@ from envmagic.planning.documents import bad_declaration, read, standards, toml
 from envmagic.planning.plan import Declaration, Kind, Source, WantedPython
 
 if TYPE_CHECKING:
-    from packaging.pylock import Package
+    from packaging.pylock import Package, Pylock
 
-__all__ = ["declaration"]
+__all__ = ["declaration", "line_of", "parsed"]
 
 
 def declaration(file: Path) -> Declaration | str:
@@ -23,6 +23,21 @@ def declaration(file: Path) -> Declaration | str:
     Each package becomes `NAME==VERSION` with the hashes of its files, so that it comes from the
     user's own index and is the very file that was locked. Raises `EnvmagicError`.
     """
+    source = Source(Kind.LOCK, file)
+    lock = parsed(file)
+    if isinstance(lock, str):
+        return lock
+    lines = tuple(line_of(package, file.parent) for package in lock.packages)
+    if not lines:
+        return "it asks for nothing"
+    python = str(lock.requires_python or "")
+    pythons = (WantedPython(python, source),) if python else ()
+    wanted = InstallPlan(lines, directory=file.parent)
+    return Declaration(source, file.parent / ".venv", wanted=wanted, pythons=pythons)
+
+
+def parsed(file: Path) -> Pylock | str:
+    """The lock in `file`, or why it is none that counts. Raises as `declaration`."""
     source = Source(Kind.LOCK, file)
     text = read(file)
     said = toml(text, source)
@@ -37,27 +52,15 @@ def declaration(file: Path) -> Declaration | str:
             PylockValidationError,
         )
     try:
-        lock = Pylock.from_dict(said)
+        return Pylock.from_dict(said)
     except PylockUnsupportedVersionError as error:
         return f"it is of a version that is not known here ({error})"
     except PylockValidationError as error:
         raise bad_declaration(source, str(error), _line(text, str(error))) from error
-    lines = tuple(_requirement(package, file.parent) for package in lock.packages)
-    if not lines:
-        return "it asks for nothing"
-    python = str(lock.requires_python or "")
-    pythons = (WantedPython(python, source),) if python else ()
-    wanted = InstallPlan(lines, directory=file.parent)
-    return Declaration(source, file.parent / ".venv", wanted=wanted, pythons=pythons)
 
 
-def _is_beside_conda(said: Mapping[str, Any]) -> bool:
-    tool = said.get("tool")
-    ours = tool.get("envmagic") if isinstance(tool, dict) else None
-    return isinstance(ours, dict) and ours.get("conda") is True
-
-
-def _requirement(package: Package, directory: Path) -> str:
+def line_of(package: Package, directory: Path) -> str:
+    """What installs `package` of a lock in `directory`, the hashes of its files included."""
     marker = f" ; {package.marker}" if package.marker else ""
     where = _elsewhere(package, directory)
     if where:
@@ -67,6 +70,12 @@ def _requirement(package: Package, directory: Path) -> str:
     hashes = sorted({value for found in held for value in _hashes(found)})
     pinned = f"{package.name}=={package.version}" if package.version else str(package.name)
     return f"{pinned}{marker}" + "".join(f" --hash={value}" for value in hashes)
+
+
+def _is_beside_conda(said: Mapping[str, Any]) -> bool:
+    tool = said.get("tool")
+    ours = tool.get("envmagic") if isinstance(tool, dict) else None
+    return isinstance(ours, dict) and ours.get("conda") is True
 
 
 def _hashes(found: Mapping[str, str]) -> list[str]:

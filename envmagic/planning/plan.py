@@ -133,6 +133,8 @@ class Declaration:
     """An environment of the user's: nothing is installed into it."""
     by_cell: bool = False
     """The cell makes the environment, when it is run."""
+    pinned: Path | None = None
+    """Another tool's lock beside it, whose versions are the constraints of `wanted`."""
     recorded: bool = False
     """A record that is kept of this notebook, in the environment that it runs in."""
 

@@ -70,6 +70,39 @@ CHANGES = [
     {"name": "six", "version": "1.17.0", "action": "installed"},
 ]
 REPORTS: dict[str, Report[Any]] = {
+    "restore": Report(
+        "restore",
+        {
+            "environment": ENVIRONMENT,
+            "action": "created",
+            "changes": CHANGES,
+            "notes": [],
+            "switch": SWITCH,
+            "source": {"kind": "lock", "file": "/data/pylock.toml", "date": "", "why": ""},
+            "instead": [
+                {"name": "numpy", "was": "2.0.9", "taken": "2.1.0", "why": "that version is gone"}
+            ],
+            "dry_run": False,
+            "seconds": 1.2,
+        },
+        changed=True,
+    ),
+    "restore plan": Report(
+        "restore",
+        {
+            "environment": {**ENVIRONMENT, "kernel": None},
+            "action": "created",
+            "source": {
+                "kind": "date",
+                "file": "/data/n.ipynb",
+                "date": "2024-05-31T00:00:00+00:00",
+                "why": "when git has changed n.ipynb last",
+            },
+            "instead": [],
+            "dry_run": True,
+            "planned": [{"name": "six", "version": "1.16.0", "action": "installed"}],
+        },
+    ),
     "create": Report(
         "create",
         {

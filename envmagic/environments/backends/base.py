@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -32,6 +33,13 @@ class InstallPlan:
     """Nothing that they require besides: it is there, or is left to the rest of the plan."""
     finding: tuple[str, ...] = ()
     """Lines of options that hold besides: where packages are found, which of them are taken."""
+    lock: Path | None = None
+    """A `pylock.toml` that says what `requirements` says, for installers that read it: they take
+    the very files that it names."""
+    until: datetime | None = None
+    """Nothing that was uploaded later is taken."""
+    exempt: tuple[str, ...] = ()
+    """Distributions for which `until` does not count."""
 
     def __bool__(self) -> bool:
         """Something is to be installed: options of the installer alone are nothing."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from envmagic import requirements
 from envmagic.core import display
+from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Environment, Progress
 from envmagic.environments.backends import commands, settings, staged, tool_errors
 from envmagic.environments.backends.arrivals import Arrivals
@@ -69,19 +70,23 @@ def _install(
     environment: Environment, wanted: InstallPlan, progress: Progress, where: Sequence[str | Path]
 ) -> None:
     uv = commands.find_uv()
+    read = uv is not None and wanted.lock is not None
     # options at a line's end, such as --hash, are only understood in files; and everybody on the
     # machine can read a command line, where an address may hold credentials
-    asked = (*wanted.finding, *wanted.requirements)
+    asked = (*wanted.finding, *(() if read else wanted.requirements))
     tailed, plain = _lines_and_words(asked, uv=uv is not None)
     with written(wanted.constraints) as constraints, written(tailed) as lines:
         options = [*where, *_options(wanted, constraints, lines)]
         if uv is not None:
             words = commands.uv_command(uv, "pip", "install", "-p", environment.python, *options)
+            words += ["-r", wanted.lock] if read and wanted.lock is not None else []
+            words += _dated(wanted)
             words += [w for name in wanted.reinstall for w in ("--reinstall-package", name)]
         else:
             # compiling everything costs more than it saves: a kernel imports a part of it
             words = [*_pip_of(environment), "install", "--no-compile", *options]
             words += commands.pip_progress(environment.site_packages)
+            words += _dated_by_pip(wanted)
             words += ["--no-warn-script-location"] if where else []
             words += ["--force-reinstall"] if wanted.reinstall else []
             words += ["--no-deps"] if wanted.reinstall and not wanted.alone else []
@@ -164,6 +169,27 @@ def _options(wanted: InstallPlan, constraints: Path | None, lines: Path | None) 
     if wanted.alone:
         words.append("--no-deps")
     return words
+
+
+def _dated(wanted: InstallPlan) -> list[str | Path]:
+    """What uv is told of the time up to which it looks."""
+    if wanted.until is None:
+        return []
+    exempt = (word for n in wanted.exempt for word in ("--exclude-newer-package", f"{n}=false"))
+    return ["--exclude-newer", wanted.until.isoformat(), *exempt]
+
+
+def _dated_by_pip(wanted: InstallPlan) -> list[str | Path]:
+    """The same for pip. Raises `EnvmagicError`: it may be one that cannot, and knows of no
+    exceptions."""
+    if wanted.until is None:
+        return []
+    raise EnvmagicError(
+        "no-installer",
+        "What there was at a date is known to uv, which is not installed.",
+        "To get it",
+        tool_command=("pip", "install", "uv"),
+    )
 
 
 def _pip_of(environment: Environment) -> list[str | Path]:

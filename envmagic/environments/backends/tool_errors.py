@@ -14,7 +14,7 @@ _MANY = 20  # lines
 _NETWORK = re.compile(
     r"dns error|failed to lookup|connection refused|network is unreachable|newconnectionerror"
     r"|name resolution|failed to establish a new connection|error sending request|timed out"
-    r"|network connectivity is disabled|tunnel error|proxyerror"
+    r"|network connectivity is disabled|network (?:was|is) disabled|tunnel error|proxyerror"
     r"|all attempts to connect|connecterror|name or service not known"
 )
 _MOST = 300  # characters

@@ -20,6 +20,7 @@ from envmagic.core.verbs import (
     PlanRequest,
     RecordRequest,
     RemoveRequest,
+    RestoreRequest,
     StatusRequest,
     SyncRequest,
     UndoRequest,
@@ -112,7 +113,9 @@ def uninstall(values: Values) -> UninstallRequest:
 
 
 def sync(values: Values) -> SyncRequest:
-    return SyncRequest(trust=values.has("--trust"), here=values.has("--here"))
+    return SyncRequest(
+        trust=values.has("--trust"), here=values.has("--here"), locked=values.has("--locked")
+    )
 
 
 def list_all(values: Values) -> ListRequest:
@@ -159,3 +162,27 @@ def undo(values: Values) -> UndoRequest:
             command=("history",),
         )
     return UndoRequest(int(word) if word is not None else None, here=values.has("--here"))
+
+
+def restore(values: Values) -> RestoreRequest:
+    """What `restore` is asked. Raises `WordsError` for two words of one kind."""
+    notebooks = [word for word in values.words if word.lower().endswith(".ipynb")]
+    targets = [word for word in values.words if word not in notebooks]
+    for kind, found in (("notebook", notebooks), ("environment", targets)):
+        if len(found) > 1:
+            raise WordsError(
+                "extra-word",
+                f"restore takes one {kind}; {display.shortened(found[1])} is one too many.",
+                "For help",
+                command=("restore", "-h"),
+                subject=found[1],
+            )
+    return RestoreRequest(
+        notebooks[0] if notebooks else None,
+        targets[0] if targets else None,
+        as_of=values.last("--as-of"),
+        python=values.last("--python"),
+        dry_run=values.has("--dry-run"),
+        trust=values.has("--trust"),
+        here=values.has("--here"),
+    )

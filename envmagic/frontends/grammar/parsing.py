@@ -230,7 +230,6 @@ def _unknown(word: str, frontend: Frontend) -> WordsError:
 
 
 _TODAY = {
-    "restore": ("To install what the record holds", ("sync",)),
     "clone": (
         "To make another with what the record holds",
         ("create", "NAME", "-r", "requirements.txt"),

@@ -181,9 +181,16 @@ VERBS = {
             "verbs.install",
             "install what the requirements beside the notebook ask for and the environment lacks",
             None,
-            (Option(("--trust",), "also what comes from elsewhere than the package index"), _HERE),
-            ("sync", "sync --trust"),
-            "Nothing is uninstalled and no file is changed.",
+            (
+                Option(
+                    ("--locked",), "what the lock beside it says, and fail where that is behind"
+                ),
+                Option(("--trust",), "also what comes from elsewhere than the package index"),
+                _HERE,
+            ),
+            ("sync", "sync --locked"),
+            "Versions are those of a pylock.toml beside it. Nothing is uninstalled and no file is"
+            " changed.",
         ),
         Verb(
             "record",
@@ -310,6 +317,29 @@ VERBS = {
             (Option(("--here",), "also in what Jupyter itself runs in", in_terminal=False),),
             ("undo", "undo 12"),
             terminal="take the last change of the environment here back, versions and all",
+        ),
+        Verb(
+            "restore",
+            "restore",
+            "restore.restore",
+            "make the environment that the notebook had: as locked, as recorded, or as of a date",
+            Positional(
+                "[NOTEBOOK] NAME|PATH",
+                "this notebook and the environment that it says, if not given",
+                0,
+                2,
+                "environment",
+            ),
+            (
+                Option(("--as-of",), "nothing that was uploaded after that day", "DATE"),
+                Option(("--python",), "another Python than it had", "V", kind="python"),
+                Option(("-n", "--dry-run"), "show the plan and change nothing"),
+                _TRUST,
+                _HERE,
+            ),
+            ("restore", "restore old.ipynb --as-of 2023-05-01"),
+            "Of a lock every hash is checked. What cannot be had exactly is listed.",
+            "make the environment that a notebook had: as locked, as recorded, or as of a date",
         ),
     )
 }

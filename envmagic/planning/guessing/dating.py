@@ -7,7 +7,7 @@ from pathlib import Path
 
 from envmagic.system import process
 
-__all__ = ["imports_changed"]
+__all__ = ["imports_changed", "last_commit"]
 
 _SECONDS = 20.0
 _COMMITS = 12  # that are looked at
@@ -28,6 +28,12 @@ def imports_changed(notebook: Path) -> datetime | None:
         if _touched(notebook, commit) <= _FILES:
             return time
     return next(iter(times.values()), None)
+
+
+def last_commit(file: Path) -> datetime | None:
+    """The time of the newest commit that touched `file`; None where git knows of none."""
+    said = _git(file, ["log", "-1", "--format=%ct", "--", file.name]).strip()
+    return datetime.fromtimestamp(int(said), timezone.utc) if said.isdigit() else None
 
 
 def _touched(notebook: Path, commit: str) -> int:

@@ -1,0 +1,68 @@
+"""What `restore` says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from envmagic.core.model import Frontend, Report
+from envmagic.core.schema import InsteadData, RestoreData, RestoredFrom
+from envmagic.frontends.render import verbs
+from envmagic.frontends.render.parts import Fact, Facts, Line, Part, Row, Table, Tone
+from envmagic.frontends.render.phrases import count, made_of, near, path
+
+__all__ = ["restore"]
+
+
+def restore(report: Report[RestoreData], frontend: Frontend | None) -> tuple[Part, ...]:
+    """What it was restored from, and a table of what is otherwise."""
+    data = report.data
+    otherwise = _otherwise(data.get("instead", []))
+    if data["dry_run"]:
+        return (*_plan(data), *otherwise)
+    shown = Report("create", data, report.changed)
+    first, facts, *rest = verbs.create(shown, frontend)
+    assert isinstance(first, Line) and isinstance(facts, Facts)
+    name, of = data["environment"]["name"], made_of(data["environment"])
+    seconds = f" in {data['seconds']:.1f} s" if data.get("seconds") else ""
+    head = f"Restored {name} ({of}){seconds}" if report.changed else f"{name} is as it was ({of})"
+    rows = (Fact("From", _source(data["source"])), *facts.rows)
+    return (replace(first, text=head), Facts(rows), *otherwise, *rest)
+
+
+def _plan(data: RestoreData) -> tuple[Part, ...]:
+    environment = data["environment"]
+    does = "made" if data["action"] == "created" else "brought to what it was"
+    version = f" (Python {environment['python']})" if environment["python"] else ""
+    changed = [each for each in data["planned"] if each["action"] != "kept"]
+    facts = (
+        Fact("From", _source(data["source"])),
+        Fact("Where", path(environment["prefix"])),
+        Fact("To install", count(len(changed), "distribution")),
+    )
+    rows = tuple(
+        Row((each["name"], each["version"] or "–", each["action"]), dim=each["action"] == "kept")
+        for each in data["planned"]
+    )
+    table = (Table(("Distribution", "Version", ""), rows),) if rows else ()
+    head = Line(f"{environment['name']}{version} would be {does}:", tone=Tone.INFO)
+    return (head, Facts(facts), *table)
+
+
+def _source(source: RestoredFrom) -> str:
+    file = near(source["file"]) if source["file"] else "what is imported"
+    if source["kind"] == "lock":
+        return f"{file}, hashes checked"
+    if source["kind"] == "pins":
+        return f"the versions in {file}"
+    return f"{file}, as of {source['date'][:16].replace('T', ' ')} UTC: {source['why']}"
+
+
+def _otherwise(instead: list[InsteadData]) -> tuple[Part, ...]:
+    if not instead:
+        return ()
+    rows = tuple(
+        Row((each["name"], each["was"], each["taken"] or "nothing", each["why"]))
+        for each in instead
+    )
+    head = Line(f"Not exactly as it was: {count(len(instead), 'difference')}.", tone=Tone.WARN)
+    return (head, Table(("", "Was", "Taken", "Why"), rows))
