@@ -203,9 +203,9 @@ def test_as_of_a_date(operate: Operator, index: Wheel) -> None:
     prefix = prefix_of(report)
     assert held(prefix) == {"emoji": "1.0", "other": "1.0"} and told(report) == []
     early = operate(RestoreRequest(str(path), "early", as_of="2019-01-01"))
-    assert told(early) == [("emoji", "2018-12-31", "2.0")] or told(early), early.data
+    assert told(early) == [("emoji", "2019-01-01", "2.0")]
     assert held(prefix_of(early))["emoji"] == "2.0"
-    with pytest.raises(WordsError, match="soon is no date") as refused:
+    with pytest.raises(WordsError, match="'soon' is no date") as refused:
         operate(RestoreRequest(str(path), as_of="soon"))
     command = refused.value.problem.command
     assert operate(RestoreRequest(str(path), as_of=command[2], dry_run=True)).ok
