@@ -33,6 +33,7 @@ from envmagic.planning import cells as in_cells
 from envmagic.planning import past as pasts
 from envmagic.planning.locked import Locked, locked_in
 from envmagic.planning.past import How, Past
+from envmagic.record import lock as locking
 from envmagic.system import directories
 
 __all__ = ["restore"]
@@ -75,7 +76,9 @@ def restore(request: RestoreRequest, place: Place, progress: Progress) -> Report
     data = RestoreData(**made.data)  # type: ignore[typeddict-item]
     data |= _told(job, held, other)
     data["notes"] = [*data["notes"], *_besides(job, there)]
-    return Report("restore", data, made.changed, (*made.problems, *_against(job, place)))
+    # a lock is not to be made from what was restored: that may be of another day or Python
+    others = [p for p in made.problems if p.code != "lock-behind"]
+    return Report("restore", data, made.changed, (*others, *_against(job, place)))
 
 
 def _meant(request: RestoreRequest, place: Place) -> Place:
@@ -195,14 +198,18 @@ def _told(job: Restoring, held: Mapping[str, str], other: list[InsteadData]) -> 
 
 
 def _besides(job: Restoring, there: Inventory | None) -> list[str]:
-    """That an environment which was there holds more than the lock."""
-    if there is None or job.locked is None:
+    """That a lock was edited, and that an environment which was there holds more than it."""
+    if job.locked is None:
         return []
+    edited = locking.is_edited(job.locked.file)
+    notes = [f"{job.locked.file.name} was edited by hand; it counts as it is."] if edited else []
+    if there is None:
+        return notes
     more = sorted(set(there.distributions) - job.locked.lines.keys() - {"pip"})
     if not more:
-        return []
+        return notes
     shown = display.joined(more[:5]) if len(more) <= 5 else f"{', '.join(more[:5])} and more"
-    return [f"Besides what is locked it holds {shown}; that stayed."]
+    return [*notes, f"Besides what is locked it holds {shown}; that stayed."]
 
 
 def _against(job: Restoring, place: Place) -> list[Problem]:

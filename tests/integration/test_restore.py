@@ -152,6 +152,36 @@ def test_without_a_network_the_cache_will_do(
     assert not (operate.work / ".venv").exists()
 
 
+def test_what_is_for_other_machines_or_pythons_is_had_otherwise_and_named(
+    operate: Operator, index: Wheel
+) -> None:
+    """What was yanked is what was locked all the same."""
+    locked(operate, "thing<2")
+    file = operate.work / "pylock.toml"
+    made = file.read_text()
+    file.write_text(
+        made.replace("/thing-1.0-py3-none-any.whl", "/thing-1.0-py3-none-win_arm64.whl").replace(
+            'created-by = "envmagic"\n', 'created-by = "other"\n'
+        )
+        + "\n[[packages]]\nname = 'windows-only'\nversion = '1'\n"
+        "marker = \"sys_platform == 'win32'\"\n"
+        "wheels = [{name = 'windows_only-1-py3-none-any.whl', url = 'http://127.0.0.1:1/w',"
+        " hashes = {sha256 = '0'}}]"
+    )
+    index("thing", "1.0", requires=["other"]).with_name("thing-1.0-py3-none-any.whl.yanked").touch()
+    report = operate(RestoreRequest())
+    assert told(report) == [("thing", "1.0", "1.0")]
+    assert "for other machines" in report.data["instead"][0]["why"]
+    assert "edited" not in str(report.data["notes"])  # another tool made it
+    assert held(operate.work / ".venv") == {"thing": "1.0", "other": "1.0"}
+    file.write_text(made.replace('requires-python = ">=', 'requires-python = "==3.7.*,>=3.7" # '))
+    plan = operate(RestoreRequest(target="./new", dry_run=True))
+    assert [name for name, _, _ in told(plan)] == ["python"]
+    file.write_text("lock-version = '9'")
+    with pytest.raises(EnvmagicError):
+        operate(RestoreRequest(target="./new"))
+
+
 def test_sync_follows_the_lock_and_says_where_the_requirements_are_against_it(
     operate: Operator, index: Wheel
 ) -> None:

@@ -45,6 +45,7 @@ class _Answer(http.server.BaseHTTPRequestHandler):
                 "url": f"/files/{wheel.name}",
                 "hashes": {"sha256": hashlib.sha256(wheel.read_bytes()).hexdigest()},
                 "size": wheel.stat().st_size,
+                "yanked": wheel.with_name(f"{wheel.name}.yanked").exists(),
                 "upload-time": datetime.fromtimestamp(wheel.stat().st_mtime, timezone.utc).strftime(
                     "%Y-%m-%dT%H:%M:%SZ"
                 ),
@@ -88,8 +89,8 @@ def serving(
 ) -> Iterator[tuple[str, list[str]]]:
     """The address of an index of the files in `wheels`, and the paths that it was asked for.
 
-    When a wheel was uploaded is when its file was last written. `halfway` is called when half of a
-    whole file has been sent.
+    When a wheel was uploaded is when its file was last written; it is yanked where a file
+    `NAME.whl.yanked` lies beside it. `halfway` is called when half of a whole file has been sent.
     """
     server = _Index(("127.0.0.1", 0), _Answer)
     server.wheels, server.asked, server.halfway = wheels, [], halfway

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 from envmagic.core.model import Frontend, Report
 from envmagic.core.schema import InsteadData, RestoreData, RestoredFrom
@@ -54,7 +55,15 @@ def _source(source: RestoredFrom) -> str:
         return f"{file}, hashes checked"
     if source["kind"] == "pins":
         return f"the versions in {file}"
-    return f"{file}, as of {source['date'][:16].replace('T', ' ')} UTC: {source['why']}"
+    return f"{file}, as of {_moment(source['date'])}: {source['why']}"
+
+
+def _moment(text: str) -> str:
+    """A day where all of it counts, else the minute."""
+    moment = datetime.fromisoformat(text).astimezone(timezone.utc)
+    if (moment.hour, moment.minute, moment.second) == (0, 0, 0):
+        return (moment - timedelta(days=1)).strftime("%Y-%m-%d")
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _otherwise(instead: list[InsteadData]) -> tuple[Part, ...]:

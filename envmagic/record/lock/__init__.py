@@ -15,6 +15,7 @@ __all__ = [
     "Inputs",
     "Locked",
     "State",
+    "is_edited",
     "is_ours",
     "is_universal",
     "locked",
@@ -80,6 +81,12 @@ def is_ours(file: Path) -> bool:
     """Whether `file` holds a lock that we wrote."""
     was = text.read(file)
     return was is not None and text.is_ours(was)
+
+
+def is_edited(file: Path) -> bool:
+    """Whether somebody has changed a lock of ours in `file` by hand."""
+    was = text.read(file)
+    return was is not None and text.is_edited(was)
 
 
 def is_universal(file: Path) -> bool:

@@ -25,6 +25,7 @@ __all__ = [
     "body",
     "check",
     "finished",
+    "is_edited",
     "is_ours",
     "names_in",
     "place_of",
@@ -95,7 +96,7 @@ def state(text: str, inputs: Inputs) -> State:
     ours = _OURS.search(text)
     if ours is None:
         return State.THEIRS
-    if _digest(body(text)) != ours["content"]:
+    if is_edited(text):
         return State.EDITED
     if not inputs.universal and place_of(text) not in (inputs.where, None):
         return State.ELSEWHERE
@@ -120,6 +121,12 @@ def said(text: str) -> dict[str, str]:
 def is_ours(text: str) -> bool:
     """Whether we wrote the lock in `text`."""
     return _OURS.search(text) is not None
+
+
+def is_edited(text: str) -> bool:
+    """Whether somebody changed a lock of ours by hand."""
+    ours = _OURS.search(text)
+    return ours is not None and _digest(body(text)) != ours["content"]
 
 
 def place_of(text: str) -> tuple[str, str] | None:
