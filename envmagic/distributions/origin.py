@@ -7,7 +7,7 @@ import re
 
 from envmagic.distributions.reading import read
 
-__all__ = ["origin_of"]
+__all__ = ["origin_of", "public_url"]
 
 _USER = re.compile(r"(?<![\w+.-])([\w+.-]+)://([^/\s]*)@")
 # Names of variables in place of a user and a password, which pip fills in.
@@ -27,6 +27,11 @@ def origin_of(path: str) -> tuple[str | None, str | None]:
     return _of_version_control(raw, url), _directory(raw, url)
 
 
+def public_url(text: str) -> str:
+    """The URL `text`, or the line with it, without the user and password in it that are secret."""
+    return _USER.sub(_public, text)
+
+
 def _of_version_control(raw: dict[str, object], url: str) -> str | None:
     vcs = raw.get("vcs_info")
     if not isinstance(vcs, dict) or not vcs.get("vcs"):
@@ -34,7 +39,7 @@ def _of_version_control(raw: dict[str, object], url: str) -> str | None:
     commit = vcs.get("commit_id") or vcs.get("requested_revision")
     subdirectory = raw.get("subdirectory")
     return (
-        f"{vcs['vcs']}+{_USER.sub(_public, url)}"
+        f"{vcs['vcs']}+{public_url(url)}"
         + (f"@{commit}" if commit else "")
         + (f"#subdirectory={subdirectory}" if subdirectory else "")
     )

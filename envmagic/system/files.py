@@ -12,7 +12,14 @@ from envmagic.core.display import user_path
 from envmagic.core.errors import EnvmagicError
 from envmagic.system import reading, scratch, whose
 
-__all__ = ["is_writable_directory", "read", "unreadable", "write_atomic", "write_over"]
+__all__ = [
+    "is_writable_directory",
+    "read",
+    "unreadable",
+    "unwritable",
+    "write_atomic",
+    "write_over",
+]
 
 _MOST = 1 << 30  # bytes of what is compared before it is written
 
@@ -83,7 +90,7 @@ def _replace(
                 return _exchange(real, is_wanted, lambda new: _alike(new, content, real, facts))
         return is_wanted(real) and _overwrite(real, facts, before, content)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
 
 
 class _Other(Exception):
@@ -162,7 +169,8 @@ def _umask() -> int:
     return mask
 
 
-def _unwritable(path: Path, error: OSError) -> EnvmagicError:
+def unwritable(path: Path, error: OSError) -> EnvmagicError:
+    """That `path` could not be written, for the reason in `error`."""
     return EnvmagicError(
         "not-writable",
         f"{user_path(path)} cannot be written: {_reason(error)}.",
