@@ -11,6 +11,8 @@ __all__ = [
     "CreateData",
     "DoctorData",
     "EnvironmentData",
+    "ExportData",
+    "ExportedFile",
     "HistoryData",
     "IndexData",
     "InstallData",
@@ -266,6 +268,24 @@ class UndoData(TypedDict, total=False):
     """Modules that are loaded and have changed on disk."""
     record: RecordData | None
     notes: list[str]
+
+
+class ExportedFile(TypedDict):
+    file: str
+    changed: bool
+
+
+class ExportData(TypedDict):
+    format: str
+    text: str
+    """What is printed; empty where files were written."""
+    files: list[ExportedFile]
+    requirements: int
+    """How many distributions are asked for."""
+    left_out: list[str]
+    """What the format cannot say; a problem tells why."""
+    cell: bool
+    """The text is put into a new cell."""
 
 
 class RuntimeData(TypedDict):

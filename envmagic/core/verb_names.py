@@ -22,13 +22,13 @@ VERBS = (
     "history",
     "undo",
     "restore",
+    "export",
 )
 """Those of the requests in `core.verbs`; a test compares them."""
 RESERVED_VERBS = (
     "clone",
     "rename",
     "upgrade",
-    "export",
     "ship",
     "help",
     "version",

@@ -18,6 +18,7 @@ __all__ = [
     "CellRequest",
     "CreateRequest",
     "DoctorRequest",
+    "ExportRequest",
     "HistoryRequest",
     "InstallRequest",
     "ListRequest",
@@ -249,6 +250,21 @@ class RestoreRequest:
     """As in `InstallRequest`."""
 
 
+@dataclass(frozen=True)
+class ExportRequest:
+    verb: ClassVar = "export"
+    operation: ClassVar = "export.export"
+
+    format: str
+    to: str | None = None
+    """A file, or a directory for what is several files; None: printed, or the format's own."""
+    hashes: bool = False
+    group: str | None = None
+    """The dependency group of a pyproject.toml; None: `notebook`."""
+    cell: bool = False
+    """Put into a new cell of the notebook."""
+
+
 Request = (
     CreateRequest
     | CellRequest
@@ -268,6 +284,7 @@ Request = (
     | HistoryRequest
     | UndoRequest
     | RestoreRequest
+    | ExportRequest
 )
 
 

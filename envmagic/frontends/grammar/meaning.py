@@ -13,6 +13,7 @@ from envmagic.core.verbs import (
     AutoloadRequest,
     CreateRequest,
     DoctorRequest,
+    ExportRequest,
     HistoryRequest,
     InstallRequest,
     ListRequest,
@@ -186,3 +187,27 @@ def restore(values: Values) -> RestoreRequest:
         trust=values.has("--trust"),
         here=values.has("--here"),
     )
+
+
+def export(values: Values) -> ExportRequest:
+    """What `export` is asked. Raises `WordsError` for an option of another format."""
+    (format,) = values.words
+    for key, other in _OF_ONE_FORMAT.items():
+        if values.has(key) and format != other:
+            raise WordsError(
+                "option-value",
+                f"{key} is for {other}, and not for {format}.",
+                "For example",
+                command=("export", other, key, *(("notebook",) if key == "--group" else ())),
+                subject=key,
+            )
+    return ExportRequest(
+        format,
+        to=values.last("--to"),
+        hashes=values.has("--hashes"),
+        group=values.last("--group"),
+        cell=values.has("--cell"),
+    )
+
+
+_OF_ONE_FORMAT = {"--hashes": "requirements", "--group": "pyproject", "--cell": "pep723"}

@@ -239,7 +239,6 @@ _TODAY = {
         ("create", "NAME", "-r", "requirements.txt"),
     ),
     "upgrade": ("To take newer versions", ("install", "-U", "PACKAGE")),
-    "export": ("To write what the notebook needs into a file", ("record", "--to", "FILE")),
     "ship": ("What another machine needs is the notebook and its record", ("record",)),
 }
 """What does today what a reserved verb is for."""

@@ -118,6 +118,15 @@ CREATE_OPTIONS = (
     _LEAVE,
 )
 
+EXPORT_FORMATS = (
+    "pylock",
+    "requirements",
+    "pyproject",
+    "pep723",
+    "environment.yml",
+    "docker",
+    "binder",
+)
 
 VERBS = {
     verb.name: verb
@@ -341,6 +350,21 @@ VERBS = {
             "Of a lock every hash is checked. What cannot be had exactly is listed.",
             "make the environment that a notebook had: as locked, as recorded, or as of a date",
         ),
+        Verb(
+            "export",
+            "export",
+            "export.export",
+            "the record, and its lock where there is one, as other tools read it",
+            Positional("FORMAT", ", ".join(EXPORT_FORMATS), 1, 1, words=EXPORT_FORMATS),
+            (
+                Option(("--to",), "write this file, or directory, instead", "FILE", kind="path"),
+                Option(("--hashes",), "requirements: with the hashes of the lock"),
+                Option(("--group",), "pyproject: another dependency group than notebook", "NAME"),
+                Option(("--cell",), "pep723: put the block into a new cell", in_terminal=False),
+            ),
+            ("export requirements", "export pyproject --to pyproject.toml", "export binder"),
+            "What is one text is printed without --to. No file that a person wrote is overwritten.",
+        ),
     )
 }
 
@@ -370,6 +394,7 @@ TERMINAL_VERBS = {
     "lock": ("--env",),
     "history": ("--notebook", "--env"),
     "undo": ("--notebook", "--env"),
+    "export": ("--notebook", "--env"),
 }
 
 

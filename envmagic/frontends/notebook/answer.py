@@ -61,6 +61,7 @@ def give(shell: InteractiveShell, asked: ParsedCommand | Help) -> object:
         _stop(progress)
         raise
     try:
+        _fill_next_cell(shell, report)
         if asked.json:
             return Json(render.json(report))
         return _shown(shell, _once(shell, report), progress)
@@ -80,6 +81,12 @@ def _meant_here(
         return verbs.CarryOutRequest(trust=request.trust)
     switching.put_off_cell(shell, pending.request, pending.cell)
     return verbs.CarryOutRequest(pending.cell, request.trust, pending.failed)
+
+
+def _fill_next_cell(shell: InteractiveShell, report: Report[Any]) -> None:
+    """Offer the text that is to be a cell of its own as one below this cell."""
+    if report.verb == "export" and report.data["cell"]:
+        shell.set_next_input(report.data["text"].rstrip("\n"))
 
 
 def _once(shell: InteractiveShell, report: Report[Any]) -> Report[Any]:

@@ -123,9 +123,10 @@ def _run(asked: ParsedCommand) -> Report[Any]:
 def _say(report: Report[Any], *, as_json: bool) -> None:
     from envmagic.core.model import Frontend
     from envmagic.frontends import render
+    from envmagic.frontends.render.export import printed as exported
     from envmagic.frontends.render.record import lines
 
-    printed = lines(report)
+    printed = exported(report) if report.verb == "export" else lines(report)
     if as_json:
         print(render.json(report, Frontend.TERMINAL))
     elif printed is not None:  # into a pipe or a file: nothing else may be among them

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 from envmagic.core import names
 from envmagic.core.errors import WordsError
 from envmagic.core.model import Frontend, Place
-from envmagic.core.verbs import AttachRequest, CreateRequest, InstallRequest, Request
+from envmagic.core.verbs import (
+    AttachRequest,
+    CreateRequest,
+    ExportRequest,
+    InstallRequest,
+    Request,
+)
 from envmagic.environments import backends, registry
 
 if TYPE_CHECKING:
@@ -51,6 +57,8 @@ def from_here(asked: ParsedCommand) -> Request:
     if isinstance(request, CreateRequest | InstallRequest):
         files = tuple(str(here / Path(file).expanduser()) for file in request.files)
         request = replace(request, files=files)
+    if isinstance(request, ExportRequest) and request.to is not None:
+        request = replace(request, to=str(here / Path(request.to).expanduser()))
     return request
 
 

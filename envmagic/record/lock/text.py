@@ -31,6 +31,7 @@ __all__ = [
     "place_of",
     "read",
     "said",
+    "signed",
     "state",
 ]
 
@@ -89,6 +90,15 @@ def finished(made: str, directory: Path, inputs: Inputs) -> str:
     said += "conda = true\n" if inputs.conda else ""
     digest = _digest(inputs.key(names_in(text)))
     return text + _TABLE.format(said=said, inputs=digest, content=_digest(text))
+
+
+def signed(body: str, other: str) -> str:
+    """The lock in `body` with what we say of the one in `other`, of which it is a copy; without
+    anything where that is not ours."""
+    ours = _OURS.search(other)
+    if ours is None:
+        return body
+    return body + _TABLE.format(said=ours["said"], inputs=ours["inputs"], content=_digest(body))
 
 
 def state(text: str, inputs: Inputs) -> State:
