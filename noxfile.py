@@ -130,6 +130,15 @@ def conda(session: nox.Session) -> None:
 
 
 @nox.session
+def binder(session: nox.Session) -> None:
+    """What is exported for Binder, as repo2docker's own detection takes it."""
+    session.install("-e", ".[test]", "pip", "jupyter-repo2docker")
+    _download_wheelhouse(session)
+    words = ("tests/integration/test_export.py", "-k", "binder")
+    session.run("pytest", *words, *session.posargs, env=VARIABLES)
+
+
+@nox.session
 def hub(session: nox.Session) -> None:
     """The kernel `envmagic` on a real JupyterHub, whose proxy is a program for Node.js."""
     if shutil.which("npm") is None:

@@ -183,6 +183,13 @@ def test_included_files_and_constraints_are_one_list(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("line", ["-r gone.txt", "six ==== 1"])
+def test_a_line_that_nobody_can_read_is_named(tmp_path: Path, line: str) -> None:
+    record(tmp_path, f"attrs\n{line}\n")
+    with pytest.raises(EnvmagicError, match="Line 2 of"):
+        Wanted.of(tmp_path)
+
+
 def test_a_scripts_block_has_what_its_own_notebook_needs(tmp_path: Path) -> None:
     def entry(line: str, *notebooks: str) -> Entry:
         return Entry(Kind.REQUIREMENT, line, tuple(map(Mention, notebooks)))

@@ -73,6 +73,10 @@ def asked(line: str, frontend: Frontend = Frontend.NOTEBOOK) -> ParsedCommand:
         ("doctor --fix", verbs.DoctorRequest(fix=True)),
         ("autoload", verbs.AutoloadRequest()),
         ("autoload off", verbs.AutoloadRequest("off")),
+        (
+            "export requirements --hashes --to all.txt",
+            verbs.ExportRequest("requirements", "all.txt", hashes=True),
+        ),
     ],
 )
 def test_words_become_the_request_they_say(line: str, request_: verbs.Request) -> None:
@@ -166,6 +170,7 @@ def test_a_cell_takes_creates_options_and_its_body() -> None:
         ("create --backend pip", "option-value", "uv, venv, virtualenv, conda"),
         ("record --pin tight", "option-value", "exact, compatible, minimum, none"),
         ("autoload of", "option-value", "One of: on, off."),
+        ("export docker --hashes", "option-value", "%env export requirements --hashes"),
         ("create 'my env", "open-quote", "'my env"),
     ],
 )

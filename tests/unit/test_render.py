@@ -162,6 +162,18 @@ REPORTS: dict[str, Report[Any]] = {
     ),
     "sync": Report("sync", {"environment": ENVIRONMENT, "changes": []}),
     "record": Report("record", RECORD, changed=True),
+    "export": Report(
+        "export",
+        {
+            "format": "docker",
+            "text": "",
+            "files": [{"file": "/data/docker/Dockerfile", "changed": True}],
+            "requirements": 2,
+            "left_out": [],
+            "cell": False,
+        },
+        changed=True,
+    ),
     "list": Report(
         "list",
         {

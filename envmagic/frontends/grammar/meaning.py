@@ -192,13 +192,13 @@ def restore(values: Values) -> RestoreRequest:
 def export(values: Values) -> ExportRequest:
     """What `export` is asked. Raises `WordsError` for an option of another format."""
     (format,) = values.words
-    for key, other in _OF_ONE_FORMAT.items():
-        if values.has(key) and format != other:
+    for key, example in _OF_ONE_FORMAT.items():
+        if values.has(key) and format != example[0]:
             raise WordsError(
                 "option-value",
-                f"{key} is for {other}, and not for {format}.",
+                f"{key} is for {example[0]}, and not for {format}.",
                 "For example",
-                command=("export", other, key, *(("notebook",) if key == "--group" else ())),
+                command=("export", *example),
                 subject=key,
             )
     return ExportRequest(
@@ -210,4 +210,9 @@ def export(values: Values) -> ExportRequest:
     )
 
 
-_OF_ONE_FORMAT = {"--hashes": "requirements", "--group": "pyproject", "--cell": "pep723"}
+_OF_ONE_FORMAT = {
+    "--hashes": ("requirements", "--hashes"),
+    "--group": ("pyproject", "--group", "notebook"),
+    "--cell": ("pep723", "--cell"),
+}
+"""The formats that have an option alone, each as it is typed."""

@@ -8,9 +8,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from envmagic.core.display import user_path
+from envmagic.core.errors import EnvmagicError
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.record.export.public import without_secrets
-from envmagic.requirements import Block, Kind, Pin, RequirementLine, parse_lines, read
+from envmagic.requirements import (
+    Block,
+    Kind,
+    Pin,
+    RequirementLine,
+    RequirementsFile,
+    decode,
+    parse_lines,
+    read,
+)
 from envmagic.requirements.options import Part, given
 
 __all__ = ["Line", "Wanted"]
@@ -87,6 +98,7 @@ class Wanted:
         """What the requirements file in `directory` asks for; of the block in it only what
         `notebook` needs, where the block knows it. Raises `EnvmagicError`."""
         file = read(directory / REQUIREMENTS)
+        _check(file)
         others = _of_others(file.block, directory, notebook) if file.block else frozenset()
         lines = [line for line in file.all_lines() if line.text not in others]
         telling = {line.source for line in lines if without_secrets(line.text) != line.text}
@@ -126,6 +138,20 @@ class Wanted:
                 option = replace(each, value=there).line
             found.append(option)
         return tuple(found) or self.options
+
+
+def _check(file: RequirementsFile) -> None:
+    """Raise `EnvmagicError` for a line that pip would refuse: it would be missing in the export."""
+    for line in parse_lines(decode(file.raw)[0], user_path(file.path)):
+        included = line.includes
+        if included and "://" not in included and not (file.path.parent / included).is_file():
+            raise EnvmagicError(
+                "no-file",
+                f"Line {line.line} of {user_path(file.path)} includes {included},"
+                " which is not there.",
+                "Take the line out, or put the file there.",
+                subject=included,
+            )
 
 
 def _of_others(block: Block, directory: Path, notebook: Path | None) -> frozenset[str]:
