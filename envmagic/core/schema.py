@@ -8,6 +8,7 @@ __all__ = [
     "AutoloadData",
     "Change",
     "ChangeData",
+    "CloneData",
     "CreateData",
     "DoctorData",
     "EnvironmentData",
@@ -286,6 +287,18 @@ class ExportData(TypedDict):
     """What the format cannot say; a problem tells why."""
     cell: bool
     """The text is put into a new cell."""
+
+
+class CloneData(TypedDict, total=False):
+    environment: EnvironmentData
+    """The copy."""
+    source: str
+    """The prefix of the environment that was copied."""
+    distributions: int
+    """How many the copy holds."""
+    notes: list[str]
+    switch: SwitchData
+    seconds: float
 
 
 class RuntimeData(TypedDict):

@@ -23,10 +23,10 @@ VERBS = (
     "undo",
     "restore",
     "export",
+    "clone",
 )
 """Those of the requests in `core.verbs`; a test compares them."""
 RESERVED_VERBS = (
-    "clone",
     "rename",
     "upgrade",
     "ship",

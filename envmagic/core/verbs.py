@@ -16,6 +16,7 @@ __all__ = [
     "AutoloadRequest",
     "CarryOutRequest",
     "CellRequest",
+    "CloneRequest",
     "CreateRequest",
     "DoctorRequest",
     "ExportRequest",
@@ -265,6 +266,18 @@ class ExportRequest:
     """Put into a new cell of the notebook."""
 
 
+@dataclass(frozen=True)
+class CloneRequest:
+    verb: ClassVar = "clone"
+    operation: ClassVar = "clone.clone"
+
+    source: str
+    """The environment that is copied."""
+    target: str
+    """NAME or PATH of the copy."""
+    use: bool = False
+
+
 Request = (
     CreateRequest
     | CellRequest
@@ -285,6 +298,7 @@ Request = (
     | UndoRequest
     | RestoreRequest
     | ExportRequest
+    | CloneRequest
 )
 
 

@@ -18,9 +18,9 @@ from envmagic.environments import backends, history, journal, ownership
 from envmagic.environments.contents import DIRECTORIES, MARK, NOBODYS, Written
 from envmagic.environments.running import pids_in
 from envmagic.jupyter import kernelspecs
-from envmagic.system import locks, scratch
+from envmagic.system import locks, prefix_layout, scratch
 
-__all__ = ["Kept", "clear", "locked", "settle", "written_in"]
+__all__ = ["Kept", "both_locked", "clear", "locked", "settle", "written_in"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,14 @@ def locked(prefix: Path) -> Iterator[Kept | None]:
         kept = settle(prefix)
         with history.watched(prefix):
             yield kept
+
+
+@contextlib.contextmanager
+def both_locked(one: Path, other: Path) -> Iterator[None]:
+    """As `locked`, of two different environments; whoever wants both takes the same one first."""
+    first, second = sorted((one, other), key=prefix_layout.identity)
+    with locked(first), locked(second):
+        yield
 
 
 def settle(prefix: Path) -> Kept | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -14,7 +15,17 @@ from envmagic.core.display import quoted
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.system import process
 
-__all__ = ["Python", "find", "installed", "lacking", "pyenv", "running", "search", "suits"]
+__all__ = [
+    "Python",
+    "base_of",
+    "find",
+    "installed",
+    "lacking",
+    "pyenv",
+    "running",
+    "search",
+    "suits",
+]
 
 _VERSION = re.compile(r"\d+(?:\.\d+){0,2}$")
 _EXECUTABLE = re.compile(r"python3\.(\d+)(?:\.exe)?$")
@@ -48,6 +59,17 @@ def installed() -> list[Python]:
     for python in (running(), *_on_path(), *_of_pyenv(), *_of_uv()):
         found.setdefault(os.path.realpath(python.executable), python)
     return sorted(found.values(), key=lambda p: p.parts, reverse=True)
+
+
+def base_of(python: Path) -> Path:
+    """The interpreter outside of it that the virtual environment with `python` was made from."""
+    with contextlib.suppress(OSError):
+        for line in (python.parents[1] / "pyvenv.cfg").read_text("utf-8", "replace").splitlines():
+            key, _, value = line.partition("=")
+            name = os.path.basename(os.path.realpath(python))
+            if key.strip() == "home" and (base := Path(value.strip(), name)).is_file():
+                return base
+    return Path(os.path.realpath(python))
 
 
 def find(wanted: str | None) -> Python:

@@ -58,6 +58,7 @@ def make(
     switch: Switch | None = None,
     *,
     look: Callable[[Inventory], object] = lambda there: None,
+    fill: Callable[[Environment], object] | None = None,
 ) -> Ready:
     """Make the environment `spec` with `wanted` in it and register it, whole or not at all.
 
@@ -65,7 +66,7 @@ def make(
     holds its lock. Whatever goes wrong, an interrupt included, the directory and the kernelspec
     are as they were before. With `switch`, which moves there afterwards, the kernel is begun as
     soon as there is a Python. `look` is called with what is there once it is filled, and may raise
-    what it likes where that is not right.
+    what it likes where that is not right. `fill` puts more into it, once `wanted` is in.
     """
     backend = backends.choose(spec.backend)
     python = backend.python(spec)
@@ -89,11 +90,13 @@ def make(
         if wanted:
             progress.step(f"Installing {named(wanted)}")
             notes += backend.fill(environment, wanted, left, progress)
+        if fill is not None:
+            fill(environment)
         linked_pip.put(environment, behind.runtime, fetched_by=progress)
         there = changing.mended(changing.looked_again(environment), {}, progress)
         fulfilment.check(there, wanted)
         look(there)
-        if wanted:  # it may not agree with the kernel's parts
+        if wanted or fill is not None:  # it may not agree with the kernel's parts
             behind = _behind(environment, progress)
         if early is not None:
             early.settle(there, behind)

@@ -13,7 +13,7 @@ from envmagic.environments import ownership
 from envmagic.environments.contents import MARK
 from envmagic.system import files, prefix_layout
 
-__all__ = ["is_of_ours", "made_at", "relocate"]
+__all__ = ["is_of_ours", "made_at", "pointed", "relocate"]
 
 _TELLING = ("activate", "pip", "pip3", "jupyter-kernelspec")
 _LARGEST = 1 << 20  # bytes of a command that is text; a compiled one is left as it is
@@ -49,7 +49,7 @@ def relocate(environment: Environment, made: Path) -> bool:
         return False
     for file in _texts(environment.python.parent):
         text = file.read_bytes()
-        changed = _pointed(text, os.fsencode(made), os.fsencode(prefix))
+        changed = pointed(text, os.fsencode(made), os.fsencode(prefix))
         if changed != text:
             files.write_atomic(file, changed)
     mark, now = _mark(prefix), ownership.identity(prefix)
@@ -60,7 +60,7 @@ def relocate(environment: Environment, made: Path) -> bool:
     return True
 
 
-def _pointed(text: bytes, made: bytes, prefix: bytes) -> bytes:
+def pointed(text: bytes, made: bytes, prefix: bytes) -> bytes:
     """`text` with each path that begins with the whole of `made` below `prefix` instead."""
     first, newline, rest = text.partition(b"\n")
     if first.startswith(b"#!" + made + b"/") and (len(prefix) > _LONGEST or b" " in prefix):

@@ -76,7 +76,7 @@ def _undone(entries: Sequence[Entry], number: int | None, environment: Environme
         )
     first = undone[0]
     if first.number == entries[0].number and not first.before and environment.owned:
-        made = first.what.partition(" ")[0].lstrip("%") in ("create", "env")
+        made = first.what.partition(" ")[0].lstrip("%") in ("create", "env", "clone")
         if made:
             raise EnvmagicError(
                 "nothing-to-undo",

@@ -6,7 +6,7 @@ from envmagic.core import display, verbs
 
 __all__ = ["of"]
 
-_FIELDS = ("target", "number", "requirements", "packages")
+_FIELDS = ("source", "target", "number", "requirements", "packages")
 _FLAGS = {"upgrade": "-U", "fix": "--fix"}
 
 

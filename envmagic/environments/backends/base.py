@@ -181,6 +181,11 @@ class Backend(Protocol):
         `install`, and cut off at any moment it leaves only what a RECORD there explains."""
         ...
 
+    def again(self, environment: Environment) -> tuple[InstallPlan, tuple[str, ...]]:
+        """What `create` is to be told for another environment with the very packages that no RECORD
+        tells of in `environment`, and the channels that they are from."""
+        ...
+
     def created(self, environment: Environment) -> None:
         """Called when a new environment is whole."""
         ...

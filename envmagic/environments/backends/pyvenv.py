@@ -15,7 +15,7 @@ from envmagic.core.errors import EnvmagicError, Problem, WordsError
 from envmagic.core.model import BackendName, Environment, EnvSpec, Progress
 from envmagic.environments import inspection, interpreters
 from envmagic.environments.backends import installers, pythons
-from envmagic.environments.backends.base import Fault, InstallPlan
+from envmagic.environments.backends.base import NOTHING, Fault, InstallPlan
 from envmagic.environments.inventory import Inventory
 from envmagic.environments.satisfaction import missing
 from envmagic.jupyter.kernelspecs import Launch
@@ -121,6 +121,9 @@ class PyvenvBackend:
     ) -> list[str]:
         installers.fill(environment, plan, progress)
         return []
+
+    def again(self, environment: Environment) -> tuple[InstallPlan, tuple[str, ...]]:
+        return NOTHING, ()
 
     def created(self, environment: Environment) -> None: ...
 

@@ -11,6 +11,7 @@ from envmagic.core.model import BackendName
 from envmagic.core.verbs import (
     AttachRequest,
     AutoloadRequest,
+    CloneRequest,
     CreateRequest,
     DoctorRequest,
     ExportRequest,
@@ -216,3 +217,7 @@ _OF_ONE_FORMAT = {
     "--cell": ("pep723", "--cell"),
 }
 """The formats that have an option alone, each as it is typed."""
+
+
+def clone(values: Values) -> CloneRequest:
+    return CloneRequest(values.words[0], values.words[1], use=values.has("--use"))

@@ -204,7 +204,8 @@ def _refuse_spaces(words: tuple[str, ...], before: str) -> None:
 def _too_many(verb: Verb, extra: str) -> str:
     if verb.positional is None:
         return f"{verb.name} takes no words, only options; it was given {quoted(extra)}."
-    return f"{verb.name} takes one {verb.positional.metavar}; {quoted(extra)} is one too many."
+    one = "one " if verb.positional.most == 1 else ""
+    return f"{verb.name} takes {one}{verb.positional.metavar}; {quoted(extra)} is one too many."
 
 
 def _instead(verb: Verb, given: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
@@ -230,14 +231,7 @@ def _unknown(word: str, frontend: Frontend) -> WordsError:
 
 
 _TODAY = {
-    "clone": (
-        "To make another with what the record holds",
-        ("create", "NAME", "-r", "requirements.txt"),
-    ),
-    "rename": (
-        "To make one of the new name with what the record holds",
-        ("create", "NAME", "-r", "requirements.txt"),
-    ),
+    "rename": ("To have the same under another name", ("clone", "churn", "NAME")),
     "upgrade": ("To take newer versions", ("install", "-U", "PACKAGE")),
     "ship": ("What another machine needs is the notebook and its record", ("record",)),
 }

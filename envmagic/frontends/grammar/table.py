@@ -64,7 +64,7 @@ class Positional(NamedTuple):
 
     @property
     def usage(self) -> str:
-        shown = self.metavar + ("" if self.most == 1 else "…")
+        shown = self.metavar + ("…" if self.most is None else "")
         return shown if self.least else f"[{shown}]"
 
 
@@ -364,6 +364,16 @@ VERBS = {
             ),
             ("export requirements", "export pyproject --to pyproject.toml", "export binder"),
             "What is one text is printed without --to. No file that a person wrote is overwritten.",
+        ),
+        Verb(
+            "clone",
+            "clone",
+            "copies.clone",
+            "make another environment with the very same in it, and a kernel of its own",
+            Positional("FROM TO", "NAME or PATH of each", 2, 2, "environment"),
+            (Option(("--use",), "move the notebook there", in_terminal=False),),
+            ("clone churn churn2", "clone ../venv trial"),
+            "No package is fetched or built again where it can be copied.",
         ),
     )
 }

@@ -30,7 +30,16 @@ from envmagic.frontends.render.phrases import (
 from envmagic.frontends.render.record import record_fact
 from envmagic.frontends.render.remedy import hint_of
 
-__all__ = ["Renderer", "create", "install", "parts", "remove", "use"]
+__all__ = [
+    "Renderer",
+    "create",
+    "install",
+    "parts",
+    "remove",
+    "restart_lines",
+    "switch_lines",
+    "use",
+]
 
 Renderer = Callable[[Report[Any], Frontend | None], tuple[Part, ...]]
 """Says what became of one verb, without its problems."""
@@ -66,7 +75,7 @@ def create(report: Report[CreateData], frontend: Frontend | None) -> tuple[Part,
         Facts(tuple(rows)),
         *(Line(note, tone=Tone.INFO) for note in data.get("notes", [])),
         *restart_lines(data.get("restart", [])),
-        *_switch(data.get("switch")),
+        *switch_lines(data.get("switch")),
     )
 
 
@@ -83,7 +92,7 @@ def _headline(report: Report[CreateData], data: CreateData) -> str:
     return f"{verb} {name} ({of})" + (f" in {seconds:.1f} s" if seconds else "")
 
 
-def _switch(switch: SwitchData | None) -> tuple[Line, ...]:
+def switch_lines(switch: SwitchData | None) -> tuple[Line, ...]:
     """What became of the notebook; nothing when it was not to move."""
     if switch is None or switch["how"] == "none":
         return ()
@@ -101,7 +110,7 @@ def _switch(switch: SwitchData | None) -> tuple[Line, ...]:
 
 def use(report: Report[UseData], frontend: Frontend | None) -> tuple[Part, ...]:
     data = report.data
-    lines = _switch(data["switch"])
+    lines = switch_lines(data["switch"])
     environment = data.get("environment")
     if environment is None or data["switch"]["how"] == "pick":
         return lines

@@ -42,6 +42,8 @@ class CondaPlan(InstallPlan):
 
     held: tuple[str, ...] = ()
     """Versions of conda's packages that hold without being asked for (`numpy=1.26.4`)."""
+    asked: tuple[str, ...] = ()
+    """What counts as asked for from then on, where that is not all of it."""
 
 
 class CondaBackend:
@@ -143,7 +145,13 @@ class CondaBackend:
         change = Transaction(
             spec.prefix, channels, specs=_without_doubles([*first, *rest]), held=_held(plan)
         )
-        return tuple(_apply(change, progress))
+        unknown = _apply(change, progress)
+        if isinstance(plan, CondaPlan) and plan.asked:
+            there = metadata.packages(spec.prefix)
+            dists = [package.dist for package in there.values()]
+            metadata.note(spec.prefix, dists, remove=sorted(there))
+            metadata.note(spec.prefix, dists, update=plan.asked)
+        return tuple(unknown)
 
     def fill(
         self,
@@ -153,6 +161,12 @@ class CondaBackend:
         progress: Progress,
     ) -> list[str]:
         return self._install(environment, plan, left, progress)  # conda's own part is there already
+
+    def again(self, environment: Environment) -> tuple[InstallPlan, tuple[str, ...]]:
+        there = metadata.packages(environment.prefix).values()
+        exact = tuple(f"{p.name}=={p.version} {p.build}" for p in there)
+        asked = tuple(metadata.requested(environment.prefix).values())
+        return CondaPlan(exact, asked=asked), tuple(metadata.channels(environment.prefix))
 
     def created(self, environment: Environment) -> None:
         discovery.announce(environment.prefix)
