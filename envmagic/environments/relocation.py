@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from envmagic.core.model import Environment
-from envmagic.environments import ownership
+from envmagic.environments import history, ownership
 from envmagic.environments.contents import MARK
 from envmagic.system import files, prefix_layout
 
@@ -41,8 +41,8 @@ def is_of_ours(environment: Environment, made: Path) -> bool:
 def relocate(environment: Environment, made: Path) -> bool:
     """Let its commands and its activation say where it is now, instead of `made`; whether it did.
 
-    It is ours again where it is the very directory that we made there. Raises `EnvmagicError`
-    where a file cannot be written.
+    It is ours again where it is the very directory that we made there, and its history follows.
+    Raises `EnvmagicError` where a file cannot be written.
     """
     prefix = environment.prefix
     if os.name == "nt" or not _QUOTED.fullmatch(str(prefix)):
@@ -57,6 +57,7 @@ def relocate(environment: Environment, made: Path) -> bool:
     if is_the_same and not os.path.lexists(made):
         facts = {key: value for key, value in mark.items() if key not in {"schema", *now}}
         ownership.mark(prefix, **facts)
+        history.move(made, prefix)
     return True
 
 

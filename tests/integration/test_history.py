@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from envmagic.core.verbs import (
     AttachRequest,
     CellRequest,
     CreateRequest,
+    DoctorRequest,
     HistoryRequest,
     InstallRequest,
     ListRequest,
@@ -174,6 +176,42 @@ def test_attached_environments_have_a_history_and_nothing_is_written_into_them(
     operate(InstallRequest(("thing",)), prefix)
     operate(UndoRequest(), prefix)
     assert set(held(prefix)) == {"six"}
+
+
+def test_a_history_follows_its_environment_and_what_lost_its_python_keeps_its_own(
+    operate: Operator, make_wheel: Wheel
+) -> None:
+    """The doctor makes that one anew, with what it held, and clears away what is of none."""
+    make_wheel("thing", "1.0")
+    make_wheel("other")
+    prefix = prefix_of(operate.create("./first/.venv", "thing"))
+    make_wheel("thing", "2.0")
+    (operate.work / "first").rename(operate.work / "second")
+    moved = operate.work / "second" / ".venv"
+    operate(AttachRequest(str(moved)))
+    assert history.entries(prefix) == ()
+    operate(InstallRequest(("other",)), moved)
+    known = told(operate, moved)
+    assert [what.split()[0] for what, _, _ in known] == ["create", "install"]
+    for link in (moved / "bin").glob("python*"):
+        link.unlink()
+        link.symlink_to(operate.work / "gone")
+    (found,) = [p for p in operate(DoctorRequest()).problems if p.code == "no-interpreter"]
+    assert "cannot run" in found.message
+    report = operate(DoctorRequest(fix=True))
+    assert found.message in report.data["fixed"]
+    assert any("made anew with what it held" in p.message for p in report.problems)
+    assert held(moved) == {"thing": "1.0", "other": "1.0"} and told(operate, moved) == known
+    assert operate(DoctorRequest()).problems == ()
+    shutil.rmtree(moved)
+    (gone,) = [p for p in operate(DoctorRequest()).problems if p.code == "gone-history"]
+    assert str(moved) in gone.message
+    away = operate.work / "second"
+    away.rename(operate.work / "unplugged")
+    assert not [p for p in operate(DoctorRequest()).problems if p.code == "gone-history"]
+    (operate.work / "unplugged").rename(away)
+    operate(DoctorRequest(fix=True))
+    assert history.entries(moved) == () and operate(DoctorRequest()).problems == ()
 
 
 def test_bad_numbers_and_the_beginning(operate: Operator, make_wheel: Wheel) -> None:

@@ -17,7 +17,7 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.environments import backends
 from envmagic.environments.history import log
 from envmagic.environments.history.held import lines_at, lines_of, stamp
-from envmagic.environments.history.log import OTHER, Entry, Seen, entries, forget, move
+from envmagic.environments.history.log import OTHER, Entry, Seen, entries, forget, move, prefixes
 from envmagic.environments.inventory import Inventory
 from envmagic.system import locks
 
@@ -32,6 +32,7 @@ __all__ = [
     "lines_of",
     "look",
     "move",
+    "prefixes",
     "saw",
     "sweep",
     "watched",
@@ -152,6 +153,8 @@ def _finish(prefix: Path, first: Seen | None, *, done: bool) -> None:
     if not backends.is_environment(prefix):
         forget(prefix)
         return
+    if log.seen(prefix) is not None:
+        first = None  # it came with the environment, which was moved here
     known = first or log.seen(prefix)
     if not done and (known is None or known.stamp == stamp(prefix)):
         log.ended(prefix)

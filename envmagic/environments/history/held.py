@@ -7,20 +7,26 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError
+from envmagic.core.model import Environment
 from envmagic.distributions.origin import origin_of
 from envmagic.environments import backends, inspection, ownership
 from envmagic.environments.inventory import Inventory
 from envmagic.environments.runtimes import own_copy
+from envmagic.system import prefix_layout
 
 __all__ = ["lines_at", "lines_of", "stamp"]
 
 
 def lines_at(prefix: Path) -> Mapping[str, str]:
-    """As `lines_of`, of the environment at `prefix`; empty where there is none that runs."""
+    """As `lines_of`, of the environment at `prefix`, also where its interpreter is gone."""
+    owned = ownership.is_owned(prefix)
     try:
-        return lines_of(backends.look(backends.inspect(prefix, owned=ownership.is_owned(prefix))))
+        environment = backends.inspect(prefix, owned=owned)
     except EnvmagicError:
-        return {}
+        python, name = prefix_layout.interpreter(prefix), backends.at(prefix).name
+        sites = inspection.site_packages(prefix)
+        environment = Environment(prefix, python, "", name, owned, sites)
+    return lines_of(backends.look(environment))
 
 
 def lines_of(there: Inventory) -> Mapping[str, str]:

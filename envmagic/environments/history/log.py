@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ __all__ = [
     "forget",
     "move",
     "note",
+    "prefixes",
     "seen",
 ]
 
@@ -145,11 +146,22 @@ def forget(prefix: Path) -> None:
 
 
 def move(old: Path, new: Path) -> None:
-    """What was kept of the environment at `old` is of the one at `new` from now on."""
+    """What was kept of the environment at `old`, if anything, is of the one at `new` now."""
+    if not any(_file(old, kind).exists() for kind in (_CHANGES, _HELD)):
+        return
     forget(new)
+    ended(old)
     for kind in (_CHANGES, _HELD):
         with contextlib.suppress(FileNotFoundError):
             _file(old, kind).rename(_file(new, kind))
+
+
+def prefixes() -> Iterator[Path]:
+    """Every environment of which something is kept, whether or not it is there."""
+    for file in sorted(directories.history().glob(f"*{_HELD}")):
+        prefix = _content(file).get("prefix")
+        if isinstance(prefix, str) and _file(Path(prefix), _HELD) == file:
+            yield Path(prefix)
 
 
 def _file(prefix: Path, kind: str) -> Path:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from envmagic.core import display
-from envmagic.core.errors import EnvmagicError, Severity
-from envmagic.core.model import Environment, Kernel, Progress
+from envmagic.core import display, names
+from envmagic.core.errors import EnvmagicError, Problem, Severity
+from envmagic.core.model import Environment, EnvSpec, Kernel, Progress
 from envmagic.environments import (
     backends,
     changing,
@@ -25,7 +25,7 @@ from envmagic.environments.backends.base import NOTHING, Fault, InstallPlan
 from envmagic.environments.inventory import Inventory
 from envmagic.environments.running import pids_in
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import first_look
+from envmagic.operations import anew, first_look
 from envmagic.operations.doctor import conda
 from envmagic.operations.doctor.finding import Finding, problem
 
@@ -46,7 +46,7 @@ def of_environment(prefix: Path, progress: Progress) -> Iterator[Finding]:
     try:
         environment = registry.environment_at(prefix)
     except EnvmagicError as error:
-        yield Finding(error.problem)
+        yield Finding(error.problem, _rebuilding(prefix, error.problem, progress))
         return
     for said in first_look.shadowed(environment):
         yield Finding(said)
@@ -70,6 +70,28 @@ def _moved(environment: Environment, made: Path) -> Finding:
 
     ours = relocation.is_of_ours(environment, made)
     return Finding(first_look.moved(environment, made), mend if ours else None)
+
+
+def _rebuilding(prefix: Path, said: Problem, progress: Progress) -> Callable[[], object] | None:
+    """Makes one of ours anew whose Python is gone, with what it held."""
+    if said.code != "no-interpreter" or not anew.has_lost_its_python(prefix):
+        return None
+
+    def rebuild() -> str:
+        with clearing.locked(prefix):
+            if not anew.has_lost_its_python(prefix):
+                return ""
+            pids = pids_in(prefix)
+            if pids:
+                where = display.user_path(prefix)
+                raise EnvmagicError("in-use", f"A process still runs in {where} (pid {pids[0]}).")
+            name = kernelspecs.free_name(names.kernel_name_of(prefix), prefix)
+            notes: list[str] = []
+            spec = EnvSpec(prefix, name, said.command[-1])  # `create … --python V`
+            anew.make_anew(spec, NOTHING, progress, notes, None, provisioning.make)
+            return f"{display.user_path(prefix)}: {notes[0]}"
+
+    return rebuild
 
 
 def _mending(

@@ -9,13 +9,23 @@ from pathlib import Path
 from envmagic.core import display, names
 from envmagic.core.errors import Severity
 from envmagic.core.model import Progress
-from envmagic.environments import backends, clearing, journal, ownership, provisioning, registry
+from envmagic.environments import (
+    backends,
+    clearing,
+    history,
+    journal,
+    ownership,
+    provisioning,
+    registry,
+)
 from envmagic.environments.backends.base import NOTHING
 from envmagic.jupyter import kernelspecs
 from envmagic.operations.doctor.finding import Finding, problem
 from envmagic.system import directories, locks
 
 __all__ = ["of_leftovers"]
+
+_FEW = 3
 
 
 def of_leftovers(progress: Progress) -> Iterator[Finding]:
@@ -44,6 +54,7 @@ def of_leftovers(progress: Progress) -> Iterator[Finding]:
         shown = f"{display.user_path(prefix)} {message}."
         said = problem(code, shown, hint, entry.prefix, command=("doctor", "--fix"))
         yield Finding(said, settle)
+    yield from _histories()
     for left in _of_earlier_versions():
 
         def delete(left: Path = left) -> None:
@@ -60,6 +71,38 @@ def of_leftovers(progress: Progress) -> Iterator[Finding]:
             ),
             delete,
         )
+
+
+def _histories() -> Iterator[Finding]:
+    """What is kept of environments that are gone; a place that cannot be reached may come back."""
+    gone = [
+        prefix
+        for prefix in history.prefixes()
+        if prefix.parent.is_dir() and not backends.is_environment(prefix)
+    ]
+    if not gone:
+        return
+
+    def clear() -> None:
+        for prefix in gone:
+            with clearing.locked(prefix):  # which forgets what is not there
+                pass
+
+    shown = [display.user_path(prefix) for prefix in gone[:_FEW]]
+    more = [f"{len(gone) - _FEW} more"] if len(gone) > _FEW else []
+    said = f"The history of {display.joined([*shown, *more])} is kept, which"
+    is_are = "is" if len(gone) == 1 else "are"
+    yield Finding(
+        problem(
+            "gone-history",
+            f"{said} {is_are} not there any more.",
+            "",
+            str(gone[0]),
+            Severity.WARNING,
+            command=("doctor", "--fix"),
+        ),
+        clear,
+    )
 
 
 def _of_earlier_versions() -> list[Path]:
