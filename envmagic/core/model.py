@@ -204,6 +204,15 @@ class Switch(ABC):
         when the environment was made anew since."""
         return True
 
+    def processes(self) -> Sequence[int]:
+        """The ids of the processes that the kernels of this notebook are or began in."""
+        return ()
+
+    def renamed(self, old: str, kernel: Kernel, *, current: bool) -> str:
+        """The kernel `old` is called as `kernel` from now on, also where it sleeps; `current`: this
+        notebook runs on it. Returns what a restart will do, where one may expect otherwise."""
+        return ""
+
     def asleep(self) -> Sequence[Asleep]:
         """The kernels that sleep behind this notebook. Raises `EnvmagicError` if none can say."""
         return ()

@@ -31,6 +31,7 @@ __all__ = [
     "RecordedNotebook",
     "RecordedRequirement",
     "RemoveData",
+    "RenameData",
     "RestoreData",
     "RestoredFrom",
     "SiteData",
@@ -299,6 +300,17 @@ class CloneData(TypedDict, total=False):
     notes: list[str]
     switch: SwitchData
     seconds: float
+
+
+class RenameData(TypedDict, total=False):
+    environment: EnvironmentData
+    """As it is called and where it is now."""
+    before: EnvironmentData
+    """As it was called and where it was."""
+    mentions: list[str]
+    """Cells that say the old name, and are not changed: `analysis.ipynb, cell 1`."""
+    hint: str
+    """What a restart of this notebook will do, where that is not what one may expect."""
 
 
 class RuntimeData(TypedDict):

@@ -24,10 +24,10 @@ VERBS = (
     "restore",
     "export",
     "clone",
+    "rename",
 )
 """Those of the requests in `core.verbs`; a test compares them."""
 RESERVED_VERBS = (
-    "rename",
     "upgrade",
     "ship",
     "help",

@@ -27,6 +27,7 @@ __all__ = [
     "PlanRequest",
     "RecordRequest",
     "RemoveRequest",
+    "RenameRequest",
     "Request",
     "RestoreRequest",
     "StatusRequest",
@@ -278,6 +279,17 @@ class CloneRequest:
     use: bool = False
 
 
+@dataclass(frozen=True)
+class RenameRequest:
+    verb: ClassVar = "rename"
+    operation: ClassVar = "rename.rename"
+
+    source: str
+    """The environment as it is called now."""
+    target: str
+    """NAME or PATH that it gets."""
+
+
 Request = (
     CreateRequest
     | CellRequest
@@ -299,6 +311,7 @@ Request = (
     | RestoreRequest
     | ExportRequest
     | CloneRequest
+    | RenameRequest
 )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
-from envmagic.environments import backends, history, journal, ownership
+from envmagic.environments import backends, history, journal, moving, ownership
 from envmagic.environments.contents import DIRECTORIES, MARK, NOBODYS, Written
 from envmagic.environments.running import pids_in
 from envmagic.jupyter import kernelspecs
@@ -73,6 +73,9 @@ def settle(prefix: Path) -> Kept | None:
     if entry is None:
         return None
     scratch.sweep()
+    if entry.to:
+        moving.finish(entry)
+        return Kept(prefix)
     if entry.removing:
         return _remove(prefix, entry)
     if ownership.is_owned(prefix):

@@ -22,7 +22,16 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.environments.contents import MARK
 from envmagic.system import directories, files, process, scratch
 
-__all__ = ["JournalEntry", "begin", "finish", "is_of", "removing", "unfinished", "unfinished_at"]
+__all__ = [
+    "JournalEntry",
+    "begin",
+    "finish",
+    "is_of",
+    "moving",
+    "removing",
+    "unfinished",
+    "unfinished_at",
+]
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,10 @@ class JournalEntry:
     removing: bool = False
     pid: int = 0
     """Of the process that is at it; an installer that it started may outlive it."""
+    to: str = ""
+    """Where it is being moved."""
+    names: tuple[str, ...] = ()
+    """What its kernel is called before and after that."""
 
     @property
     def running(self) -> bool:
@@ -68,19 +81,25 @@ def begin(prefix: Path) -> JournalEntry:
 
 def removing(prefix: Path) -> JournalEntry:
     """Note that the environment of ours at `prefix` is being removed, on somebody's word."""
-    token = _token_in(prefix) or os.urandom(16).hex()
-    if not _token_in(prefix):  # of an earlier version
-        content = {**_content(prefix), "token": token}
-        files.write_atomic(prefix / MARK, json.dumps(content, indent=1).encode() + b"\n")
-    entry = JournalEntry(str(prefix), token, removing=True, pid=os.getpid())
+    entry = JournalEntry(str(prefix), _marked(prefix), removing=True, pid=os.getpid())
     _note(entry)
     return entry
 
 
+def moving(prefix: Path, to: Path, names: tuple[str, str]) -> JournalEntry:
+    """Note that the environment of ours at `prefix` is being moved `to` another place."""
+    token = _marked(prefix)
+    entry = JournalEntry(str(prefix), token, pid=os.getpid(), to=str(to), names=names)
+    for place in (to, prefix):
+        _note(entry, place)
+    return entry
+
+
 def finish(entry: JournalEntry) -> None:
-    """The environment is ready, or gone."""
-    with contextlib.suppress(OSError):
-        _file(Path(entry.prefix)).unlink()
+    """The environment is ready, or gone, or where it is to be."""
+    for prefix in filter(None, (entry.prefix, entry.to)):
+        with contextlib.suppress(OSError):
+            _file(Path(prefix)).unlink()
 
 
 def is_of(prefix: Path, entry: JournalEntry) -> bool:
@@ -116,6 +135,16 @@ def _mark(directory: Path, entry: JournalEntry) -> None:
     files.write_atomic(directory / MARK, json.dumps(content, indent=1).encode() + b"\n")
 
 
+def _marked(prefix: Path) -> str:
+    """The token in the environment of ours at `prefix`; one of an earlier version gets it now."""
+    token = _token_in(prefix)
+    if not token:
+        token = os.urandom(16).hex()
+        content = {**_content(prefix), "token": token}
+        files.write_atomic(prefix / MARK, json.dumps(content, indent=1).encode() + b"\n")
+    return token
+
+
 def _token_in(prefix: Path) -> str:
     """The token in the directory `prefix`; empty where there is none."""
     return str(_content(prefix).get("token", ""))
@@ -139,9 +168,9 @@ def _not_made(prefix: Path, error: OSError | EnvmagicError) -> EnvmagicError:
     )
 
 
-def _note(entry: JournalEntry) -> None:
+def _note(entry: JournalEntry, place: Path | None = None) -> None:
     directories.journal().mkdir(parents=True, exist_ok=True)
-    files.write_atomic(_file(Path(entry.prefix)), json.dumps(asdict(entry)).encode())
+    files.write_atomic(_file(place or Path(entry.prefix)), json.dumps(asdict(entry)).encode())
 
 
 def _file(prefix: Path) -> Path:
@@ -156,6 +185,8 @@ def _read(file: Path) -> JournalEntry | None:
         made = tuple(str(path) for path in held.get("made", ()))
         token, pid = str(held.get("token", "")), held.get("pid")
         pid = pid if isinstance(pid, int) else 0
-        return JournalEntry(str(held["prefix"]), token, made, bool(held.get("removing")), pid)
+        to, names = str(held.get("to", "")), tuple(map(str, held.get("names", ())))
+        removing = bool(held.get("removing"))
+        return JournalEntry(str(held["prefix"]), token, made, removing, pid, to, names)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

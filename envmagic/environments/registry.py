@@ -13,13 +13,14 @@ from envmagic.core.display import quoted
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import Environment, Frontend, Kernel, Place
 from envmagic.core.schema import EnvironmentData
-from envmagic.environments import backends, journal, ownership
+from envmagic.environments import backends, journal, ownership, renamed
 from envmagic.environments.backends.conda import discovery
 from envmagic.jupyter import kernelspecs
 from envmagic.system import directories, locks, prefix_layout
 
 __all__ = [
     "Target",
+    "declared",
     "describe",
     "environment_at",
     "environment_of",
@@ -68,6 +69,15 @@ def target(word: str | None, place: Place) -> Target:
             command=("use", name),
         )
     return found or Target(directories.envs() / name, name)
+
+
+def declared(word: str | None, place: Place) -> Target:
+    """As `target`, in a cell that was written before: what it names may have been renamed since."""
+    at = target(word, place)
+    if word is None or names.is_path(word) or os.path.lexists(at.prefix):
+        return at
+    known = renamed.called(at.name)
+    return Target(Path(known.new), known.name) if known is not None else at
 
 
 def existing(word: str, place: Place) -> Target:
@@ -140,7 +150,7 @@ def describe(environment: Environment, kernel: Kernel | None, place: Place) -> E
 
 
 def _unfinished(entry: journal.JournalEntry) -> EnvmagicError:
-    what = "removed" if entry.removing else "made"
+    what = "removed" if entry.removing else "moved" if entry.to else "made"
     if not locks.is_free(Path(entry.prefix)) and entry.running:
         return EnvmagicError(
             "locked",

@@ -13,7 +13,7 @@ from envmagic.environments import history, ownership
 from envmagic.environments.contents import MARK
 from envmagic.system import files, prefix_layout
 
-__all__ = ["is_of_ours", "made_at", "pointed", "relocate"]
+__all__ = ["fits", "is_of_ours", "made_at", "pointed", "relocate"]
 
 _TELLING = ("activate", "pip", "pip3", "jupyter-kernelspec")
 _LARGEST = 1 << 20  # bytes of a command that is text; a compiled one is left as it is
@@ -38,14 +38,20 @@ def is_of_ours(environment: Environment, made: Path) -> bool:
     return prefix_layout.same(str(_mark(environment.prefix).get("prefix", "")), made)
 
 
-def relocate(environment: Environment, made: Path) -> bool:
+def fits(prefix: Path) -> bool:
+    """Whether commands can be made to say that they are in `prefix`."""
+    return os.name != "nt" and _QUOTED.fullmatch(str(prefix)) is not None
+
+
+def relocate(environment: Environment, made: Path, **facts: str) -> bool:
     """Let its commands and its activation say where it is now, instead of `made`; whether it did.
 
-    It is ours again where it is the very directory that we made there, and its history follows.
+    It is ours again where it is the very directory that we made there, with other `facts` about it
+    where any are given, and its history follows.
     Raises `EnvmagicError` where a file cannot be written.
     """
     prefix = environment.prefix
-    if os.name == "nt" or not _QUOTED.fullmatch(str(prefix)):
+    if not fits(prefix):
         return False
     for file in _texts(environment.python.parent):
         text = file.read_bytes()
@@ -55,8 +61,8 @@ def relocate(environment: Environment, made: Path) -> bool:
     mark, now = _mark(prefix), ownership.identity(prefix)
     is_the_same = all(mark.get(key) == now[key] for key in ("device", "inode"))
     if is_the_same and not os.path.lexists(made):
-        facts = {key: value for key, value in mark.items() if key not in {"schema", *now}}
-        ownership.mark(prefix, **facts)
+        kept = {key: value for key, value in mark.items() if key not in {"schema", *now}}
+        ownership.mark(prefix, **{**kept, **facts})
         history.move(made, prefix)
     return True
 

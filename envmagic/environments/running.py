@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["pids_in"]
+__all__ = ["notebook_of", "pids_in", "with_children"]
 
 
 _KERNELS = ("ipykernel", "envmagic", "launcher.py")
@@ -25,3 +27,23 @@ def pids_in(prefix: Path, *, kernels_only: bool = False) -> list[int]:
         if counts and words[0].startswith(inside):
             found.append(process.pid)
     return found
+
+
+def with_children(pids: Iterable[int]) -> set[int]:
+    """`pids`, and the ids of all processes that those have started."""
+    import psutil
+
+    found = set(pids)
+    for pid in tuple(found):
+        with contextlib.suppress(psutil.Error):
+            found |= {child.pid for child in psutil.Process(pid).children(recursive=True)}
+    return found
+
+
+def notebook_of(pid: int) -> str:
+    """The notebook whose kernel the process `pid` is, as its server has told it; else empty."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error, OSError):
+        return os.path.basename(str(psutil.Process(pid).environ().get("JPY_SESSION_NAME", "")))
+    return ""

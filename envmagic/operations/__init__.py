@@ -43,6 +43,7 @@ def run(
     interrupted (`KeyboardInterrupt`), it is looked what has changed all the same, and that is said.
     """
     scratch.sweep(progress.step)
+    _finish_renames()
     if any(directories.history().glob("*.doing")):
         from envmagic.environments import history
 
@@ -65,6 +66,14 @@ def run(
         raise error.saying(f"All the same, {joined(changed)}.") from error
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(_interrupted(before)) from error
+
+
+def _finish_renames() -> None:
+    """Where one was cut off, and nothing where none was: the directories tell."""
+    if any(d.is_dir() and any(d.iterdir()) for d in (directories.journal(), directories.renamed())):
+        from envmagic.operations import cut_off
+
+        cut_off.finish_renames()
 
 
 def _interrupted(before: Footprint) -> str:

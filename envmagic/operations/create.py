@@ -61,7 +61,7 @@ def create(request: CreateRequest, place: Place, progress: Progress) -> Report[C
 def cell(request: CellRequest, place: Place, progress: Progress) -> Report[CreateData]:
     """`%%env`: this notebook needs at least what the body lists. With nothing to do, it is fast."""
     wish = input_files.with_file(request.create, place) if request.create.files else request.create
-    at = registry.target(wish.target, place)
+    at = registry.declared(wish.target, place)
     backend = wishes.backend_of(wish, at)
     lines = validation.body_lines(request.body, "the cell", backend)
     asked = (*wish.requirements, *lines)

@@ -89,7 +89,7 @@ def _targets(request: verbs.Request | verbs.CarryOutRequest, place: Place) -> It
     if isinstance(request, verbs.CellRequest):
         request = request.create
     try:
-        if isinstance(request, verbs.CreateRequest | verbs.CloneRequest):
+        if isinstance(request, verbs.CreateRequest | verbs.CloneRequest | verbs.RenameRequest):
             yield registry.target(request.target, place)
         elif isinstance(request, verbs.AttachRequest | verbs.RemoveRequest):
             yield registry.existing(request.target, place)

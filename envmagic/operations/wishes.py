@@ -15,7 +15,7 @@ from envmagic.core.model import EnvSpec, Frontend, Place
 from envmagic.core.names import normalized
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.verbs import CreateRequest
-from envmagic.environments import backends, interpreters
+from envmagic.environments import backends, interpreters, renamed
 from envmagic.environments.backends.base import Backend, InstallPlan
 from envmagic.environments.registry import Target
 from envmagic.jupyter import kernelspecs
@@ -92,6 +92,8 @@ def called(request: CreateRequest, at: Target) -> list[str]:
     word = request.target
     if word is None or names.is_path(word) or word == at.name:
         return []
+    if renamed.called(word.lower()) is not None:
+        return [f"{word} is called {at.name} now; write that here."]
     return [f"{word} is called {at.name}: names are in lower case."]
 
 

@@ -52,7 +52,7 @@ def of_magic(path: Path | None, cells: Iterable[Cell], directory: Path) -> Decla
             if at is None:
                 continue
             return Declaration(source, at.prefix, at.name, as_it_is=True)
-        at = registry.target(target, place)
+        at = registry.declared(target, place)
         return Declaration(source, at.prefix, at.name, pythons=pythons, by_cell=True)
     return None
 

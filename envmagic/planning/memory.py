@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from envmagic.environments.backends.base import InstallPlan
@@ -21,6 +21,7 @@ __all__ = [
     "digest",
     "every",
     "forget",
+    "moved",
     "of_content",
     "of_notebook",
     "of_prefix",
@@ -105,6 +106,14 @@ def forget(prefix: Path) -> None:
     """Forget what was carried out in the environment at `prefix`."""
     with contextlib.suppress(OSError):
         _file(prefix).unlink(missing_ok=True)
+
+
+def moved(old: Path, new: Path) -> None:
+    """What was carried out in the environment at `old` was so in the one at `new`, which it is."""
+    carried = of_prefix(old)
+    if carried is not None:
+        _save(replace(carried, prefix=new), carried.notebooks)
+        forget(old)
 
 
 def digest(plan: InstallPlan, python: str) -> str:

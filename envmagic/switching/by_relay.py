@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 import time
@@ -140,6 +141,20 @@ class FromHome(Switch):
         relay = Relay._only
         return relay.asleep() if relay is not None else []
 
+    def processes(self) -> list[int]:
+        """This one; those behind it are its children."""
+        return [os.getpid()]
+
+    def renamed(self, old: str, kernel: Kernel, *, current: bool) -> str:
+        """See `model.Switch.renamed`."""
+        from envmagic.switching.relay.relay import Relay
+
+        if Relay._only is not None:
+            Relay._only.renamed(old, kernel)
+        if not current:
+            return ""
+        return restart_target.restart_in(kernel, keep_name=False, first=old).hint
+
     def named(self, name: str) -> Kernel | None:
         """What the server would start by that name."""
         return kernel_named(name, "", self.asleep)
@@ -220,6 +235,20 @@ class FromBehind(Switch):
         """The kernels that sleep behind the same relay."""
         answer = self._ask("asleep", uuid.uuid4().hex, {}, None)
         return [Asleep(**entry) for entry in answer["asleep"]]
+
+    def processes(self) -> list[int]:
+        """The relay; this one and those that sleep are its children."""
+        return [int(self.relay["pid"])]
+
+    def renamed(self, old: str, kernel: Kernel, *, current: bool) -> str:
+        """See `model.Switch.renamed`; a relay of before knows the old name only."""
+        with contextlib.suppress(EnvmagicError):
+            self._ask("renamed", uuid.uuid4().hex, {"old": old, "kernel": _content(kernel)}, None)
+        if not current:
+            return ""
+        self.relay["kernel"] = kernel.name
+        first = str(self.relay.get("first", ""))
+        return restart_target.restart_in(kernel, keep_name=False, first=first).hint
 
     def is_current(self, kernel: Kernel) -> bool:
         """Whether its environment is older than the running kernel."""

@@ -17,6 +17,7 @@ __all__ = [
     "journal",
     "locks",
     "package",
+    "renamed",
     "runtimes",
     "scratch",
     "user_cache",
@@ -100,6 +101,11 @@ def journal() -> Path:
 def history() -> Path:
     """What changed in each environment, and what each held last."""
     return home() / "history"
+
+
+def renamed() -> Path:
+    """What environments were called and where they were."""
+    return home() / "renamed"
 
 
 def scratch() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,13 +15,18 @@ import pytest
 from support.condachannel import Channel
 from support.operate import Operator, prefix_of
 
+from envmagic import operations
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import BackendName, Frontend
 from envmagic.core.verbs import (
+    AttachRequest,
     CloneRequest,
+    DoctorRequest,
     HistoryRequest,
     InstallRequest,
+    ListRequest,
     RemoveRequest,
+    RenameRequest,
     UndoRequest,
 )
 from envmagic.environments import backends, clearing, history, inspection, ownership
@@ -28,8 +34,23 @@ from envmagic.environments.backends.conda import metadata
 from envmagic.frontends.grammar import parse
 from envmagic.frontends.grammar.asked import ParsedCommand
 from envmagic.jupyter import kernelspecs
+from envmagic.system import directories
 
 Wheel = Callable[..., Path]
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from envmagic import operations
+from envmagic.core.model import Frontend, Place, Silent
+from envmagic.core.verbs import CloneRequest, RenameRequest
+
+def heard(event, values):
+    if event == "os.rename" and {when!r} in str(values[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(heard)
+operations.run({request}, Place(Frontend.TERMINAL, Path.cwd()), Silent())
+"""
 COMMAND = "import sys\n\ndef main():\n    print(sys.prefix)\n"
 
 
@@ -144,23 +165,94 @@ def test_a_clone_that_was_killed_is_cleared_away_by_the_next(
 ) -> None:
     make_wheel("thing")
     source = prefix_of(operate.create("churn", "thing"))
-    script = (
-        "import os, signal, sys\n"
-        "from pathlib import Path\n"
-        "from envmagic import operations\n"
-        "from envmagic.core.model import Frontend, Place, Silent\n"
-        "from envmagic.core.verbs import CloneRequest\n"
-        "def heard(event, values):\n"
-        "    if event == 'os.rename' and str(values[1]).endswith('trial/bin/pip'):\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "sys.addaudithook(heard)\n"
-        "place = Place(Frontend.TERMINAL, Path.cwd())\n"
-        "operations.run(CloneRequest('churn', 'trial'), place, Silent())\n"
-    )
+    script = KILLED.format(when="trial/bin/pip", request="CloneRequest('churn', 'trial')")
     ran = subprocess.run([sys.executable, "-c", script])
     assert ran.returncode == -signal.SIGKILL
     assert kernelspecs.find("trial") is None
     assert held(prefix_of(operate(CloneRequest("churn", "trial")))) == held(source)
+
+
+def test_a_renamed_environment_is_found_by_its_new_name_alone(
+    operate: Operator, make_wheel: Wheel
+) -> None:
+    """With its commands, its kernel, its history, and the cells that say the old name."""
+    points = "[console_scripts]\nthing-cmd = thing:main\n"
+    make_wheel("thing", files={"thing.py": COMMAND, "thing-1.0.dist-info/entry_points.txt": points})
+    old = prefix_of(operate.create("churn", "thing"))
+    cell = {"cell_type": "code", "source": "%%env churn\nthing", "metadata": {}, "outputs": []}
+    notebook = operate.work / "n.ipynb"
+    notebook.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4}))
+    place = operate.place(old, notebook)
+    report = operations.run(RenameRequest("churn", "leavers"), place, operate.heard)
+    new = prefix_of(report)
+    assert (new.parent, new.name) == (old.parent, "leavers") and not os.path.lexists(old)
+    assert report.data["mentions"] == ["n.ipynb, cell 1"] and "%%env churn" in notebook.read_text()
+    assert said(new, "thing-cmd") == str(new) and ownership.is_owned(new)
+    kernel = kernelspecs.of_prefix(new)
+    assert kernel is not None and kernel.display_name.startswith("leavers (Python")
+    assert kernelspecs.find("churn") is None and kernel.argv[0] == str(new / "bin" / "python")
+    assert [e.what for e in history.entries(new)] == ["create churn thing"]
+    assert history.entries(old) == ()
+    again = operate.cell("churn", "thing")
+    assert prefix_of(again) == new
+    assert "churn is called leavers now; write that here." in again.data["notes"]
+    moved = prefix_of(operate(RenameRequest("leavers", "./here/.venv")))
+    assert said(moved, "thing-cmd") == str(moved) == str(operate.work / "here" / ".venv")
+    kernel = kernelspecs.of_prefix(moved)
+    assert kernel is not None and kernel.name == "here"
+    assert prefix_of(operate(RenameRequest("here", "another"))) == moved, "it is the user's place"
+    assert operate(DoctorRequest()).problems == ()
+    operate(RemoveRequest("another", yes=True))
+    assert not moved.exists()
+
+
+def test_what_cannot_be_renamed_is_one_line_and_what_is_advised_helps(
+    operate: Operator, bare_venv: Callable[..., Path], make_wheel: Wheel, isolated: Any
+) -> None:
+    prefix = prefix_of(operate.create("churn"))
+    operate.create("trial")
+    theirs = bare_venv(isolated.work / "theirs").parents[1]
+    operate(AttachRequest(str(theirs)))
+    for source, target, says in (
+        ("churn", "churn", "already"),
+        ("churn", "con", "device"),
+        ("churn", "trial", "Another environment is called trial"),
+        ("theirs", "./other", "was not made by envmagic"),
+    ):
+        with pytest.raises(EnvmagicError, match=says) as caught:
+            operate(RenameRequest(source, target))
+        asked = parse(caught.value.problem.command or ["list"], Frontend.TERMINAL)
+        assert isinstance(asked, ParsedCommand)
+        operate(asked.request)
+    assert backends.is_environment(isolated.work / "other"), "a clone was advised"
+    assert prefix_of(operate(RenameRequest("theirs", "ours"))) == theirs
+    runs = subprocess.Popen(
+        [prefix / "bin" / "python", "-c", "input()"],
+        stdin=subprocess.PIPE,
+        env={**os.environ, "JPY_SESSION_NAME": "/there/open.ipynb"},
+    )
+    with runs, pytest.raises(EnvmagicError, match=rf"pid {runs.pid}, open\.ipynb"):
+        operate(RenameRequest("churn", "trial"))
+    operate(RenameRequest("churn", "trial"))
+
+
+@pytest.mark.parametrize("when", ["envs/trial", "kernels/trial", "renamed/"])
+def test_a_rename_that_was_killed_is_brought_to_its_end_by_the_next_call(
+    operate: Operator, make_wheel: Wheel, when: str
+) -> None:
+    make_wheel("thing")
+    old = prefix_of(operate.create("churn", "thing"))
+    script = KILLED.format(when=when, request="RenameRequest('churn', 'trial')")
+    ran = subprocess.run([sys.executable, "-c", script])
+    assert ran.returncode == -signal.SIGKILL
+    operate(ListRequest())
+    now = old if when == "envs/trial" else old.with_name("trial")
+    kernel = kernelspecs.of_prefix(now)
+    assert kernel is not None and kernel.name == now.name
+    assert len([k for k in kernelspecs.every() if k.ours and k.prefix is not None]) == 1
+    assert ownership.is_owned(now) and operate(DoctorRequest()).problems == ()
+    assert [e.what for e in history.entries(now)] == ["create churn thing"]
+    assert not list(directories.journal().iterdir())
 
 
 def test_a_conda_environment_is_made_again_with_its_builds(

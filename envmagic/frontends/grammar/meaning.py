@@ -22,6 +22,7 @@ from envmagic.core.verbs import (
     PlanRequest,
     RecordRequest,
     RemoveRequest,
+    RenameRequest,
     RestoreRequest,
     StatusRequest,
     SyncRequest,
@@ -221,3 +222,7 @@ _OF_ONE_FORMAT = {
 
 def clone(values: Values) -> CloneRequest:
     return CloneRequest(values.words[0], values.words[1], use=values.has("--use"))
+
+
+def rename(values: Values) -> RenameRequest:
+    return RenameRequest(values.words[0], values.words[1])

@@ -231,7 +231,6 @@ def _unknown(word: str, frontend: Frontend) -> WordsError:
 
 
 _TODAY = {
-    "rename": ("To have the same under another name", ("clone", "churn", "NAME")),
     "upgrade": ("To take newer versions", ("install", "-U", "PACKAGE")),
     "ship": ("What another machine needs is the notebook and its record", ("record",)),
 }

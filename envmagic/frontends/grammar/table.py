@@ -375,6 +375,16 @@ VERBS = {
             ("clone churn churn2", "clone ../venv trial"),
             "No package is fetched or built again where it can be copied.",
         ),
+        Verb(
+            "rename",
+            "rename",
+            "copies.rename",
+            "call an environment otherwise: its directory, kernel and history go along",
+            Positional("OLD NEW", "NAME or PATH of each", 2, 2, "environment"),
+            (),
+            ("rename churn leavers",),
+            "One in a directory of yours stays there and gets the NAME, or is moved to a PATH.",
+        ),
     )
 }
 

@@ -162,6 +162,15 @@ class Relay:
             if kernel is not self.current and kernel.alive and not kernel.empty
         ]
 
+    def renamed(self, old: str, kernel: Kernel) -> None:
+        """The kernel called `old` is found as `kernel` from now on; in any thread."""
+        child = self.children.pop(old, None)
+        if child is not None:
+            child.name, child.running.kernel = kernel.name, kernel
+            self.children[kernel.name] = child
+        if self.home.name == old:
+            self.home.name = kernel.name
+
     def abandon(self, move: Move) -> None:
         """The cell failed: a kernel that was started for it alone is ended again; in any thread."""
         if isinstance(move.target, ChildKernel) and not move.target.used:

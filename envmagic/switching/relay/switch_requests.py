@@ -41,6 +41,8 @@ class _Mover(Protocol):
 
     def asleep(self) -> list[Asleep]: ...
 
+    def renamed(self, old: str, kernel: Kernel) -> None: ...
+
 
 @dataclass
 class _Told:
@@ -83,6 +85,10 @@ class SwitchRequests:
         elif content["ask"] == "cancel":
             self.given_up.add(request)
             self.stayed(request)
+        elif content["ask"] == "renamed":
+            with contextlib.suppress(EnvmagicError):
+                self.mover.renamed(str(content["old"]), kernel_from(content["kernel"]))
+            child.answer(request, ready=True)
         elif content["ask"] == "asleep":
             child.answer(request, asleep=[vars(a) for a in self.mover.asleep()])
         else:

@@ -1,0 +1,86 @@
+"""What environments were called before, and the links for kernels that run from their old place."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from envmagic.system import directories, files
+
+__all__ = ["Renamed", "called", "clear_links", "link", "note", "unlink"]
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """An environment that is elsewhere now."""
+
+    old: str
+    new: str
+    before: str
+    """What its kernel was called."""
+    name: str
+
+
+def note(old: Path, new: Path, before: str, name: str) -> None:
+    """Keep that the environment at `old`, called `before`, is at `new` and called `name` now."""
+    file = _file(old)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    said = Renamed(str(old), str(new), before, name)
+    files.write_atomic(file, json.dumps(asdict(said)).encode())
+    with contextlib.suppress(OSError):
+        _file(new).unlink()  # it is there again
+
+
+def called(before: str) -> Renamed | None:
+    """What became of the environment that was called `before`, if it is still there."""
+    return next((r for r in _every() if r.before == before and os.path.isdir(r.new)), None)
+
+
+def link(old: Path, new: Path) -> None:
+    """Have `old` lead to `new` as long as processes of this notebook run from there."""
+    with contextlib.suppress(OSError):
+        old.symlink_to(new, target_is_directory=True)
+
+
+def unlink(link: Path, to: Path) -> bool:
+    """Take the `link` away if it is one that leads `to` an environment; whether it was."""
+    with contextlib.suppress(OSError):
+        if link.is_symlink() and os.path.samefile(link, to):
+            link.unlink()
+            return True
+    return False
+
+
+def clear_links() -> None:
+    """Take away the links that nothing runs from any more, and forget what is gone."""
+    for known in list(_every()):
+        old = Path(known.old)
+        with contextlib.suppress(OSError):
+            if old.is_symlink() and os.readlink(old) == known.new and not _runs_from(old):
+                old.unlink()
+            if not os.path.isdir(known.new) and Path(known.new).parent.is_dir():
+                _file(old).unlink()
+
+
+def _runs_from(place: Path) -> bool:
+    import psutil  # comes with ipykernel
+
+    inside = str(place) + os.sep
+    lines = (process.info.get("cmdline") or [""] for process in psutil.process_iter(["cmdline"]))
+    return any(words[0].startswith(inside) for words in lines)
+
+
+def _every() -> Iterator[Renamed]:
+    for file in sorted(directories.renamed().glob("*.json")):
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            yield Renamed(**json.loads(file.read_bytes()))
+
+
+def _file(old: Path) -> Path:
+    name = hashlib.sha256(os.fsencode(os.path.abspath(old))).hexdigest()[:32]
+    return directories.renamed() / f"{name}.json"
