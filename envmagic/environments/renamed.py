@@ -7,12 +7,12 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from envmagic.system import directories, files
 
-__all__ = ["Renamed", "called", "clear_links", "link", "note", "unlink"]
+__all__ = ["Renamed", "called", "clear_links", "link", "note", "places_of", "unlink"]
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,13 @@ class Renamed:
 
 def note(old: Path, new: Path, before: str, name: str) -> None:
     """Keep that the environment at `old`, called `before`, is at `new` and called `name` now."""
-    file = _file(old)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    said = Renamed(str(old), str(new), before, name)
-    files.write_atomic(file, json.dumps(asdict(said)).encode())
+    directories.renamed().mkdir(parents=True, exist_ok=True)
+    for known in list(_every()):
+        if known.new == str(old):
+            _keep(replace(known, new=str(new), name=name))
+            if unlink(Path(known.old), new) or _leads_to(Path(known.old), old):
+                link(Path(known.old), new)
+    _keep(Renamed(str(old), str(new), before, name))
     with contextlib.suppress(OSError):
         _file(new).unlink()  # it is there again
 
@@ -39,6 +42,12 @@ def note(old: Path, new: Path, before: str, name: str) -> None:
 def called(before: str) -> Renamed | None:
     """What became of the environment that was called `before`, if it is still there."""
     return next((r for r in _every() if r.before == before and os.path.isdir(r.new)), None)
+
+
+def places_of(prefix: Path) -> list[str]:
+    """Where the environment at `prefix` was before; what runs there was started from those."""
+    known = (r.old for r in _every() if r.new == str(prefix))
+    return [old for old in known if os.path.islink(old)]
 
 
 def link(old: Path, new: Path) -> None:
@@ -65,6 +74,19 @@ def clear_links() -> None:
                 old.unlink()
             if not os.path.isdir(known.new) and Path(known.new).parent.is_dir():
                 _file(old).unlink()
+
+
+def _keep(known: Renamed) -> None:
+    files.write_atomic(_file(Path(known.old)), json.dumps(asdict(known)).encode())
+
+
+def _leads_to(link: Path, to: Path) -> bool:
+    """Whether it is a link there, where nothing is any more; it is taken away then."""
+    with contextlib.suppress(OSError):
+        if link.is_symlink() and os.readlink(link) == str(to):
+            link.unlink()
+            return True
+    return False
 
 
 def _runs_from(place: Path) -> bool:

@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from envmagic.environments import renamed
+
 __all__ = ["notebook_of", "pids_in", "with_children"]
 
 
@@ -18,7 +20,8 @@ def pids_in(prefix: Path, *, kernels_only: bool = False) -> list[int]:
     """The ids of processes that the environment at `prefix` started, this one not among them."""
     import psutil  # comes with ipykernel
 
-    inside = (str(prefix) + os.sep, os.path.realpath(prefix) + os.sep)
+    places = (str(prefix), os.path.realpath(prefix), *renamed.places_of(prefix))
+    inside = tuple(place + os.sep for place in places)
     found = []
     for process in psutil.process_iter(["cmdline"]):
         words = process.info.get("cmdline") or [""]
