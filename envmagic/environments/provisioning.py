@@ -30,7 +30,7 @@ from envmagic.environments.runtimes import Behind, Host, linked_pip
 from envmagic.environments.what_changed import named
 from envmagic.jupyter import kernelspecs
 
-__all__ = ["Ready", "make", "make_ready", "renewed"]
+__all__ = ["Ready", "make", "make_ready", "registered", "renewed"]
 
 OLDEST_OF_IPYKERNEL = (3, 8)
 """The oldest Python that an ipykernel we can talk to runs on."""
@@ -203,6 +203,11 @@ def renewed(kernel: Kernel, environment: Environment, progress: Progress) -> Ker
     if kernelspecs.is_current(kernel):
         return kernel
     return _register(environment, kernel.name, behind)
+
+
+def registered(environment: Environment, name: str, progress: Progress) -> Kernel:
+    """The kernel `name` of `environment`, written anew; what it needs is behind it."""
+    return _register(environment, name, _behind(environment, progress))
 
 
 def _behind(

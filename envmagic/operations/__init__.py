@@ -43,11 +43,7 @@ def run(
     interrupted (`KeyboardInterrupt`), it is looked what has changed all the same, and that is said.
     """
     scratch.sweep(progress.step)
-    _finish_renames()
-    if any(directories.history().glob("*.doing")):
-        from envmagic.environments import history
-
-        history.sweep()
+    _finish()
     module, _, name = request.operation.partition(".")
     operation: Operation = getattr(import_module(f"{__name__}.{module}"), name)
     if isinstance(request, _ONLY_SHOW):
@@ -68,12 +64,20 @@ def run(
         raise KeyboardInterrupt(_interrupted(before)) from error
 
 
-def _finish_renames() -> None:
-    """Where one was cut off, and nothing where none was: the directories tell."""
+def _finish() -> None:
+    """Bring to an end what was cut off; nothing where nothing was: the directories tell."""
     if any(d.is_dir() and any(d.iterdir()) for d in (directories.journal(), directories.renamed())):
         from envmagic.operations import cut_off
 
         cut_off.finish_renames()
+    if directories.exchanges().is_dir():
+        from envmagic.environments import exchange
+
+        exchange.settle()
+    if any(directories.history().glob("*.doing")):  # last: it looks at what is in its place now
+        from envmagic.environments import history
+
+        history.sweep()
 
 
 def _interrupted(before: Footprint) -> str:

@@ -11,6 +11,7 @@ from envmagic._version import __version__
 __all__ = [
     "cache",
     "envs",
+    "exchanges",
     "history",
     "home",
     "ipython",
@@ -106,6 +107,11 @@ def history() -> Path:
 def renamed() -> Path:
     """What environments were called and where they were."""
     return home() / "renamed"
+
+
+def exchanges() -> Path:
+    """One file for each environment that is being put in the place of another."""
+    return home() / "exchanges"
 
 
 def scratch() -> Path:
