@@ -117,6 +117,10 @@ class Tool(Protocol):
         """The commands that remove the packages `names`."""
         ...
 
+    def upgrade(self, project: Project, names: list[str]) -> list[list[str]]:
+        """The commands that take newer versions of the packages `names`; of all, without any."""
+        ...
+
     def reason(self, said: str) -> str:
         """Why it failed, out of what it `said` on standard error; empty where that does not say."""
         ...

@@ -24,7 +24,7 @@ from envmagic.environments.satisfaction import closure
 from envmagic.requirements import RequirementLine
 from envmagic.system import files, process
 
-__all__ = ["add", "remove"]
+__all__ = ["add", "remove", "upgrade"]
 
 _LONGEST = 3600.0  # seconds: some resolve for minutes, and download gigabytes then
 _OPTION = re.compile(r"\s--?[a-z]")
@@ -76,6 +76,24 @@ def remove(
         now = backends.look(there.environment)
         gone = {*packages, *(before - project.locked())} & set(now.versions)
         return changing.take_out(now, sorted(gone), progress) if gone else []
+
+    with _kept(project.files):
+        return changing.checked(there, change, progress)
+
+
+def upgrade(
+    project: Project, there: Inventory, packages: Sequence[str], progress: Progress
+) -> tuple[Inventory, list[str]]:
+    """Have the project's tool take newer versions of `packages`, or of all that it holds, within
+    what the project's file says. Returns and raises as `add`."""
+    commands = project.tool.upgrade(project, list(packages))
+    named = ", ".join(packages) or "newer versions"
+    program = _program(project, commands)
+    progress.step(f"Upgrading {', '.join(packages) or 'all'} with {project.tool.title}")
+
+    def change() -> list[str]:
+        _run(project, program, commands, named, progress)
+        return []
 
     with _kept(project.files):
         return changing.checked(there, change, progress)

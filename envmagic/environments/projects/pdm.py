@@ -74,6 +74,9 @@ class Pdm:
     def remove(self, project: Project, names: list[str]) -> list[list[str]]:
         return [["remove", *names]]
 
+    def upgrade(self, project: Project, names: list[str]) -> list[list[str]]:
+        return [["update", *names]]
+
     def reason(self, said: str) -> str:
         text = " ".join(_KIND.sub("", _NOISE.sub("", said)).split())
         return tool_errors.verdict(f"error: {text}") if text else ""

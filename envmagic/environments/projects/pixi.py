@@ -72,6 +72,9 @@ class Pixi:
         commands += [["remove", "--pypi", *where, *index]] if index else []
         return commands + _filled(project)
 
+    def upgrade(self, project: Project, names: list[str]) -> list[list[str]]:
+        return [["update", *names], *_filled(project)]
+
     def reason(self, said: str) -> str:
         return tool_errors.verdict(said)
 

@@ -79,6 +79,9 @@ class Poetry:
     def remove(self, project: Project, names: list[str]) -> list[list[str]]:
         return [["remove", *names]]
 
+    def upgrade(self, project: Project, names: list[str]) -> list[list[str]]:
+        return [["update", *names]]
+
     def reason(self, said: str) -> str:
         text = " ".join(_NOISE.sub("", said).split())
         return tool_errors.verdict(f"error: {text}") if text else ""

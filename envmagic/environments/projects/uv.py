@@ -57,6 +57,10 @@ class Uv:
     def remove(self, project: Project, names: list[str]) -> list[list[str]]:
         return [["remove", *names]]
 
+    def upgrade(self, project: Project, names: list[str]) -> list[list[str]]:
+        newer = [f"--upgrade-package={name}" for name in names] or ["--upgrade"]
+        return [["sync", "--inexact", *newer]]
+
     def reason(self, said: str) -> str:
         return tool_errors.verdict(_NOISE.sub("", said))
 
