@@ -40,7 +40,10 @@ __all__ = [
     "StatusData",
     "SwitchData",
     "UndoData",
+    "UpgradeData",
+    "UpgradeRow",
     "UseData",
+    "VulnerabilityData",
 ]
 
 
@@ -313,6 +316,51 @@ class RenameData(TypedDict, total=False):
     """What a restart of this notebook will do, where that is not what one may expect."""
 
 
+class UpgradeRow(TypedDict):
+    """A distribution that changes, or is not the newest there is."""
+
+    name: str
+    now: str
+    """Empty where it is not installed yet."""
+    fits: str
+    """The newest that goes with all that is asked for; empty where it is not taken along."""
+    newest: str
+    """The newest there is, as far as that is known."""
+    why: str
+    """Why `fits` is not `newest`; empty where it is."""
+
+
+class VulnerabilityData(TypedDict):
+    name: str
+    version: str
+    id: str
+    aliases: list[str]
+    summary: str
+    fixed: list[str]
+    """The versions that are without it."""
+    link: str
+
+
+class UpgradeData(TypedDict, total=False):
+    environment: EnvironmentData
+    dry_run: bool
+    """Nothing was changed; `packages` says what would be."""
+    packages: list[UpgradeRow]
+    others: int
+    """How many of those that were looked at are the newest there is."""
+    python: str
+    """With `--python`: the version that it has, or would have, then."""
+    changes: list[Change]
+    restart: list[str]
+    """Modules that are loaded and have changed on disk."""
+    switch: SwitchData
+    """With `--python`."""
+    record: RecordData | None
+    notes: list[str]
+    vulnerabilities: list[VulnerabilityData]
+    """With `--audit`, and missing where it could not be told; of what is there in the end."""
+
+
 class RuntimeData(TypedDict):
     """What the kernels of environments consist of, outside of them."""
 
@@ -351,6 +399,8 @@ class StatusData(TypedDict, total=False):
     asleep: list[SleepingData]
     declared: SourceData | None
     """What the environment was made for, where that was the notebook's own kernel."""
+    vulnerabilities: list[VulnerabilityData]
+    """Those that an `upgrade --audit` found in the last 24 hours and that are still installed."""
 
 
 class SourceData(TypedDict):

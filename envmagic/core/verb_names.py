@@ -25,10 +25,10 @@ VERBS = (
     "export",
     "clone",
     "rename",
+    "upgrade",
 )
 """Those of the requests in `core.verbs`; a test compares them."""
 RESERVED_VERBS = (
-    "upgrade",
     "ship",
     "help",
     "version",

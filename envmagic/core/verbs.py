@@ -34,6 +34,7 @@ __all__ = [
     "SyncRequest",
     "UndoRequest",
     "UninstallRequest",
+    "UpgradeRequest",
     "UseRequest",
 ]
 
@@ -290,6 +291,24 @@ class RenameRequest:
     """NAME or PATH that it gets."""
 
 
+@dataclass(frozen=True)
+class UpgradeRequest:
+    verb: ClassVar = "upgrade"
+    operation: ClassVar = "upgrade.upgrade"
+
+    packages: tuple[str, ...] = ()
+    """Names of distributions; none: all that is installed."""
+    python: str | None = None
+    """The Python that the environment is made anew on."""
+    dry_run: bool = False
+    audit: bool = False
+    """Known vulnerabilities are looked up, which tells a service what is installed."""
+    trust: bool = False
+    """As in `InstallRequest`."""
+    here: bool = False
+    """As in `InstallRequest`."""
+
+
 Request = (
     CreateRequest
     | CellRequest
@@ -312,6 +331,7 @@ Request = (
     | ExportRequest
     | CloneRequest
     | RenameRequest
+    | UpgradeRequest
 )
 
 

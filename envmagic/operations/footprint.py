@@ -74,7 +74,8 @@ def take(request: verbs.Request | verbs.CarryOutRequest, place: Place) -> Footpr
     """How what `request` may change stands now; nothing is run for it, and it raises nothing."""
     targets = list(_targets(request, place))
     registers = not isinstance(
-        request, verbs.InstallRequest | verbs.UninstallRequest | verbs.SyncRequest
+        request,
+        verbs.InstallRequest | verbs.UninstallRequest | verbs.SyncRequest | verbs.UpgradeRequest,
     )
     return Footprint(
         {at.prefix: _held(at.prefix) for at in targets},
@@ -93,7 +94,13 @@ def _targets(request: verbs.Request | verbs.CarryOutRequest, place: Place) -> It
             yield registry.target(request.target, place)
         elif isinstance(request, verbs.AttachRequest | verbs.RemoveRequest):
             yield registry.existing(request.target, place)
-        elif isinstance(request, verbs.InstallRequest | verbs.UninstallRequest | verbs.SyncRequest):
+        elif isinstance(
+            request,
+            verbs.InstallRequest
+            | verbs.UninstallRequest
+            | verbs.SyncRequest
+            | verbs.UpgradeRequest,
+        ):
             yield from [Target(place.prefix, "")] if place.prefix is not None else []
         elif isinstance(request, verbs.CarryOutRequest | verbs.DoctorRequest):
             yield registry.target(None, place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from envmagic.core.schema import (
     SleepingData,
     SourceData,
     StatusData,
+    VulnerabilityData,
 )
 from envmagic.core.verbs import ListRequest, StatusRequest
 from envmagic.environments import backends, discovery, inspection, registry, sizes
@@ -29,6 +30,7 @@ from envmagic.environments.runtimes import store
 from envmagic.jupyter import kernelspecs
 from envmagic.operations import first_look
 from envmagic.operations.handover import recorded_state
+from envmagic.operations.upgrading import vulnerabilities
 from envmagic.planning import memory
 from envmagic.system import prefix_layout
 
@@ -148,6 +150,8 @@ def status(request: StatusRequest, place: Place, progress: Progress) -> Report[S
             Problem("environment-gone", said, "Make it again", Severity.WARNING, command=again),
         )
     problems += _of_record(place)
+    found = _vulnerable(place.prefix) if environment and not environment["problem"] else []
+    problems += _told(found)
     data = StatusData(
         notebook=str(place.notebook) if place.notebook else None,
         kernel=place.kernel or (environment["kernel"] if environment else None),
@@ -155,6 +159,7 @@ def status(request: StatusRequest, place: Place, progress: Progress) -> Report[S
         record=recorded_state(place),
         asleep=[],
         declared=_declared(place.prefix) if environment else None,
+        vulnerabilities=found,
     )
     try:
         asleep = place.switch.asleep() if place.switch is not None else ()
@@ -181,6 +186,26 @@ def _of_record(place: Place) -> tuple[Problem, ...]:
     return (
         Problem("bad-block", what, hint, Severity.WARNING, str(file.path), command=("record",)),
     )
+
+
+def _vulnerable(prefix: Path | None) -> list[VulnerabilityData]:
+    """What an audit of the last day found in the environment at `prefix`; nothing is asked for."""
+    if prefix is None:
+        return []
+    there = inspection.distributions(registry.environment_at(prefix))
+    versions = {name: version for name, (version, _) in there.items()}
+    return vulnerabilities.known(prefix, versions)
+
+
+def _told(found: Sequence[VulnerabilityData]) -> tuple[Problem, ...]:
+    if not found:
+        return ()
+    shown = list(dict.fromkeys(f"{each['name']} {each['version']}" for each in found))
+    more = f" and {len(shown) - 3} more" if len(shown) > 3 else ""
+    said = "vulnerability" if len(found) == 1 else "vulnerabilities"
+    what = f"{len(found)} known {said} in {', '.join(shown[:3])}{more}."
+    again = ("upgrade", "--dry-run", "--audit")
+    return (Problem("vulnerable", what, "To see more", Severity.WARNING, command=again),)
 
 
 def _declared(prefix: Path | None) -> SourceData | None:

@@ -26,5 +26,7 @@ def of(request: verbs.Request | verbs.CarryOutRequest) -> str:
         value = getattr(asked, name, None)
         words += value if isinstance(value, tuple) else [str(value)] if value is not None else []
     words += [word for file in getattr(asked, "files", ()) for word in ("-r", file)]
+    if isinstance(request, verbs.UpgradeRequest) and request.python is not None:
+        words += ["--python", request.python]
     words += [flag for name, flag in _FLAGS.items() if getattr(asked, name, False)]
     return display.shortened(display.user_text(display.redact(" ".join(words))))

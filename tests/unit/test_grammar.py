@@ -72,6 +72,10 @@ def asked(line: str, frontend: Frontend = Frontend.NOTEBOOK) -> ParsedCommand:
         ("remove churn -y --dry-run", verbs.RemoveRequest("churn", yes=True, dry_run=True)),
         ("doctor --fix", verbs.DoctorRequest(fix=True)),
         ("autoload", verbs.AutoloadRequest()),
+        (
+            "upgrade pandas --python 3.13 -n --audit --trust",
+            verbs.UpgradeRequest(("pandas",), "3.13", dry_run=True, audit=True, trust=True),
+        ),
         ("autoload off", verbs.AutoloadRequest("off")),
         (
             "export requirements --hashes --to all.txt",
@@ -147,8 +151,7 @@ def test_a_cell_takes_creates_options_and_its_body() -> None:
     [
         ("creat churn", "unknown-verb", "Did you mean create?"),
         ("xyzzy", "unknown-verb", "The verbs: create, attach"),
-        ("upgrade x", "not-yet", "reserved for a later version"),
-        ("upgrade x", "not-yet", "install -U PACKAGE"),
+        ("ship x", "not-yet", "reserved for a later version"),
         ("version", "not-yet", "this is envmagic 0."),
         ("ship x", "not-yet", "'ship'"),
         ("clone a", "missing-word", "%env clone churn churn2"),

@@ -139,6 +139,40 @@ REPORTS: dict[str, Report[Any]] = {
         },
         changed=True,
     ),
+    "upgrade": Report(
+        "upgrade",
+        {
+            "environment": ENVIRONMENT,
+            "dry_run": False,
+            "packages": [
+                {"name": "numpy", "now": "1.26.4", "fits": "2.1.0", "newest": "2.1.0", "why": ""},
+                {
+                    "name": "pandas",
+                    "now": "2.3.3",
+                    "fits": "2.3.3",
+                    "newest": "3.0.1",
+                    "why": "your line pandas<3",
+                },
+            ],
+            "others": 12,
+            "changes": CHANGES,
+            "restart": ["numpy"],
+            "record": RECORD,
+            "notes": ["pylock.toml was made anew: 14 distributions."],
+            "vulnerabilities": [
+                {
+                    "name": "pandas",
+                    "version": "2.3.3",
+                    "id": "GHSA-1",
+                    "aliases": ["CVE-2026-1"],
+                    "summary": "It leaks",
+                    "fixed": ["3.0.0"],
+                    "link": "",
+                }
+            ],
+        },
+        changed=True,
+    ),
     "use": Report("use", {"environment": ENVIRONMENT, "switch": SWITCH}, changed=True),
     "install": Report(
         "install",

@@ -28,6 +28,7 @@ from envmagic.core.verbs import (
     SyncRequest,
     UndoRequest,
     UninstallRequest,
+    UpgradeRequest,
     UseRequest,
 )
 
@@ -226,3 +227,14 @@ def clone(values: Values) -> CloneRequest:
 
 def rename(values: Values) -> RenameRequest:
     return RenameRequest(values.words[0], values.words[1])
+
+
+def upgrade(values: Values) -> UpgradeRequest:
+    return UpgradeRequest(
+        values.words,
+        python=values.last("--python"),
+        dry_run=values.has("--dry-run"),
+        audit=values.has("--audit"),
+        trust=values.has("--trust"),
+        here=values.has("--here"),
+    )

@@ -231,7 +231,6 @@ def _unknown(word: str, frontend: Frontend) -> WordsError:
 
 
 _TODAY = {
-    "upgrade": ("To take newer versions", ("install", "-U", "PACKAGE")),
     "ship": ("What another machine needs is the notebook and its record", ("record",)),
 }
 """What does today what a reserved verb is for."""

@@ -385,6 +385,22 @@ VERBS = {
             ("rename churn leavers",),
             "One in a directory of yours stays there and gets the NAME, or is moved to a PATH.",
         ),
+        Verb(
+            "upgrade",
+            "upgrade",
+            "upgrade.upgrade",
+            "take the newest versions within what you wrote, and say why the rest stays",
+            Positional("PKG", "only these, and what they need", kind="package"),
+            (
+                Option(("--python",), "make it anew on another Python", "V", kind="python"),
+                Option(("-n", "--dry-run"), "show what would change, and change nothing"),
+                Option(("--audit",), "look up known vulnerabilities of what is installed"),
+                _TRUST,
+                Option(("--here",), "also in what Jupyter itself runs in", in_terminal=False),
+            ),
+            ("upgrade --dry-run", "upgrade pandas", "upgrade --python 3.13"),
+            "Your lines in requirements.txt and the body of %%env hold; undo takes it back.",
+        ),
     )
 }
 
@@ -415,6 +431,7 @@ TERMINAL_VERBS = {
     "history": ("--notebook", "--env"),
     "undo": ("--notebook", "--env"),
     "export": ("--notebook", "--env"),
+    "upgrade": ("--notebook", "--env"),
 }
 
 
