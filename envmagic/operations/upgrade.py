@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
-from envmagic.core.model import Environment, Place, Progress, Report
+from envmagic.core.model import Environment, How, Kernel, Place, Progress, Report
 from envmagic.core.names import normalized
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import UpgradeData
@@ -325,14 +326,31 @@ def _on_another_python(
     report.data["environment"] = registry.describe(now.environment, done.kernel, place)
     report.data["python"] = now.environment.version
     report = _followed(report, place, now, progress, current=current)
-    report.data["switch"] = move(
-        registry.is_this_process(environment.prefix),
-        done.kernel,
-        environment.prefix,
-        place,
-        progress,
-    )
+    if registry.is_this_process(environment.prefix):
+        report = _moved(report, done.kernel, place, progress)
     return replace(report, changed=True)
+
+
+def _moved(
+    report: Report[UpgradeData], kernel: Kernel, place: Place, progress: Progress
+) -> Report[UpgradeData]:
+    """The notebook goes along, from the kernel that still runs on the old Python."""
+    prefix = Path(report.data["environment"]["prefix"])
+    try:
+        try:
+            switch = move(True, kernel, prefix, place, progress)
+        except EnvmagicError as error:
+            if error.problem.code != "environment-replaced":
+                raise
+            # the old kernel has another name now, by which one goes back to its variables
+            switch = move(True, kernel, prefix, place, progress)
+    except EnvmagicError as error:  # what was asked for is done
+        behind = replace(error.problem, severity=Severity.WARNING)
+        return replace(report, problems=(*report.problems, behind))
+    report.data["switch"] = switch
+    if switch["how"] in (How.ALREADY.value, How.NONE.value):
+        report.data["notes"].append(f"Restart the kernel to run on Python {report.data['python']}.")
+    return report
 
 
 def _kept(outlook: Outlook | None) -> list[str]:

@@ -99,6 +99,8 @@ class Outlook:
             name
             for name, version in self.on_newer.items()
             if name in self.asked.names
+            and (not self.asked.packages or name in self.asked.packages)
+            and self.asked.limits.allow(name, version)
             and version != self.latest.get(name, self.fits.get(name))
             and version != self.fits.get(name)
         ]
