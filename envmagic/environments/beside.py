@@ -33,8 +33,8 @@ from envmagic.system import process, scratch
 __all__ = ["Beside", "made"]
 
 _SECONDS = 300.0
-_STARTED = "envmagic: it runs"
-_CODE = f"import os; os.write(1, b{_STARTED!r}); os._exit(0)"
+# a kernel's output goes another way, and would come too late
+_CODE = "import os; open({mark!r}, 'x').close(); os._exit(0)"
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,17 @@ class Beside:
         launch = backends.of(environment).launch(environment)
         uv = commands.find_uv()
         kernel = kernelspecs.unregistered(environment, self.spec.name, launch, uv=uv)
-        with scratch.beside(environment.prefix.parent) as file:
+        with scratch.beside(environment.prefix.parent) as place:
+            place.mkdir(0o700)
+            file, mark = place / "connection.json", place / "started"
             words = [str(file) if w == "{connection_file}" else w for w in kernel.argv]
+            words += ["-c", _CODE.format(mark=str(mark))]
             base = process.clean_environment()
             said = {name: process.expanded(value, base) for name, value in kernel.env.items()}
+            said["JPY_PARENT_PID"] = str(os.getpid())  # it ends when that one is gone
             try:
-                ran = process.run([*words, "-c", _CODE], env=said, timeout=_SECONDS)
-                reason = "" if _STARTED in ran.stdout else "it ended before it ran anything"
+                process.run(words, env=said, timeout=_SECONDS)
+                reason = "" if mark.exists() else "it ended before it ran anything"
             except process.CommandFailed as error:
                 reason = error.last_line
         if reason:
