@@ -106,6 +106,7 @@ def test_poetry_passes_over_what_is_named_already_so_that_is_asked_for_besides(
     assert project.tool.add(project, Wanted(lines[1:])) == [["add", "attrs>=20"]]
     newer = project.tool.add(project, Wanted(lines, upgrade=True))
     assert newer == [["add", "six@latest", "attrs>=20"], install]
+    assert project.tool.upgrade(project, ["six"]) == [["update", "six"]]
 
 
 def test_pdms_environment_is_the_one_it_notes(

@@ -39,6 +39,8 @@ def _headline(data: UpgradeData) -> str:
         return f"Made {name} anew on Python {python}"
     if data["changes"]:
         return f"Upgraded {name}: {changes_line(data['changes'])}"
+    if not data["packages"] and not data["others"]:
+        return f"{name} stays as it is: nothing newer fits."
     newest = "is the newest there is" if not data["packages"] else "is the newest that fits"
     return f"All that was looked at in {name} {newest}."
 
