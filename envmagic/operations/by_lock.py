@@ -17,7 +17,7 @@ from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.inventory import Inventory
 from envmagic.planning import files
 from envmagic.planning.locked import Locked, is_mismatch, locked_in
-from envmagic.planning.plan import Kind
+from envmagic.planning.plan import Kind, PassedOver
 
 __all__ = ["Followed", "beside", "follow"]
 
@@ -52,18 +52,12 @@ def beside(place: Place, environment: Environment, *, insist: bool) -> Followed 
     Raises `EnvmagicError` where it cannot be read, and with `insist` also where there is none, or
     the requirements beside it ask for something else.
     """
-    found, _ = files.in_directory(place.directory, place.notebook)
+    found, over = files.in_directory(place.directory, place.notebook)
     file = found.source.file if found is not None and found.source.kind is Kind.LOCK else None
     if found is None or file is None or found.pinned is not None:
-        if not insist:
-            return None
-        raise WordsError(
-            "no-file",
-            f"There is no {LOCK} in {display.user_path(place.directory)}.",
-            "To write it",
-            subject=str(place.directory / LOCK),
-            command=("lock",),
-        )
+        if insist:
+            raise _without(place, over)
+        return None
     locked = locked_in(file, environment.version)
     asked = _asked(place, environment)
     against = [r for r in asked if r.name in locked.pins and not _allows(r, locked)]
@@ -120,6 +114,26 @@ def _asked(place: Place, environment: Environment) -> list[Requirement]:
     for each in found:
         each.name = normalized(each.name)
     return found
+
+
+def _without(place: Place, over: list[PassedOver]) -> EnvmagicError:
+    """That no lock counts here: there is none, or one that cannot be followed."""
+    unfit = next((each for each in over if each.file.name.startswith("pylock.")), None)
+    if unfit is not None:
+        return EnvmagicError(
+            "lock-differs",
+            f"{unfit.file.name} cannot be followed: {unfit.reason}.",
+            "To follow what is asked for",
+            subject=str(unfit.file),
+            command=("sync",),
+        )
+    return WordsError(
+        "no-file",
+        f"There is no {LOCK} in {display.user_path(place.directory)}.",
+        "To write it",
+        subject=str(place.directory / LOCK),
+        command=("lock",),
+    )
 
 
 def _allows(requirement: Requirement, locked: Locked) -> bool:
