@@ -75,7 +75,11 @@ def take(request: verbs.Request | verbs.CarryOutRequest, place: Place) -> Footpr
     targets = list(_targets(request, place))
     registers = not isinstance(
         request,
-        verbs.InstallRequest | verbs.UninstallRequest | verbs.SyncRequest | verbs.UpgradeRequest,
+        verbs.InstallRequest
+        | verbs.UninstallRequest
+        | verbs.SyncRequest
+        | verbs.UndoRequest
+        | verbs.UpgradeRequest,
     )
     return Footprint(
         {at.prefix: _held(at.prefix) for at in targets},
@@ -90,7 +94,9 @@ def _targets(request: verbs.Request | verbs.CarryOutRequest, place: Place) -> It
     if isinstance(request, verbs.CellRequest):
         request = request.create
     try:
-        if isinstance(request, verbs.CreateRequest | verbs.CloneRequest | verbs.RenameRequest):
+        if isinstance(request, verbs.CreateRequest | verbs.CloneRequest | verbs.RenameRequest) or (
+            isinstance(request, verbs.RestoreRequest) and request.target is not None
+        ):
             yield registry.target(request.target, place)
         elif isinstance(request, verbs.AttachRequest | verbs.RemoveRequest):
             yield registry.existing(request.target, place)
@@ -99,10 +105,13 @@ def _targets(request: verbs.Request | verbs.CarryOutRequest, place: Place) -> It
             verbs.InstallRequest
             | verbs.UninstallRequest
             | verbs.SyncRequest
+            | verbs.UndoRequest
             | verbs.UpgradeRequest,
         ):
             yield from [Target(place.prefix, "")] if place.prefix is not None else []
-        elif isinstance(request, verbs.CarryOutRequest | verbs.DoctorRequest):
+        elif isinstance(
+            request, verbs.CarryOutRequest | verbs.DoctorRequest | verbs.RestoreRequest
+        ):
             yield registry.target(None, place)
             home = directories.envs()
             names = os.listdir(home) if home.is_dir() else []

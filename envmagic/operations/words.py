@@ -6,8 +6,9 @@ from envmagic.core import display, verbs
 
 __all__ = ["of"]
 
-_FIELDS = ("source", "target", "number", "requirements", "packages")
-_FLAGS = {"upgrade": "-U", "fix": "--fix"}
+_FIELDS = ("notebook", "source", "target", "number", "requirements", "packages")
+_FLAGS = {"upgrade": "-U", "fix": "--fix", "locked": "--locked"}
+_VALUES = ("as_of", "python")
 
 
 def of(request: verbs.Request | verbs.CarryOutRequest) -> str:
@@ -26,7 +27,9 @@ def of(request: verbs.Request | verbs.CarryOutRequest) -> str:
         value = getattr(asked, name, None)
         words += value if isinstance(value, tuple) else [str(value)] if value is not None else []
     words += [word for file in getattr(asked, "files", ()) for word in ("-r", file)]
-    if isinstance(request, verbs.UpgradeRequest) and request.python is not None:
-        words += ["--python", request.python]
+    if isinstance(request, verbs.UpgradeRequest | verbs.RestoreRequest):
+        for name in _VALUES:
+            value = getattr(request, name, None)
+            words += [f"--{name.replace('_', '-')}", value] if value is not None else []
     words += [flag for name, flag in _FLAGS.items() if getattr(asked, name, False)]
     return display.shortened(display.user_text(display.redact(" ".join(words))))
