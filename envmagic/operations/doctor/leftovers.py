@@ -35,9 +35,12 @@ def of_leftovers(progress: Progress) -> Iterator[Finding]:
     What is to be done is decided under the lock, by what is there then: the entry may be another
     one, or none.
     """
-    for entry in journal.unfinished():
+    for entry in {(entry.prefix, entry.to): entry for entry in journal.unfinished()}.values():
         prefix = Path(entry.prefix)
         if not locks.is_free(prefix) and entry.running:
+            continue
+        if entry.to:
+            yield _moving(prefix, Path(entry.to))
             continue
 
         def settle(prefix: Path = prefix) -> str:
@@ -71,6 +74,20 @@ def of_leftovers(progress: Progress) -> Iterator[Finding]:
             ),
             delete,
         )
+
+
+def _moving(prefix: Path, to: Path) -> Finding:
+    """A rename that the beginning of this verb could not bring to its end."""
+
+    def settle() -> None:
+        with clearing.both_locked(prefix, to):
+            pass
+
+    said = f"The move of {display.user_path(prefix)} to {display.user_path(to)} was cut off."
+    hint = "To bring it to its end"
+    return Finding(
+        problem("half-made", said, hint, str(prefix), command=("doctor", "--fix")), settle
+    )
 
 
 def _histories() -> Iterator[Finding]:
