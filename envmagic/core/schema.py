@@ -223,6 +223,8 @@ class ChangeData(TypedDict):
     """The same of what came."""
     cut_off: bool
     """It was killed before its end."""
+    traits: dict[str, list[str]]
+    """What else changed, `python`, `name` or `directory` -> what it was, and what it is."""
 
 
 class HistoryData(TypedDict):

@@ -14,7 +14,7 @@ from pathlib import Path
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Environment, Kernel
-from envmagic.environments import backends, journal, relocation, renamed, runtimes
+from envmagic.environments import backends, history, journal, relocation, renamed, runtimes
 from envmagic.environments.backends import commands
 from envmagic.environments.runtimes import Host
 from envmagic.jupyter import kernelspecs
@@ -46,6 +46,9 @@ def finish(entry: journal.JournalEntry) -> None:
             _prompt(to, before, name)
         called(environment, kernelspecs.read(kernelspecs.directory() / before), name)
         renamed.note(prefix, to, before, name)
+        history.changed(
+            to, f"rename {before} {name}", name=(before, name), directory=(str(prefix), str(to))
+        )
     journal.finish(entry)
 
 

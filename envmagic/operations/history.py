@@ -51,6 +51,7 @@ def data_of(entry: Entry) -> ChangeData:
         before=dict(entry.before),
         after=dict(entry.after),
         cut_off=entry.cut_off,
+        traits={name: list(values) for name, values in entry.traits.items()},
     )
 
 

@@ -16,6 +16,7 @@ from envmagic.core.verbs import RenameRequest
 from envmagic.environments import (
     backends,
     clearing,
+    history,
     moving,
     registry,
     relocation,
@@ -51,6 +52,7 @@ def rename(request: RenameRequest, place: Place, progress: Progress) -> Report[R
         with clearing.locked(environment.prefix):
             _refuse_running(environment.prefix, place, kernels_only=True)
             new = moving.called(environment, kernel, _free(at))
+            history.changed(environment.prefix, "", name=(before["name"], new.name))
     else:
         _refuse_fixed(environment, at.prefix, request)
         old = environment.prefix

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from envmagic.core import display
@@ -37,6 +37,15 @@ def undo(request: UndoRequest, place: Place, progress: Progress) -> Report[UndoD
     with clearing.locked(environment.prefix):
         entries = kept.entries(environment.prefix)
         undone = _undone(entries, request.number, environment)
+        stays = list(_stays(undone))
+        if stays and not any(entry.before or entry.after for entry in undone):
+            raise EnvmagicError(
+                "nothing-to-undo",
+                stays[0].message,
+                stays[0].hint,
+                command=stays[0].command,
+                subject=str(environment.prefix),
+            )
         target = kept.before(environment.prefix, undone[0].number)
         there = backends.look(environment)
         loaded = running_modules.loaded(there)
@@ -52,7 +61,8 @@ def undo(request: UndoRequest, place: Place, progress: Progress) -> Report[UndoD
     )
     recorded = _recorded(place, now.environment, step, undone)
     data["record"] = recorded.data
-    problems = (*step.problems(now), *recorded.problems, *lock_beside.behind(place, now))
+    said = (*recorded.problems, *lock_beside.behind(place, now))
+    problems = (*step.problems(now), *stays, *said)
     return Report("undo", data, changed=bool(changes), problems=problems)
 
 
@@ -75,17 +85,53 @@ def _undone(entries: Sequence[Entry], number: int | None, environment: Environme
             command=("history", "--all"),
         )
     first = undone[0]
-    if first.number == entries[0].number and not first.before and environment.owned:
-        made = first.what.partition(" ")[0].lstrip("%") in ("create", "env", "clone")
-        if made:
-            raise EnvmagicError(
-                "nothing-to-undo",
-                f"Change {first.number} made {name} itself.",
-                "To take it away",
-                command=("remove", str(environment.prefix)),
-                subject=str(environment.prefix),
-            )
+    is_made = first.what.partition(" ")[0].lstrip("%") in _MAKING or first.what == "the first cell"
+    if first.number == entries[0].number and not first.before and environment.owned and is_made:
+        raise EnvmagicError(
+            "nothing-to-undo",
+            f"Change {first.number} made {name} itself.",
+            "To take it away",
+            command=("remove", str(environment.prefix)),
+            subject=str(environment.prefix),
+        )
     return undone
+
+
+def _stays(undone: Sequence[Entry]) -> Iterator[Problem]:
+    """What installing cannot take back, and what does."""
+    traits: dict[str, tuple[str, str]] = {}
+    for entry in undone:
+        for name, (was, now) in entry.traits.items():
+            traits[name] = (traits[name][0] if name in traits else was, now)
+    for name, (was, now) in traits.items():
+        if was != now and not (name == "directory" and "name" in traits):
+            yield _STAYS[name](was, now)
+
+
+def _python_stays(was: str, now: str) -> Problem:
+    return Problem(
+        "not-undone",
+        f"It ran on Python {was}; undo leaves it on {now}.",
+        "To make it anew on that",
+        Severity.WARNING,
+        subject="python",
+        command=("upgrade", "--python", ".".join(was.split(".")[:2])),
+    )
+
+
+def _name_stays(was: str, now: str) -> Problem:
+    return Problem(
+        "not-undone",
+        f"{display.user_text(now)} was {display.user_text(was)}; undo leaves it so.",
+        "To call it that again",
+        Severity.WARNING,
+        subject=now,
+        command=("rename", now, was),
+    )
+
+
+_MAKING = ("create", "env", "clone", "restore")
+_STAYS = {"python": _python_stays, "name": _name_stays, "directory": _name_stays}
 
 
 @dataclass

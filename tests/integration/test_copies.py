@@ -191,8 +191,13 @@ def test_a_renamed_environment_is_found_by_its_new_name_alone(
     kernel = kernelspecs.of_prefix(new)
     assert kernel is not None and kernel.display_name.startswith("leavers (Python")
     assert kernelspecs.find("churn") is None and kernel.argv[0] == str(new / "bin" / "python")
-    assert [e.what for e in history.entries(new)] == ["create churn thing"]
+    first, last = operate(HistoryRequest(), new).data["history"]
+    assert (first["what"], last["what"]) == ("create churn thing", "rename churn leavers")
+    assert (last["changes"], last["traits"]["name"]) == ([], ["churn", "leavers"])
     assert history.entries(old) == ()
+    with pytest.raises(EnvmagicError, match="leavers was churn") as refused:
+        operate(UndoRequest(), new)
+    assert refused.value.problem.command == ("rename", "leavers", "churn")
     again = operate.cell("churn", "thing")
     assert prefix_of(again) == new
     assert "churn is called leavers now; write that here." in again.data["notes"]
@@ -251,7 +256,8 @@ def test_a_rename_that_was_killed_is_brought_to_its_end_by_the_next_call(
     assert kernel is not None and kernel.name == now.name
     assert len([k for k in kernelspecs.every() if k.ours and k.prefix is not None]) == 1
     assert ownership.is_owned(now) and operate(DoctorRequest()).problems == ()
-    assert [e.what for e in history.entries(now)] == ["create churn thing"]
+    whats = [entry.what for entry in history.entries(now)]
+    assert whats == ["create churn thing", "rename churn trial"][: 1 if now == old else 2]
     assert not list(directories.journal().iterdir())
 
 

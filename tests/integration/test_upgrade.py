@@ -287,6 +287,11 @@ def test_on_another_python_nothing_changes_where_an_import_fails(
     make_wheel("picky", "2.0")  # which works there
     operations.run(UpgradeRequest(python=another), place, operate.heard)
     assert held(prefix) == {"picky": "2.0"}
+    last = operations.run(HistoryRequest(), place, operate.heard).data["history"][-1]
+    assert [version.rpartition(".")[0] for version in last["traits"]["python"]] == [now, another]
+    undone = operations.run(UndoRequest(), place, operate.heard)
+    stays = [problem.command for problem in undone.problems if problem.code == "not-undone"]
+    assert stays == [("upgrade", "--python", now)] and held(prefix) == {"picky": "1.0"}
 
 
 def test_an_exchange_that_was_cut_off_is_settled_by_the_next_verb(

@@ -7,6 +7,7 @@ another tool did in between is seen as well, and what was killed half-way is tol
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
@@ -26,6 +27,7 @@ __all__ = [
     "Doing",
     "Entry",
     "before",
+    "changed",
     "doing",
     "entries",
     "forget",
@@ -37,6 +39,9 @@ __all__ = [
     "sweep",
     "watched",
 ]
+
+
+_NONE: Mapping[str, list[str]] = {}
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,9 @@ _looked_at: ContextVar[dict[Path, tuple[str, Inventory]] | None] = ContextVar(
     "looked_at", default=None
 )
 _current: ContextVar[Doing | None] = ContextVar("doing", default=None)
+_traits: ContextVar[dict[str, tuple[str, dict[str, list[str]]]] | None] = ContextVar(
+    "traits", default=None
+)
 
 
 @contextlib.contextmanager
@@ -71,6 +79,8 @@ def watched(prefix: Path) -> Iterator[None]:
     with contextlib.suppress(OSError, EnvmagicError):
         first = _begin(prefix)
     token = _looked_at.set({})
+    traits = _traits.get()
+    other = _traits.set({} if traits is None else traits)
     done = False
     try:
         yield
@@ -79,6 +89,20 @@ def watched(prefix: Path) -> Iterator[None]:
         with contextlib.suppress(OSError, EnvmagicError):
             _finish(prefix, first, done=done)
         _looked_at.reset(token)
+        _traits.reset(other)
+
+
+def changed(prefix: Path, what: str, **traits: tuple[str, str]) -> None:
+    """Keep what else became of the environment at `prefix`, each trait from what to what, with what
+    changes in the `watched` block; outside of one at once. `what` are the words that did it, where
+    no others are known."""
+    found = {name: list(values) for name, values in traits.items() if values[0] != values[1]}
+    held = _traits.get()
+    if held is not None:
+        held[os.path.realpath(prefix)] = (what, found)
+        return
+    with contextlib.suppress(OSError, EnvmagicError):
+        _keep(prefix, log.seen(prefix), Doing(what), traits=found)
 
 
 def saw(there: Inventory) -> Inventory:
@@ -156,31 +180,40 @@ def _finish(prefix: Path, first: Seen | None, *, done: bool) -> None:
     if log.seen(prefix) is not None:
         first = None  # it came with the environment, which was moved here
     known = first or log.seen(prefix)
-    if not done and (known is None or known.stamp == stamp(prefix)):
+    what, traits = (_traits.get() or {}).pop(os.path.realpath(prefix), (OTHER, {}))
+    if not done and not traits and (known is None or known.stamp == stamp(prefix)):
         log.ended(prefix)
         return
-    _keep(prefix, known, _current.get() or Doing(OTHER))
+    _keep(prefix, known, _current.get() or Doing(what), traits=traits)
     if first is not None and first.stamp == stamp(prefix):
         log.note(prefix, first)
     log.ended(prefix)
 
 
-def _keep(prefix: Path, known: Seen | None, what: Doing, *, cut_off: bool = False) -> None:
-    if known is not None and known.stamp == stamp(prefix):
+def _keep(
+    prefix: Path,
+    known: Seen | None,
+    what: Doing,
+    *,
+    cut_off: bool = False,
+    traits: Mapping[str, list[str]] = _NONE,
+) -> None:
+    if known is not None and known.stamp == stamp(prefix) and not traits:
         return
-    old = known.lines if known is not None else {}
     new = _lines_now(prefix)
-    if old != new:
+    old = known.lines if known is not None else new if traits else {}
+    if old != new or traits:
         if log.seen(prefix) is None:  # the changes are never without it
             log.note(prefix, known or Seen("", {}))
         kept = entries(prefix)
         gone = {name: line for name, line in old.items() if new.get(name) != line}
         came = {name: line for name, line in new.items() if old.get(name) != line}
         # one that was killed when it had just been kept
-        if not kept or (kept[-1].before, kept[-1].after) != (gone, came):
+        last = (kept[-1].before, kept[-1].after, kept[-1].traits) if kept else None
+        if last != (gone, came, traits):
             when = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
             number = kept[-1].number + 1 if kept else 1
-            entry = Entry(number, when, what.what, what.notebook, gone, came, cut_off)
+            entry = Entry(number, when, what.what, what.notebook, gone, came, cut_off, traits)
             log.append(prefix, entry)
     _note(prefix, new)
 

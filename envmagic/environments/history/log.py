@@ -60,6 +60,8 @@ class Entry:
     after: Mapping[str, str] = field(default_factory=dict)
     cut_off: bool = False
     """It was killed before its end, and this is what it left."""
+    traits: Mapping[str, list[str]] = field(default_factory=dict)
+    """What else changed, `python`, `name` or `directory` -> what it was, and what it is."""
 
 
 @dataclass(frozen=True)

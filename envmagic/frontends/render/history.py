@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import PurePath
 
 from envmagic.core.model import Frontend, Report
 from envmagic.core.schema import Change, ChangeData, HistoryData, UndoData
 from envmagic.frontends.render.parts import Fact, Facts, Line, Part, Row, Table, Tone
-from envmagic.frontends.render.phrases import joined
+from envmagic.frontends.render.phrases import joined, path
 from envmagic.frontends.render.record import record_fact
 from envmagic.frontends.render.verbs import restart_lines
 
@@ -29,7 +29,7 @@ def history(report: Report[HistoryData], frontend: Frontend | None) -> tuple[Par
                 str(each["number"]),
                 _when(each["when"]),
                 each["what"] + (" (cut off)" if each["cut_off"] else ""),
-                _changed(each["changes"]),
+                _changed(each["changes"], _traits(each["traits"])),
                 PurePath(each["notebook"]).name if each["notebook"] else "–",
             ),
             dim=each["what"] == "another tool",
@@ -63,11 +63,23 @@ def _what(undone: list[ChangeData]) -> str:
     return f"changes {undone[0]['number']} to {undone[-1]['number']}"
 
 
-def _changed(changes: Iterable[Change]) -> str:
-    """`+six 1.17.0, pandas 2.2 → 2.3, −idna 3.4`."""
+def _traits(traits: Mapping[str, list[str]]) -> list[str]:
+    """`Python 3.11.7 → 3.12.1`; of a rename the names, where those are others."""
+    said = []
+    if "python" in traits:
+        said.append("Python {} → {}".format(*traits["python"]))
+    if "name" in traits:
+        said.append("{} → {}".format(*traits["name"]))
+    elif "directory" in traits:
+        said.append(" → ".join(map(path, traits["directory"])))
+    return said
+
+
+def _changed(changes: Iterable[Change], said: Sequence[str] = ()) -> str:
+    """`+six 1.17.0, pandas 2.2 → 2.3, −idna 3.4`, behind what is `said`."""
     old = {c["name"]: c["version"] for c in changes if c["action"] == "removed"}
     new = {c["name"]: c["version"] for c in changes if c["action"] == "installed"}
-    said = [f"{n} {old[n]} → {v}" for n, v in new.items() if n in old]
+    said = [*said, *(f"{n} {old[n]} → {v}" for n, v in new.items() if n in old)]
     said += [f"+{n} {v}" for n, v in new.items() if n not in old]
     said += [f"−{n} {v}" for n, v in old.items() if n not in new]
     return joined(said, _FEW)

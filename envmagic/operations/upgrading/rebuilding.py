@@ -10,7 +10,7 @@ from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import Environment, EnvSpec, Kernel, Place, Progress
 from envmagic.core.record_files import REQUIREMENTS
-from envmagic.environments import backends, beside, clearing, ownership
+from envmagic.environments import backends, beside, clearing, history, ownership
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.interpreters import Python
 from envmagic.environments.inventory import Inventory
@@ -106,6 +106,8 @@ def rebuilt(asked: Asked, python: str, place: Place, progress: Progress) -> Rebu
                 continue
             with new.in_place(progress) as (environment, kernel):
                 there = backends.look(environment)
+                was = asked.there.environment.version
+                history.changed(spec.prefix, "", python=(was, environment.version))
             return Rebuilt(outlook, there, kernel, new.notes)
     more = f" {len(failed) - 1} more imports fail." if len(failed) > 1 else ""
     raise EnvmagicError(
