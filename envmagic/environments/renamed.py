@@ -12,7 +12,7 @@ from pathlib import Path
 
 from envmagic.system import directories, files
 
-__all__ = ["Renamed", "called", "clear_links", "link", "note", "places_of", "unlink"]
+__all__ = ["Renamed", "called", "clear_links", "link", "note", "now_at", "places_of", "unlink"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,15 @@ def places_of(prefix: Path) -> list[str]:
     """Where the environment at `prefix` was before; what runs there was started from those."""
     known = (r.old for r in _every() if r.new == str(prefix))
     return [old for old in known if os.path.islink(old)]
+
+
+def now_at(prefix: Path) -> Path:
+    """Where the environment at `prefix` is now: a link of ours may stand there."""
+    if prefix.is_symlink():
+        leads = os.readlink(prefix)
+        if any(known.new == leads for known in _every() if known.old == str(prefix)):
+            return Path(leads)
+    return prefix
 
 
 def link(old: Path, new: Path) -> None:

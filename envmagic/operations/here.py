@@ -7,7 +7,7 @@ import os
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import Environment, Place
-from envmagic.environments import backends, registry
+from envmagic.environments import backends, registry, renamed
 
 __all__ = ["environment_of"]
 
@@ -46,4 +46,4 @@ def environment_of(place: Place) -> Environment:
             subject=str(place.prefix),
             command=("create",),
         )
-    return registry.environment_at(place.prefix)
+    return registry.environment_at(renamed.now_at(place.prefix))

@@ -22,6 +22,8 @@ def test_what_runs_and_what_sleeps_goes_on_under_the_new_name(
     assert "alpha is called beta now" in home.run("%env rename alpha beta").text
     assert home.run("import tabulate; number == id(kept)").result == "True"
     assert "beta" in home.run("%env status").text
+    said = home.run("%env history").text
+    assert said.startswith("beta\n") and "alpha → beta" in said
     home.run("%env use python3")
     assert "gamma" in home.run("%env rename beta gamma").text
     home.run("%env use gamma")
