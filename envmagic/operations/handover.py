@@ -7,14 +7,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from envmagic.core.errors import Problem
+from envmagic.core.errors import Problem, Severity
 from envmagic.core.model import Environment, Frontend, How, Kernel, Place, Progress, Switch
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import RecordData, SwitchData
 from envmagic.environments import backends
+from envmagic.environments.inventory import Inventory
 from envmagic.system import prefix_layout
 
-__all__ = ["Recorded", "meanwhile", "move", "recorded_state", "start_recording"]
+__all__ = [
+    "Recorded",
+    "meanwhile",
+    "move",
+    "record_behind",
+    "recorded_state",
+    "start_recording",
+]
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,21 @@ def start_recording(
 
     installed = backends.of(environment).as_requirements(installed)  # the record reads one language
     return Recorded(*record_notebook(place, environment, installed, removed))
+
+
+def record_behind(place: Place, there: Inventory) -> tuple[Problem, ...]:
+    """Whether the record beside `place`, which cannot go along as no notebook is named or a program
+    runs it, asks for something else than what is `there`."""
+    from envmagic import requirements
+    from envmagic.environments import satisfaction
+
+    lines = requirements.read(place.directory / REQUIREMENTS).all_lines()
+    asked = [each.requirement for each in lines if each.requirement and not each.constraint]
+    if not satisfaction.missing(asked, there.distributions, there.environment.version):
+        return ()
+    said = f"{REQUIREMENTS} has other versions than are installed now."
+    to = "To write those that are"
+    return (Problem("record-behind", said, to, Severity.INFO, command=("record",)),)
 
 
 def recorded_state(place: Place) -> RecordData | None:

@@ -17,7 +17,12 @@ from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.history import Entry
 from envmagic.environments.inventory import Inventory
 from envmagic.operations import jupyters_own, lock_beside, running_modules
-from envmagic.operations.handover import Recorded, recorded_state, start_recording
+from envmagic.operations.handover import (
+    Recorded,
+    record_behind,
+    recorded_state,
+    start_recording,
+)
 from envmagic.operations.here import environment_of
 from envmagic.operations.history import data_of
 
@@ -59,7 +64,7 @@ def undo(request: UndoRequest, place: Place, progress: Progress) -> Report[UndoD
         restart=running_modules.replaced(changes, loaded),
         notes=running_modules.unseen(changes, now),
     )
-    recorded = _recorded(place, now.environment, step, undone)
+    recorded = _recorded(place, now, step, undone)
     data["record"] = recorded.data
     said = (*recorded.problems, *lock_beside.behind(place, now))
     problems = (*step.problems(now), *stays, *said)
@@ -111,8 +116,8 @@ def _stays(undone: Sequence[Entry]) -> Iterator[Problem]:
 def _python_stays(was: str, now: str) -> Problem:
     return Problem(
         "not-undone",
-        f"It ran on Python {was}; undo leaves it on {now}.",
-        "To make it anew on that",
+        f"It was on Python {was} before, and undo leaves it on {now}.",
+        "To go back",
         Severity.WARNING,
         subject="python",
         command=("upgrade", "--python", ".".join(was.split(".")[:2])),
@@ -210,17 +215,17 @@ def _plan(lines: Iterable[str]) -> InstallPlan:
     return InstallPlan(tuple(lines), alone=True)
 
 
-def _recorded(
-    place: Place, environment: Environment, step: _Back, undone: Sequence[Entry]
-) -> Recorded:
+def _recorded(place: Place, now: Inventory, step: _Back, undone: Sequence[Entry]) -> Recorded:
     """The record along: without what is gone, with what an `uninstall` that is taken back named."""
     state = recorded_state(place)
-    if place.notebook is None or state is None or state["state"] != "on":
+    if state is None or state["state"] != "on":
         return Recorded()
+    if place.notebook is None or place.executing:
+        return Recorded(problems=record_behind(place, now))
     named = {
         normalized(word)
         for entry in undone
         if entry.what.startswith("uninstall ")
         for word in entry.what.split()[1:]
     }
-    return start_recording(place, environment, sorted(named & set(step.back)), step.gone)
+    return start_recording(place, now.environment, sorted(named & set(step.back)), step.gone)

@@ -11,7 +11,6 @@ from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
 from envmagic.core.model import Environment, How, Kernel, Place, Progress, Report
 from envmagic.core.names import normalized
-from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import UpgradeData
 from envmagic.core.verbs import UpgradeRequest
 from envmagic.environments import (
@@ -28,7 +27,13 @@ from envmagic.environments.inventory import Inventory
 from envmagic.environments.projects import Project
 from envmagic.environments.projects import changes as project_changes
 from envmagic.operations import jupyters_own, lock_again, running_modules
-from envmagic.operations.handover import Recorded, move, recorded_state, start_recording
+from envmagic.operations.handover import (
+    Recorded,
+    move,
+    record_behind,
+    recorded_state,
+    start_recording,
+)
 from envmagic.operations.here import environment_of
 from envmagic.operations.pins import as_found_beside
 from envmagic.operations.upgrading import rebuilding, vulnerabilities
@@ -126,7 +131,7 @@ def _followed(
     current: bool,
 ) -> Report[UpgradeData]:
     """The record goes along, and then the lock."""
-    recorded = _recorded(place, now.environment)
+    recorded = _recorded(place, now)
     report.data["record"] = recorded.data
     notes, behind = lock_again.again(place, now, progress, current=current)
     report.data["notes"] += notes
@@ -134,20 +139,13 @@ def _followed(
     return replace(report, problems=problems)
 
 
-def _recorded(place: Place, environment: Environment) -> Recorded:
+def _recorded(place: Place, now: Inventory) -> Recorded:
     state = recorded_state(place)
     if state is None or state["state"] != "on":
         return Recorded()
-    if place.notebook is not None:
-        return start_recording(place, environment)
-    behind = Problem(
-        "record-behind",
-        f"{REQUIREMENTS} still has the versions from before.",
-        "To write those that are installed now",
-        Severity.INFO,
-        command=("record",),
-    )
-    return Recorded(problems=(behind,))
+    if place.notebook is None or place.executing:
+        return Recorded(problems=record_behind(place, now))
+    return start_recording(place, now.environment)
 
 
 def _taken(outlook: Outlook, progress: Progress) -> tuple[Inventory, list[str]]:

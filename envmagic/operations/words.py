@@ -23,8 +23,9 @@ def of(request: verbs.Request | verbs.CarryOutRequest) -> str:
             line.strip() for line in body if line.strip() and not line.lstrip().startswith("#")
         ]
         words += [request.create.target or ".venv", *lines]
-    for name in _FIELDS[isinstance(request, verbs.CellRequest) :]:
-        value = getattr(asked, name, None)
+    for name in _FIELDS:
+        is_said = isinstance(request, verbs.CellRequest) and name == "target"
+        value = getattr(asked, name, None) if not is_said else None
         words += value if isinstance(value, tuple) else [str(value)] if value is not None else []
     words += [word for file in getattr(asked, "files", ()) for word in ("-r", file)]
     if isinstance(request, verbs.UpgradeRequest | verbs.RestoreRequest):

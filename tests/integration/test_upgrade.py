@@ -126,7 +126,7 @@ def test_the_cell_holds_too_and_record_and_lock_go_along(
     make_wheel("thing", "1.0")
     make_wheel("other", "1.0")
     notebook = operate.work / "n.ipynb"
-    sources = ["%%env .venv\nthing<2\nother", "import thing, other"]
+    sources = ["%%env .venv\nthing<2\nother", "import thing, other", "%pip install 'other<3'"]
     cells = [{"cell_type": "code", "source": s, "metadata": {}, "outputs": []} for s in sources]
     notebook.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
 
@@ -144,7 +144,11 @@ def test_the_cell_holds_too_and_record_and_lock_go_along(
     assert "thing==1.5" in record and "other==2.0" in record
     assert say(LockRequest(check=True), prefix).exit_code == 0
     assert "pylock.toml was made anew: 2 distributions." in report.data["notes"]
+    whats = [each["what"] for each in say(HistoryRequest(), prefix).data["history"]]
+    assert whats == ["%%env .venv thing<2 other", "upgrade"]
     make_wheel("other", "3.0")
+    assert rows(say(UpgradeRequest(dry_run=True), prefix))["other"][3] == "cell 3 has other<3"
+    notebook.write_text(json.dumps({"cells": cells[:2], "metadata": {}, "nbformat": 4}))
     said = operate(UpgradeRequest(), prefix)  # no notebook is named
     commands = {p.code: p.command for p in said.problems}
     assert commands == {"record-behind": ("record",), "lock-behind": ("lock",)}

@@ -19,7 +19,7 @@ def upgrade(report: Report[UpgradeData], frontend: Frontend | None) -> tuple[Par
     rows, record = data["packages"], data.get("record")
     return (
         Line(_headline(data), tone=Tone.INFO if data["dry_run"] else Tone.GOOD),
-        *((_table(rows),) if rows else ()),
+        *((_table(rows, done=not data["dry_run"]),) if rows else ()),
         *((Facts((Fact("Record", record_fact(record)),)),) if record else ()),
         *(Line(note, tone=Tone.INFO) for note in data.get("notes", [])),
         *restart_lines(data.get("restart", [])),
@@ -45,10 +45,11 @@ def _headline(data: UpgradeData) -> str:
     return f"All that was looked at in {name} {newest}."
 
 
-def _table(rows: list[UpgradeRow]) -> Table:
+def _table(rows: list[UpgradeRow], *, done: bool) -> Table:
+    was, now = ("Was", "Now") if done else ("Now", "Newest that fits")
     shown = sorted(rows, key=lambda row: (row["now"] == row["fits"], row["name"]))
     return Table(
-        ("Package", "Now", "Newest that fits", "Newest", "Why it stays"),
+        ("Package", was, now, "Newest", "Why it stays"),
         tuple(
             Row(
                 (row["name"], row["now"] or "–", row["fits"], row["newest"], row["why"]),

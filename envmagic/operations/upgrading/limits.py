@@ -14,6 +14,7 @@ from envmagic.core.model import Place
 from envmagic.core.names import normalized
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.environments import satisfaction
+from envmagic.imports import Where, scan_cell
 from envmagic.imports.magics import cell_magic
 from envmagic.jupyter import notebook_file
 from envmagic.record.declared import declared_in
@@ -53,8 +54,9 @@ class Limits:
     @classmethod
     def of(cls, place: Place, python: str) -> Limits:
         """What is written for the notebook at `place`, or for those recorded there, on a Python of
-        version `python`: the user's own lines, the bodies of `%%env`, inline script metadata, and
-        of the block what is no version that was installed.
+        version `python`: the user's own lines, the bodies of `%%env`, what cells install in a
+        certain version, inline script metadata, and of the block what is no version that was
+        installed.
 
         Raises `EnvmagicError` where the requirements file cannot be read.
         """
@@ -135,19 +137,37 @@ def _of_notebook(notebook: Path, unsaved: Iterable[str]) -> Iterator[Limit]:
         saved = notebook_file.read(notebook).cells if notebook.is_file() else ()
     except EnvmagicError:
         return  # the record will say so
-    sources = [*((cell.number, cell.source) for cell in saved), *((0, text) for text in unsaved)]
+    sources = [(cell.number, cell.source) for cell in saved]
+    known = {source for _, source in sources}
+    sources += [(0, text) for text in unsaved if text not in known]
+    yield from _installed_in(sources)
     for number, source in sources:
         magic = cell_magic(source) if source.lstrip()[:1] in ("%", "#") else None
         if magic is None or not magic.is_requirements:
             continue
-        where = f"cell {number} has" if number else "a cell has"
         for _, text in requirements.numbered(magic.body):
             requirement = _parsed(text)
             if requirement is not None:
-                yield Limit(requirement, where)
+                yield Limit(requirement, _cell(number))
     for install in declared_in(sources):
         if install.requirement is not None:
             yield Limit(install.requirement, "the notebook's script metadata has")
+
+
+def _installed_in(sources: Iterable[tuple[int, str]]) -> Iterator[Limit]:
+    """What cells install, of each distribution the last one: it is so when all of them have run."""
+    found: dict[str, Limit] = {}
+    for number, source in sources:
+        if "install" in source or "create" in source:
+            for install in scan_cell(source, Where("", number)).installs:
+                if install.requirement is not None and not install.conda:
+                    limit = Limit(install.requirement, _cell(number))
+                    found[limit.name] = limit
+    yield from (limit for limit in found.values() if limit.requirement.specifier)
+
+
+def _cell(number: int) -> str:
+    return f"cell {number} has" if number else "a cell has"
 
 
 def _parsed(text: str) -> Requirement | None:
