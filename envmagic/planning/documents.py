@@ -42,7 +42,7 @@ def standards(file: Path | None) -> Iterator[None]:
             "packaging-too-old",
             f"packaging {metadata.version('packaging')} in this kernel is too old to read"
             f" {display.user_path(file or 'the file')}.",
-            "In a terminal it can be read: envmagic plan",
+            "Say the same in a terminal, where a newer one reads it.",
             subject=str(file or ""),
         ) from error
 

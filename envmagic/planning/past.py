@@ -58,7 +58,7 @@ class Past:
     """Normalised name -> version, as recorded or in another tool's lock."""
     until: datetime | None = None
     why: str = ""
-    """Where that time is from, a clause."""
+    """Where that time is from, a clause; empty where it was said."""
     over: tuple[PassedOver, ...] = ()
 
     @property
@@ -94,7 +94,7 @@ def past_of(
     pins = {**_pinned(declaration.wanted.constraints), **_pins(lines)}
     if as_of is not None:
         declaration, lines = _unpinned(declaration, lines)
-        return Past(How.DATE, declaration, lines, {}, as_of, "as it was asked for", over)
+        return Past(How.DATE, declaration, lines, {}, as_of, "", over)
     if pins or declaration.source.kind is Kind.CONDA:
         return Past(How.PINS, declaration, lines, pins, over=over)
     until, why = _last_change(notebook, declaration.source.file)

@@ -35,18 +35,20 @@ def _plan(data: RestoreData) -> tuple[Part, ...]:
     does = "made" if data["action"] == "created" else "brought to what it was"
     version = f" (Python {environment['python']})" if environment["python"] else ""
     changed = [each for each in data["planned"] if each["action"] != "kept"]
+    head = f"{environment['name']}{version} would be {does}:"
+    if not changed and data["action"] != "created":
+        head = f"{environment['name']}{version} has all that it had; nothing would change."
     facts = (
         Fact("From", _source(data["source"])),
         Fact("Where", path(environment["prefix"])),
-        Fact("To install", count(len(changed), "distribution")),
+        *((Fact("To install", count(len(changed), "distribution")),) if changed else ()),
     )
     rows = tuple(
         Row((each["name"], each["version"] or "–", each["action"]), dim=each["action"] == "kept")
         for each in data["planned"]
     )
     table = (Table(("Distribution", "Version", ""), rows),) if rows else ()
-    head = Line(f"{environment['name']}{version} would be {does}:", tone=Tone.INFO)
-    return (head, Facts(facts), *table)
+    return (Line(head, tone=Tone.INFO), Facts(facts), *table)
 
 
 def _source(source: RestoredFrom) -> str:
@@ -55,7 +57,8 @@ def _source(source: RestoredFrom) -> str:
         return f"{file}, hashes checked"
     if source["kind"] == "pins":
         return f"the versions in {file}"
-    return f"{file}, as of {_moment(source['date'])}: {source['why']}"
+    why = f": {source['why']}" if source["why"] else ""
+    return f"{file}, as of {_moment(source['date'])}{why}"
 
 
 def _moment(text: str) -> str:

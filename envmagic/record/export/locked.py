@@ -94,7 +94,7 @@ def _parsed(file: Path, text: str, again: tuple[str, ...]) -> Pylock:
         raise EnvmagicError(
             "packaging-too-old",
             f"packaging {metadata.version('packaging')} in this kernel is too old to read {shown}.",
-            "In a terminal it can be read: envmagic export",
+            "Say the same in a terminal, where a newer one reads it.",
             subject=str(file),
         ) from error
     try:

@@ -63,7 +63,8 @@ class Inputs:
             names = display.joined([each.name for each in lacking[:5]])
             raise EnvmagicError(
                 "not-installed",
-                f"{file.name} asks for {names}, which the environment has not as it is asked for.",
+                f"{file.name} asks for {names}, which the environment lacks or has in another"
+                " version.",
                 "To install it",
                 command=("sync",),
                 subject=lacking[0].name,
