@@ -20,6 +20,8 @@ from envmagic.system import directories, files, locks, scratch
 
 __all__ = ["exchanged", "settle"]
 
+_TOKEN = ".envmagic-exchange"  # in the new environment, until the old one is gone
+
 
 @contextlib.contextmanager
 def exchanged(prefix: Path, new: Path) -> Iterator[None]:
@@ -32,7 +34,10 @@ def exchanged(prefix: Path, new: Path) -> Iterator[None]:
     old = prefix.with_name(f".envmagic-old-{os.urandom(8).hex()}")
     note = _file(prefix)
     note.parent.mkdir(parents=True, exist_ok=True)
-    files.write_atomic(note, json.dumps({"prefix": str(prefix), "old": str(old)}).encode())
+    token = os.urandom(16).hex()
+    held = {"prefix": str(prefix), "old": str(old), "token": token}
+    (new / _TOKEN).write_text(token)
+    files.write_atomic(note, json.dumps(held).encode())
     try:
         _moved(prefix, old)
         try:
@@ -44,6 +49,7 @@ def exchanged(prefix: Path, new: Path) -> Iterator[None]:
             old.rename(prefix)
             raise
         _removed(old)
+        (prefix / _TOKEN).unlink(missing_ok=True)
     finally:
         if not os.path.lexists(old):
             note.unlink(missing_ok=True)
@@ -61,19 +67,28 @@ def settle() -> None:
             held = json.loads(note.read_bytes())
             prefix, old = Path(held["prefix"]), Path(held["old"])
             with locks.lock(prefix, timeout=0.0):
-                _settled(prefix, old)
+                _settled(prefix, old, str(held["token"]))
                 note.unlink(missing_ok=True)
 
 
-def _settled(prefix: Path, old: Path) -> None:
-    if not os.path.lexists(old):
-        return
-    if ownership.is_owned(prefix):
-        _removed(old)
-        return
-    if os.path.lexists(prefix):
-        _removed(prefix)
-    old.rename(prefix)
+def _settled(prefix: Path, old: Path, token: str) -> None:
+    """Raises `FileExistsError` where somebody has put something else there since: it stays, and the
+    old environment beside it."""
+    if os.path.lexists(prefix) and os.path.lexists(old):
+        if not _is_new(prefix, token):
+            raise FileExistsError(prefix)
+        _removed(old if ownership.is_owned(prefix) else prefix)
+    if os.path.lexists(old):
+        old.rename(prefix)
+    elif _is_new(prefix, token):
+        (prefix / _TOKEN).unlink()
+
+
+def _is_new(prefix: Path, token: str) -> bool:
+    try:
+        return (prefix / _TOKEN).read_text() == token
+    except (OSError, ValueError):
+        return False
 
 
 def _removed(directory: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -315,6 +316,16 @@ def test_an_exchange_that_was_cut_off_is_settled_by_the_next_verb(
     assert held(prefix) == {"thing": "1.0"}
     assert [path.name for path in operate.work.iterdir()] == [".venv"]
     assert len(operate(HistoryRequest(), prefix).data["history"]) == 1
+    subprocess.run([sys.executable, "-c", code, prefix], check=False)
+    shutil.rmtree(prefix)
+    (prefix / "mine").mkdir(parents=True)  # somebody did not wait
+    operate(StatusRequest(), operate.work)
+    assert (prefix / "mine").is_dir()
+    (old,) = operate.work.glob(".envmagic-old-*")
+    assert held(old) == {"thing": "1.0"}
+    shutil.rmtree(prefix)
+    operate(StatusRequest(), operate.work)
+    assert held(prefix) == {"thing": "1.0"}
 
 
 class _Service(http.server.BaseHTTPRequestHandler):
