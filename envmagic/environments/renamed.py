@@ -62,13 +62,13 @@ def now_at(prefix: Path) -> Path:
 def link(old: Path, new: Path) -> None:
     """Have `old` lead to `new` as long as processes of this notebook run from there."""
     with contextlib.suppress(OSError):
-        old.symlink_to(new, target_is_directory=True)
+        old.symlink_to(_told(new), target_is_directory=True)
 
 
 def unlink(link: Path, to: Path) -> bool:
-    """Take the `link` away if it is one that leads `to` an environment; whether it was."""
+    """Take the `link` away if it is one of ours that leads `to` an environment; whether it was."""
     with contextlib.suppress(OSError):
-        if link.is_symlink() and os.path.samefile(link, to):
+        if _is_ours(link) and os.path.samefile(link, to):
             link.unlink()
             return True
     return False
@@ -79,7 +79,7 @@ def clear_links() -> None:
     for known in list(_every()):
         old = Path(known.old)
         with contextlib.suppress(OSError):
-            if old.is_symlink() and os.readlink(old) == known.new and not _runs_from(old):
+            if _leads(old, known.new) and not _runs_from(old):
                 old.unlink()
             if not os.path.isdir(known.new) and Path(known.new).parent.is_dir():
                 _file(old).unlink()
@@ -92,10 +92,23 @@ def _keep(known: Renamed) -> None:
 def _leads_to(link: Path, to: Path) -> bool:
     """Whether it is a link there, where nothing is any more; it is taken away then."""
     with contextlib.suppress(OSError):
-        if link.is_symlink() and os.readlink(link) == str(to):
+        if _leads(link, str(to)):
             link.unlink()
             return True
     return False
+
+
+def _told(place: Path | str) -> str:
+    """What is in a link of ours to `place`; nobody else writes it like that."""
+    return os.path.join(place, ".")
+
+
+def _is_ours(link: Path) -> bool:
+    return link.is_symlink() and os.readlink(link).endswith(f"{os.sep}.")
+
+
+def _leads(link: Path, to: str) -> bool:
+    return link.is_symlink() and os.readlink(link) == _told(to)
 
 
 def _runs_from(place: Path) -> bool:

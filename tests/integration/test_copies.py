@@ -191,7 +191,10 @@ def test_a_renamed_environment_is_found_by_its_new_name_alone(
     kernel = kernelspecs.of_prefix(new)
     assert kernel is not None and kernel.display_name.startswith("leavers (Python")
     assert kernelspecs.find("churn") is None and kernel.argv[0] == str(new / "bin" / "python")
+    old.symlink_to(new)  # by hand, for what names the old place
     first, last = operate(HistoryRequest(), new).data["history"]
+    assert old.is_symlink(), "it is not ours"
+    old.unlink()
     assert (first["what"], last["what"]) == ("create churn thing", "rename churn leavers")
     assert (last["changes"], last["traits"]["name"]) == ([], ["churn", "leavers"])
     assert history.entries(old) == ()
