@@ -152,7 +152,9 @@ def plain(source: str) -> Plain:
 def _without_first_indent(source: str) -> str:
     """IPython takes the first line's indentation off each line that has it, and no more."""
     first = re.match(r"\n*([ \t]+)(?=\S)", source)
-    return re.sub(rf"(?m)^{first[1]}", "", source) if first else source
+    if first is None:
+        return source
+    return "\n".join(line.removeprefix(first[1]) for line in source.split("\n"))
 
 
 def _databricks(line: str, body: str, number: int) -> CellMagic | None:
