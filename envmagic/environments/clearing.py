@@ -7,6 +7,7 @@ which they tell themselves; what a person has put there meanwhile stays, and is 
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -93,8 +94,11 @@ def clear(entry: journal.JournalEntry) -> Kept:
     kept: tuple[Path, ...] = ()
     if journal.is_of(prefix, entry):
         written = written_in(prefix, cut_off=True)
-        _unlink([path for path in written.own() if path.name != MARK], prefix)
-        kept = tuple(path for path in written.foreign() if path.name not in NOBODYS)
+        foreign = list(written.foreign())
+        known = journal.unfinished_at(prefix) or entry
+        copied = [path for path in foreign if known.source and _is_copy(path, prefix, known.source)]
+        _unlink([*(path for path in written.own() if path.name != MARK), *copied], prefix)
+        kept = tuple(p for p in foreign if p.name not in NOBODYS and os.path.lexists(p))
         # last: without it nothing more could be taken away
         with contextlib.suppress(OSError):
             (prefix / MARK).unlink()
@@ -103,6 +107,15 @@ def clear(entry: journal.JournalEntry) -> Kept:
             os.rmdir(directory)
     journal.finish(entry)
     return Kept(prefix, kept)
+
+
+def _is_copy(path: Path, prefix: Path, source: str) -> bool:
+    """Whether the environment `source` has the very same file, so that nothing is lost with it."""
+    other = Path(source, path.relative_to(prefix))
+    try:
+        return path.is_file() and filecmp.cmp(path, other, shallow=False)
+    except OSError:
+        return False
 
 
 def written_in(prefix: Path, *, cut_off: bool = False) -> Written:

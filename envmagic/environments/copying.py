@@ -16,7 +16,7 @@ from pathlib import Path
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Environment
-from envmagic.environments import inspection, relocation
+from envmagic.environments import inspection, journal, relocation
 from envmagic.environments.backends import staged
 from envmagic.environments.contents import MARK
 from envmagic.environments.runtimes import own_copy
@@ -37,6 +37,7 @@ def copy(source: Environment, target: Environment) -> None:
     try:
         with scratch.beside(target.prefix) as staging:
             _Copy(source.prefix, target.prefix, staging).all()
+            journal.copying(source.prefix, target.prefix)
             staged.move_in(staging, target.prefix)
         _see_system_sites(source.prefix, target.prefix)
     except OSError as error:

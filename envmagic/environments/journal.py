@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from envmagic.system import directories, files, process, scratch
 __all__ = [
     "JournalEntry",
     "begin",
+    "copying",
     "finish",
     "is_of",
     "moving",
@@ -49,6 +50,8 @@ class JournalEntry:
     """Where it is being moved."""
     names: tuple[str, ...] = ()
     """What its kernel is called before and after that."""
+    source: str = ""
+    """The environment that is copied into it."""
 
     @property
     def running(self) -> bool:
@@ -93,6 +96,13 @@ def moving(prefix: Path, to: Path, names: tuple[str, str]) -> JournalEntry:
     for place in (to, prefix):
         _note(entry, place)
     return entry
+
+
+def copying(source: Path, prefix: Path) -> None:
+    """Note that what is being made at `prefix` gets files of the environment `source`."""
+    entry = unfinished_at(prefix)
+    if entry is not None:
+        _note(replace(entry, source=str(source)))
 
 
 def finish(entry: JournalEntry) -> None:
@@ -187,6 +197,7 @@ def _read(file: Path) -> JournalEntry | None:
         pid = pid if isinstance(pid, int) else 0
         to, names = str(held.get("to", "")), tuple(map(str, held.get("names", ())))
         removing = bool(held.get("removing"))
-        return JournalEntry(str(held["prefix"]), token, made, removing, pid, to, names)
+        source = str(held.get("source", ""))
+        return JournalEntry(str(held["prefix"]), token, made, removing, pid, to, names, source)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -18,6 +18,7 @@ from envmagic.environments import (
     copying,
     history,
     interpreters,
+    journal,
     provisioning,
     registry,
 )
@@ -47,15 +48,20 @@ def clone(request: CloneRequest, place: Place, progress: Progress) -> Report[Clo
         )
     if request.use and place.switch is not None:
         place.switch.check()
+    half = journal.unfinished_at(at.prefix)
     with meanwhile(request.use, at.prefix, place) as switch:
         with clearing.both_locked(source.prefix, at.prefix):
-            if not at_prefix.is_vacant(at.prefix):
-                raise _taken(at.prefix, request)
             there = backends.look(registry.environment_at(source.prefix))
             way = _way(there, progress)
             name = kernelspecs.free_name(at.name, at.prefix)
-            spec = EnvSpec(at.prefix, name, way.python, way.backend, way.channels)
-            ready = provisioning.make(spec, way.wanted, progress, switch, fill=way.fill)
+            if at_prefix.is_vacant(at.prefix):
+                spec = EnvSpec(at.prefix, name, way.python, way.backend, way.channels)
+                ready = provisioning.make(spec, way.wanted, progress, switch, fill=way.fill)
+            elif half is not None and half.source == str(source.prefix):  # but for its kernel
+                copied = backends.look(registry.environment_at(at.prefix))
+                ready = provisioning.make_ready(copied, name, NOTHING, progress)
+            else:
+                raise _taken(at.prefix, request)
         environment, kernel = ready.there.environment, ready.kernel
         data = CloneData(
             environment=registry.describe(environment, kernel, place),

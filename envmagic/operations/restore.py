@@ -20,7 +20,7 @@ from envmagic.core.schema import (
     RestoredFrom,
 )
 from envmagic.core.verbs import CreateRequest, RestoreRequest
-from envmagic.environments import backends, provisioning, registry
+from envmagic.environments import backends, clearing, journal, provisioning, registry
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.interpreters import Python
 from envmagic.environments.inventory import Inventory
@@ -51,6 +51,9 @@ def restore(request: RestoreRequest, place: Place, progress: Progress) -> Report
     if not past.wanted:
         raise _nothing(place)
     at = _where(request, asked, place)
+    if journal.unfinished_at(at.prefix) is not None and not request.dry_run:
+        with clearing.locked(at.prefix):  # which settles what was cut off
+            pass
     there = _there(at, request, place)
     python, other = _python(request, past, place, there)
     job = Restoring(past, python, _locked(past, python.version))
