@@ -24,12 +24,14 @@ __all__ = [
     "empty_directory",
     "environment",
     "lines",
+    "locked",
     "no_record",
     "no_runtime",
     "old_record",
     "theirs",
     "to_be_locked",
     "to_be_removed",
+    "with_an_older_gamma",
     "without_alpha",
 ]
 
@@ -44,6 +46,8 @@ def build_packages(directory: Path) -> None:
         modules = {f"{name}/part_{number}.py": f"N = {number}\n" for number in range(30)}
         files = {f"{name}/__init__.py": f"__version__ = '1.0'\n# {name}\n", **modules}
         wheels.build(directory, name, files=files)
+    for version in ("1.0", "2.0"):
+        wheels.build(directory, "gamma", version, files={"gamma.py": f"V = {version!r}\n"})
 
 
 def directory(world: World, prefix: str) -> Path:
@@ -97,6 +101,18 @@ def to_be_locked(world: World, mine: Belongings) -> None:
     """An environment that has all that the person's requirements.txt asks for."""
     environment(world, mine)
     world.prepare("sync", "--env", NAMED, "--notebook", "a.ipynb")
+
+
+def locked(world: World, mine: Belongings) -> None:
+    """That, and its lock."""
+    to_be_locked(world, mine)
+    world.prepare("lock", "--env", NAMED)
+
+
+def with_an_older_gamma(world: World, mine: Belongings) -> None:
+    """An environment with something that there is a newer version of."""
+    environment(world, mine)
+    world.prepare("install", "gamma==1.0", "--env", NAMED, "--notebook", "a.ipynb")
 
 
 def to_be_removed(world: World, mine: Belongings) -> None:

@@ -118,6 +118,8 @@ def repeated(world: World, mine: Belongings, scenario: Scenario, said: Said) -> 
         return [f"{len(lines)} lines: {last}"]
     if scenario.done and scenario.done in _codes(said):
         return list(_undone(world, mine, scenario))
+    if scenario.already and scenario.already in _codes(said):
+        return list(_unmet(world, mine, scenario))
     prefix = scenario.directory(world)
     theirs = {path.name for path in mine.below(prefix)} | {prefix.name}
     if mine.below(prefix) and any(name in last for name in theirs):
@@ -171,6 +173,8 @@ def _unexpected(world: World, mine: Belongings, scenario: Scenario) -> Iterator[
                 continue
             if place.name == "history" and _is_of_an_environment(entry):
                 continue
+            if place.name == "renamed" and _names_an_environment(entry):
+                continue
             yield str(entry)
 
 
@@ -181,6 +185,11 @@ def _is_of_an_environment(history: Path) -> bool:
         return False
     prefix = Path(json.loads(held.read_text("utf-8"))["prefix"])
     return (prefix / "pyvenv.cfg").is_file()
+
+
+def _names_an_environment(note: Path) -> bool:
+    """Whether what was noted of a new name is of an environment that is there."""
+    return (Path(json.loads(note.read_text("utf-8"))["new"]) / "pyvenv.cfg").is_file()
 
 
 def _kernels(world: World) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -38,6 +38,8 @@ class Scenario:
     lacks: tuple[str, ...] = ()
     done: str = ""
     """The problem's code that says that nothing is left, or that nothing could be done."""
+    already: str = ""
+    """The problem's code that says that all of it is done."""
     proof: tuple[str, ...] = ()
     """Words that must succeed at the end."""
     writes: tuple[str, ...] = ()
@@ -147,6 +149,41 @@ SCENARIOS = (
         holds=("alpha",),
         proof=("lock", "--check", "--env", NAMED),
         writes=("pylock.toml",),
+    ),
+    Scenario(
+        "restore",
+        ("restore", "a.ipynb", "other"),
+        "other",
+        beginnings.locked,
+        others=(NAMED,),
+        holds=("alpha",),
+        writes=("pylock.toml",),
+    ),
+    Scenario(
+        "upgrade",
+        ("upgrade", "gamma", *_ENV),
+        NAMED,
+        beginnings.with_an_older_gamma,
+        moments=True,
+        holds=("alpha", "gamma"),
+    ),
+    Scenario(
+        "clone",
+        ("clone", NAMED, "other"),
+        "other",
+        beginnings.environment,
+        others=(NAMED,),
+        holds=("alpha",),
+        already="in-the-way",
+    ),
+    Scenario(
+        "rename",
+        ("rename", NAMED, "other"),
+        "other",
+        beginnings.to_be_removed,
+        others=(NAMED,),
+        holds=("alpha",),
+        already="no-environment",
     ),
     Scenario("record-new", RECORD, "", beginnings.no_record, proof=(*RECORD, "--check")),
     Scenario("record-old", RECORD, "", beginnings.old_record, proof=(*RECORD, "--check")),
