@@ -32,6 +32,8 @@ _ONLY_SHOW = (
     verbs.UseRequest,
     verbs.HistoryRequest,
 )
+# They write files and change no environment; the history would be most of what they import.
+_ONLY_FILES = (verbs.RecordRequest, verbs.AutoloadRequest)
 
 
 def run(
@@ -48,12 +50,11 @@ def run(
     operation: Operation = getattr(import_module(f"{__name__}.{module}"), name)
     if isinstance(request, _ONLY_SHOW):
         return operation(request, place, progress)
-    from envmagic.environments import history
-    from envmagic.operations import footprint, words
+    from envmagic.operations import footprint
 
     before = footprint.take(request, place)
     try:
-        with history.doing(words.of(request), place.notebook):
+        with _in_the_name_of(request, place):
             return operation(request, place, progress)
     except EnvmagicError as error:
         changed = before.changed()
@@ -78,6 +79,18 @@ def _finish() -> None:
         from envmagic.environments import history
 
         history.sweep()
+
+
+def _in_the_name_of(
+    request: verbs.Request | verbs.CarryOutRequest, place: Place
+) -> contextlib.AbstractContextManager[None]:
+    """What environments change meanwhile is kept in their histories with the words of `request`."""
+    if isinstance(request, _ONLY_FILES):
+        return contextlib.nullcontext()
+    from envmagic.environments import history
+    from envmagic.operations import words
+
+    return history.doing(words.of(request), place.notebook)
 
 
 def _interrupted(before: Footprint) -> str:
