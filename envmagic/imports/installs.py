@@ -40,6 +40,9 @@ _REDIRECTION = re.compile(r"(?:\d|&)?>{1,2}(?:&\d|\s*(?:/dev/null|[\w./-]+\.(?:t
 _OPEN = re.compile(r"[^:/]*[<>=!~]")
 _URL = re.compile(r"^(?:[a-z+]+://|git\+|git@)", re.IGNORECASE)
 _SEPARATOR = re.compile(r"&&|\|\||[;|\n()]")
+# A word without backslashes as a shell takes it, and what is quoted in it.
+_WORD = re.compile(r"(?:[^ \t\r\n\"']+|\"[^\"]*\"|'[^']*')+")
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 # What may stand before a command.
 _BEFORE = frozenset("sudo -H yes ! time if then else do { nohup exec command env".split())
 # `-r FILE`, `-rFILE`, and behind other short options: `-qr FILE`.
@@ -107,7 +110,7 @@ def _commands(text: str, place: Where, depth: int = 0) -> Iterator[Install]:
     text = _REDIRECTION.sub(" ", re.sub(r"(^|\s)#.*", " ", text))
     # a quoted separator is part of a marker: "x; python_version<'3.8'"
     quoted: list[str] = []
-    text = re.sub(r"\"[^\"]*\"|'[^']*'", lambda m: _keep(quoted, m[0]), text)
+    text = _QUOTED.sub(lambda m: _keep(quoted, m[0]), text)
     for command in _SEPARATOR.split(text):
         command = re.sub(r"\0(\d+)\0", lambda m: quoted[int(m[1])], command)
         yield from _command(words_of(command), place, depth)
@@ -120,12 +123,20 @@ def _keep(quoted: list[str], text: str) -> str:
 
 def words_of(command: str) -> list[str]:
     """The words of a command as a shell takes them; an open quote is none."""
-    if not any(sign in command for sign in "\"'\\"):
-        return command.split()  # a tenth of the time
+    if "\\" not in command:  # else `shlex`, which takes thirty times as long
+        if '"' not in command and "'" not in command:
+            return command.split()
+        outside = _QUOTED.sub("", command)
+        if '"' not in outside and "'" not in outside:
+            return [_QUOTED.sub(_inside, word) for word in _WORD.findall(command)]
     try:
         return shlex.split(command)
     except ValueError:  # an open quote
         return command.replace('"', " ").replace("'", " ").split()
+
+
+def _inside(quoted: re.Match[str]) -> str:
+    return quoted[0][1:-1]
 
 
 def _command(words: list[str], where: Where, depth: int) -> Iterator[Install]:
