@@ -22,7 +22,7 @@ _INNER_IMPORT = re.compile(r"[:;]\s*((?:import\s+[\w.]|from\s+[.\w]+\s+import\b)
 # (PEP 750), which are read as strings.
 _LAZY = re.compile(r"(?m)^([ \t]*(?:\S[^\n]*[:;][ \t]*)?)lazy[ \t]+(?=import\b|from\b)")
 _TEMPLATE = re.compile(r"(?<![\w\"'])(?:[tT][rR]?|[rR][tT])(?=[\"'])")
-_ESCAPED = re.compile(r"^[ \t]*[%!]", re.MULTILINE)
+_ESCAPED = re.compile(r"\n[ \t]*[%!]")  # behind `\n`, since `^` is tried at every character
 _PYTHON_2 = re.compile(
     r"(?P<indent>\s*)(?:print\s+(?![=(,.)]|in\b|is\b)\S|print\s*>>|print\s*$"
     r"|exec\s+[\"'\w]|raise\s+\w+\s*,)"
@@ -49,7 +49,7 @@ class Parsed:
 
 def parse(source: str) -> Parsed:
     """The trees of a cell, IPython's syntax understood."""
-    escaped = _ESCAPED.search(source) is not None  # a parse that fails takes twice as long
+    escaped = _ESCAPED.search("\n" + source) is not None  # a parse that fails takes twice as long
     tree = None if escaped else _tree(source)
     if tree is not None:
         return Parsed([tree])
