@@ -1,8 +1,9 @@
 """What cells import and install, found without running or importing anything."""
 
 from envmagic.imports.follow import Followed, follow
+from envmagic.imports.found import Scan
 from envmagic.imports.installs import Install
-from envmagic.imports.scan import Scan, scan_cell, scan_source
+from envmagic.imports.scan import scan_cell, scan_cells, scan_source
 from envmagic.imports.sites import ImportSite, Where
 from envmagic.imports.uses import Use
 
@@ -15,5 +16,6 @@ __all__ = [
     "Where",
     "follow",
     "scan_cell",
+    "scan_cells",
     "scan_source",
 ]

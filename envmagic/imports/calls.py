@@ -39,10 +39,10 @@ def matter(source: str) -> bool:
     )
 
 
-def importers_in(tree: ast.Module) -> set[str]:
+def importers_in(nodes: Iterable[ast.AST]) -> set[str]:
     """What else `import_module` and `__import__` are called: `im` of `import_module as im`."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module == "importlib":
             found |= {a.asname for a in node.names if a.asname and a.name in _IMPORTERS}
         elif isinstance(node, ast.Assign) and name_of(node.value) in _IMPORTERS:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
+from envmagic.imports.found import Scan
 from envmagic.imports.installs import Install
 from envmagic.imports.local_files import LocalFiles, as_package
-from envmagic.imports.scan import Scan, scan_cell, scan_source
+from envmagic.imports.scan import scan_cell, scan_source
 from envmagic.imports.sites import ImportSite, Where
 from envmagic.imports.uses import Use
 

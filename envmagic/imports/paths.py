@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+from envmagic.imports.nodes import nodes_of
 
 __all__ = ["bound", "extended", "value_of"]
 
@@ -24,12 +26,13 @@ _CALLED = {
 }
 
 
-def extended(tree: ast.Module, names: dict[str, str], here: str) -> Iterator[str]:
-    """Paths that `tree` adds to `sys.path` or changes into; `here` is the notebook's directory.
+def extended(nodes: Iterable[ast.AST], names: dict[str, str], here: str) -> Iterator[str]:
+    """Paths that a tree with these `nodes` adds to `sys.path` or changes into; `here` is the
+    notebook's directory.
 
     `names` holds the string variables known so far and is added to.
     """
-    for node, known in bound(tree, names, here):
+    for node, known in bound(nodes, names, here):
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             target = node.targets[0]
             if isinstance(target, ast.Subscript):  # `sys.path[:0] = […]`
@@ -46,12 +49,12 @@ def extended(tree: ast.Module, names: dict[str, str], here: str) -> Iterator[str
 
 
 def bound(
-    tree: ast.Module, names: dict[str, str], here: str
+    nodes: Iterable[ast.AST], names: dict[str, str], here: str
 ) -> Iterator[tuple[ast.AST, dict[str, str]]]:
-    """Every node of `tree` with the string variables that are known there; what a loop over
+    """Every one of `nodes` with the string variables that are known there; what a loop over
     literals holds comes once more for each of them. `names` is added to."""
     loops: list[ast.For] = []
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             target, text = node.targets[0], value_of(node.value, names, here)
             if isinstance(target, ast.Name) and text is not None:
@@ -63,12 +66,12 @@ def bound(
         yield node, names
     for loop in loops:
         if isinstance(loop.target, ast.Name) and isinstance(loop.iter, (ast.List, ast.Tuple)):
-            nodes = list(ast.walk(loop))
-            for element in loop.iter.elts[: min(_MOST, _NODES // len(nodes))]:
+            inner = nodes_of(loop)
+            for element in loop.iter.elts[: min(_MOST, _NODES // len(inner))]:
                 text = value_of(element, names, here)
                 if text is not None:
                     known = {**names, loop.target.id: text}
-                    yield from ((node, known) for node in nodes)
+                    yield from ((node, known) for node in inner)
 
 
 def value_of(node: ast.expr, names: dict[str, str], here: str) -> str | None:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 
+from envmagic.imports.effects import may_do
 from envmagic.imports.sites import ImportSite, Where
 
 __all__ = ["adds", "can_tell", "imports_of", "makes", "remembers", "uses"]
 
+# What begins a line is looked for behind `\n`, where a search starts fast; `^` is tried at every
+# character.
 _DOTTED = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _NAME = r"[^\W\d]\w*(?: as [^\W\d]\w*)?"
 _LINE = re.compile(
@@ -22,12 +25,13 @@ _ADDING = ("uv", "pdm", "pixi", "poetry", "rye")
 _ADDS = re.compile(r"\b(?:uv|poetry|pdm|pixi|rye)\b[^\n]{1,80}?\badd\b")
 _ENGINE = re.compile(r"\bengine\s*=\s*[\"']")
 _BACKEND = re.compile(r"\bbackend\s*=|plotting\.backend|_backend\(|KERAS_BACKEND")
-# A file that may be made, fetched or run here; `.py` alone is in every `matplotlib.pyplot`.
+# A file of Python's; `.py` alone is in every `matplotlib.pyplot`.
 _FILE = re.compile(r"\.py\b")
+# Where a command may name it that begins with no `%`: `!python x.py`, `x = %sx …`, `cp x.py y.py`.
+_COMMANDS = re.compile(r"!(?!=)|=[ \t]*%|\n[ \t]*(?:bash|cp|curl|git|mv|wget)[ \t]")
 _COMMAND = re.compile(
-    r"^[ \t]*!.*\b(?:cp|mv|ln|tar|7z|unrar|rsync|scp|touch|svn|hg|aws|gsutil|gcloud|gdown|kaggle"
-    r"|f2py|unzip|nbconvert|jupytext)\b",
-    re.MULTILINE,
+    r"\n[ \t]*!.*\b(?:cp|mv|ln|tar|7z|unrar|rsync|scp|touch|svn|hg|aws|gsutil|gcloud|gdown|kaggle"
+    r"|f2py|unzip|nbconvert|jupytext)\b"
 )
 _MODULE = re.compile(r"-m['\" ]")
 _WRITES = re.compile(r"\b(?:open|write_text|write_bytes|urlretrieve)\(")
@@ -39,7 +43,7 @@ _NAMED = re.compile(
     re.MULTILINE,
 )
 # Lines that IPython reads as magics, with or without the sign.
-_MAGIC = re.compile(r"^[ \t]*(?:%|(?:run|(?:re)?load_ext|pylab|matplotlib|env|cd)\b)", re.MULTILINE)
+_MAGIC = re.compile(r"\n[ \t]*(?:%|(?:run|(?:re)?load_ext|pylab|matplotlib|env|cd)\b)")
 
 
 def can_tell(source: str) -> bool:
@@ -48,10 +52,13 @@ def can_tell(source: str) -> bool:
     return (
         "import" in source
         or "install" in source
+        or "://" in source
+        or "addsitedir" in source
+        or _names_file(source)
         or adds(source)
         or uses(source)
         or _does_more(source)
-        or makes(source)
+        or _makes_others(source)
     )
 
 
@@ -109,22 +116,40 @@ def imports_of(source: str, where: Where) -> list[ImportSite] | None:
 
 def makes(source: str) -> bool:
     """Whether a cell may make, fetch or run files of Python's."""
+    return (_names_file(source) and _does_something(source)) or _makes_others(source)
+
+
+def _names_file(source: str) -> bool:
+    return ".py" in source and _FILE.search(source) is not None
+
+
+def _does_something(source: str) -> bool:
+    """Whether a file that it names may be made, fetched or run there."""
     return (
-        (".py" in source and _FILE.search(source) is not None)
-        or "clone" in source
+        "subprocess" in source
+        or "system(" in source
+        or may_do(source)
+        or _COMMANDS.search("\n" + source) is not None
+    )
+
+
+def _makes_others(source: str) -> bool:
+    """Whether it makes, fetches or runs what it need not name with `.py`."""
+    return (
+        "clone" in source
         or "unpack_" in source
         or "extractall" in source
         or "copytree" in source
         or "files.upload" in source
         or "run_module" in source
         or ("-m" in source and _MODULE.search(source) is not None)
-        or ("!" in source and _COMMAND.search(source) is not None)
+        or ("!" in source and _COMMAND.search("\n" + source) is not None)
     )
 
 
 def remembers(source: str) -> bool:
-    """Whether a cell may say what counts in those after it: where modules are looked for, or what a
-    file or `import_module` is called there."""
+    """Whether a cell that can tell something may say what counts in those after it: where modules
+    are looked for, or what a file or `import_module` is called there."""
     if ("sys" in source and "path" in source) or "chdir" in source or "addsitedir" in source:
         return True
     if "import_" in source and _NAMED.search(source) is not None:
@@ -148,4 +173,4 @@ def _does_more(source: str) -> bool:
         or "pylab" in source
         or "matplotlib" in source
         or "--with" in source
-    ) and _MAGIC.search(source) is not None
+    ) and _MAGIC.search("\n" + source) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from envmagic.imports.calls import keyword, literal, name_of
@@ -43,9 +43,9 @@ class Use(NamedTuple):
     where: Where
 
 
-def used(tree: ast.Module, where: Where) -> Iterator[Use]:
-    """The uses in `tree`."""
-    for node in ast.walk(tree):
+def used(nodes: Iterable[ast.AST], where: Where) -> Iterator[Use]:
+    """The uses in the `nodes` of a tree."""
+    for node in nodes:
         if isinstance(node, ast.Call):
             found = _of_call(node)
         elif isinstance(node, ast.Assign):
@@ -56,13 +56,17 @@ def used(tree: ast.Module, where: Where) -> Iterator[Use]:
             yield Use(found[0], found[1], where.below(node.lineno))
 
 
-def addresses(source: str, where: Where) -> Iterator[Use]:
+def addresses(source: str, where: Where) -> list[Use]:
     """The addresses at the beginning of strings in `source`, which need not be parsed for that."""
-    for match in _QUOTED.finditer(source) if "://" in source else ():
+    if "://" not in source:
+        return []
+    found: list[Use] = []
+    for match in _QUOTED.finditer(source):
         start = source.rfind("\n", 0, match.start()) + 1
         if match[1] not in _WEB and not source[start : match.start()].lstrip().startswith("#"):
             line = source.count("\n", 0, start) + 1
-            yield Use("address", match[1], where.below(line))
+            found.append(Use("address", match[1], where.below(line)))
+    return found
 
 
 def told_by_line(line: SpecialLine, where: Where) -> Iterator[Use]:

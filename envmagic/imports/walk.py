@@ -1,55 +1,43 @@
-"""Syntax trees as import sites, and the calls in them where those matter."""
+"""Syntax trees as import sites."""
 
 from __future__ import annotations
 
 import ast
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from envmagic.imports.calls import name_of, special_of
+from envmagic.imports.nodes import nodes_of
 from envmagic.imports.sites import ImportSite, Where
 
-__all__ = ["FoundImports", "walk"]
+__all__ = ["imports_in"]
 
 _IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 _VERSION_WORDS = {"version_info", "PY2", "PY3", "find_spec", "python_version", "sys.version"}
 _STANDARD = sys.stdlib_module_names
 
 
-@dataclass
-class FoundImports:
-    """What a tree holds."""
-
-    imports: list[ImportSite] = field(default_factory=list)
-    calls: list[ast.Call] = field(default_factory=list)
-    """Only when asked for."""
-
-
-def walk(
+def imports_in(
     tree: ast.Module,
     where: Where,
     *,
-    calls: bool,
     optional: bool = False,
     installs: frozenset[int] = frozenset(),
-) -> FoundImports:
-    """The imports of `tree`, in source order; with `calls` also every call in it.
+) -> list[ImportSite]:
+    """The imports of `tree`, in source order.
 
     `installs` are lines that were commands to install something.
     """
-    found = FoundImports()
+    found: list[ImportSite] = []
     # an explicit stack: code nested deeper than Python's recursion limit must not end the scan
     stack: list[tuple[ast.stmt, bool]] = [(s, optional) for s in reversed(tree.body)]
     while stack:
         statement, is_optional = stack.pop()
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            found.imports += _sites(statement, where, optional=is_optional)
+            found += _sites(statement, where, optional=is_optional)
         else:
             children = _children(statement, optional=is_optional, installs=installs)
             stack += reversed(list(children))
-    if calls:
-        found.calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
     return found
 
 
@@ -112,22 +100,28 @@ def _goes_on(handler: ast.ExceptHandler, installs: frozenset[int]) -> bool:
         return False
     if any(handler.lineno <= line <= (handler.end_lineno or 0) for line in installs):
         return False
-    commands = (special_of(n) for n in ast.walk(handler) if isinstance(n, ast.Call))
+    commands = (special_of(n) for n in nodes_of(handler) if isinstance(n, ast.Call))
     return not any(c is not None and "install" in c.rest for c in commands)
 
 
 def _of_if(node: ast.If, *, optional: bool) -> Iterator[tuple[ast.stmt, bool]]:
-    words = {
-        "sys.version" if ast.unparse(n) == "sys.version" else name_of(n)
-        for n in ast.walk(node.test)
-        if isinstance(n, (ast.Attribute, ast.Name))
-    }
+    names = [n for n in nodes_of(node.test) if isinstance(n, (ast.Attribute, ast.Name))]
+    words = {"sys.version" if _is_sys_version(n) else name_of(n) for n in names}
     never = isinstance(node.test, ast.Constant) and not node.test.value
     denied = isinstance(node.test, ast.UnaryOp) and isinstance(node.test.op, ast.Not)
     guarded = optional or bool(words & _VERSION_WORDS)
     if ("TYPE_CHECKING" not in words or denied) and not never:
         yield from ((child, guarded) for child in node.body)
     yield from ((child, guarded) for child in node.orelse)
+
+
+def _is_sys_version(node: ast.Attribute | ast.Name) -> bool:
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr == "version"
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "sys"
+    )
 
 
 def _catches(node: ast.expr | None) -> bool:

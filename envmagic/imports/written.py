@@ -3,59 +3,24 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from envmagic.imports.calls import name_of
+from envmagic.imports.effects import COPIES, FETCHING, RUNS, TREES
 from envmagic.imports.made import Made, Run, last_of
 from envmagic.imports.paths import bound, value_of
 
-__all__ = ["done_in", "may_do"]
-
-# Functions that fetch what one of their strings names, people's own too: `download(url, "x.py")`.
-_FETCHING = re.compile("download|retrieve|fetch", re.IGNORECASE)
-_COPIES = frozenset("copy copy2 copyfile copytree move rename replace symlink link".split())
-# Calls, and which of their arguments says where: its place and its keyword.
-_TREES = {
-    "unpack_archive": (1, "extract_dir"),
-    "extractall": (0, "path"),
-    "clone_from": (1, "to_path"),
-    "clone": (1, "target"),
-    "snapshot_download": (9, "local_dir"),
-    "upload": (9, "target_path"),
-}
-_RUNS = {
-    "run_path": (0, "path_name"),
-    "execfile": (0, "filename"),
-    "safe_execfile": (0, "fname"),
-    "safe_execfile_ipy": (0, "fname"),
-    "spec_from_file_location": (1, "location"),
-    "SourceFileLoader": (1, "path"),
-    "load_source": (1, "pathname"),
-}
-
-
-_DOES = re.compile(
-    r"(?:open|write_text|write_bytes|exec|execfile|run_\w{0,20}|copy\w{0,9}|move|rename|replace|symlink"
-    r"|link|extractall|unpack_archive|clone\w{0,9}|upload|load\w{0,9}|SourceFileLoader"
-    r"|safe_execfile\w{0,9}|(?:download|retrieve|fetch)\w{0,40}|spec_from_file_location)\s{0,4}\(",
-    re.IGNORECASE,
-)
-
-
-def may_do(source: str) -> bool:
-    """Whether `done_in` could find something in the code `source`; cheap."""
-    return _DOES.search(source) is not None
+__all__ = ["done_in"]
 
 
 def done_in(
-    tree: ast.Module, names: dict[str, str], here: str, *, executes: bool
+    nodes: Iterable[ast.AST], names: dict[str, str], here: str, *, executes: bool
 ) -> Iterator[Made | Run]:
-    """What `tree` makes and runs, as far as literals tell; `names` are the string variables known
-    so far, and are added to, `here` is the notebook's directory. Where it `executes` text, what is
-    read is run."""
+    """What a tree with these `nodes` makes and runs, as far as literals tell; `names` are the
+    string variables known so far, and are added to, `here` is the notebook's directory. Where it
+    `executes` text, what is read is run."""
     handles: dict[str, str] = {}  # of what is open, by the variable
-    for node, known in bound(tree, names, here):
+    for node, known in bound(nodes, names, here):
 
         def text(value: ast.expr | None, known: dict[str, str] = known) -> str | None:
             return None if value is None else _text(value, known, here)
@@ -85,14 +50,14 @@ def _made(call: ast.Call, handles: dict[str, str], text: _Text) -> Iterator[Made
             yield Made(path, text(_argument(call, 0, "data")))
     elif name in ("write", "writelines", "print"):
         yield from _written(call, name, handles, text)
-    elif name in _TREES:
+    elif name in TREES:
         yield from _tree(call, name, text)
-    elif name in _COPIES and (owner is None or name_of(owner) in ("shutil", "os")):
+    elif name in COPIES and (owner is None or name_of(owner) in ("shutil", "os")):
         source, target = text(_argument(call, 0, "src")), text(_argument(call, 1, "dst"))
         if source and target:
             into = target if _is_file(target) or name == "copytree" else _inside(target, source)
             yield Made(into, source=source, is_tree=not _is_file(into))
-    elif _FETCHING.search(name):
+    elif FETCHING.search(name):
         given = [text(value) for value in (*call.args, *(k.value for k in call.keywords))]
         files = [t for t in given if t is not None and last_of(t).endswith((".py", ".ipynb"))]
         named = [file for file in files if "://" not in file]
@@ -100,7 +65,7 @@ def _made(call: ast.Call, handles: dict[str, str], text: _Text) -> Iterator[Made
 
 
 def _tree(call: ast.Call, name: str, text: _Text) -> Iterator[Made]:
-    path = text(_argument(call, *_TREES[name]))
+    path = text(_argument(call, *TREES[name]))
     owner = _owner(call)
     if path:
         yield Made(path, is_tree=True)
@@ -134,8 +99,8 @@ def _written(call: ast.Call, name: str, handles: dict[str, str], text: _Text) ->
 
 def _run(call: ast.Call, text: _Text, *, executes: bool) -> Iterator[Run]:
     name = name_of(call.func)
-    if name in _RUNS:
-        path = text(_argument(call, *_RUNS[name]))
+    if name in RUNS:
+        path = text(_argument(call, *RUNS[name]))
         if path and path.endswith((".py", ".ipy", ".ipynb")):
             yield Run(path)
     elif name == "run_module":

@@ -18,9 +18,8 @@ from envmagic.distributions import (
     is_standard,
     known,
 )
-from envmagic.imports import Followed, ImportSite, Install, Scan, Where, follow, scan_cell
+from envmagic.imports import Followed, ImportSite, Install, Scan, follow, scan_cells
 from envmagic.imports.follow import tree_of
-from envmagic.imports.quick import remembers
 from envmagic.jupyter import notebook_file
 from envmagic.jupyter.notebook_file import NotebookFile
 from envmagic.record.declared import declared_in
@@ -52,8 +51,8 @@ def needs_of(path: Path, sources: Surroundings) -> Needs:
     directory = path.parent
     saved = [(c.number, c.source) for c in notebook.cells]
     unsaved = [(0, source) for source in sources.cells]
-    scan = _scan(saved, str(directory), thorough=sources.thorough)
-    scan.add(_scan(unsaved, str(directory)))
+    scan = scan_cells(saved, str(directory), thorough=sources.thorough)
+    scan.add(scan_cells(unsaved, str(directory)))
     followed = _followed(scan, directory)
     removed = sources.removed | taken_out(source for _, source in (*saved, *unsaved))
     index = sources.index_for(path, notebook.kernel)
@@ -95,16 +94,6 @@ def _is_there(name: str, sources: Surroundings, index: Index | None) -> bool:
     return name in sources.listed or bool(index and name in index.distributions) or is_python(name)
 
 
-def _scan(cells: Iterable[tuple[int, str]], here: str, *, thorough: bool = True) -> Scan:
-    scan = Scan()
-    sources = list(cells)
-    names: dict[str, str] | None = {} if any(remembers(s) for _, s in sources) else None
-    for number, source in sources:
-        where = Where("", number, 1)
-        scan.add(scan_cell(source, where, names=names, here=here, thorough=thorough))
-    return scan
-
-
 def _followed(scan: Scan, directory: Path) -> Followed:
     if not scan.imports and not scan.runs:
         return Followed(unparsed=scan.unparsed, uses=scan.uses)
@@ -115,7 +104,7 @@ def _followed(scan: Scan, directory: Path) -> Followed:
             notebook = notebook_file.read(other)
         except EnvmagicError:
             return Scan()
-        return _scan(((c.number, c.source) for c in notebook.cells), str(other.parent))
+        return scan_cells(((c.number, c.source) for c in notebook.cells), str(other.parent))
 
     return follow(scan, directory, tree, read)
 
