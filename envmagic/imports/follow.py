@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -281,4 +281,4 @@ def _placed(where: Where, file: str) -> Where:
 
 
 def _moved(site: ImportSite, file: str) -> ImportSite:
-    return replace(site, where=_placed(site.where, file))
+    return site._replace(where=_placed(site.where, file))

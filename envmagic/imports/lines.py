@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Statement", "is_escaped", "statements"]
 
@@ -19,8 +19,7 @@ _RESTART = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Statement:
+class Statement(NamedTuple):
     """A logical line: its physical lines from `start` up to, not including, `end` (from 0)."""
 
     start: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import posixpath
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from envmagic.imports.calls import cell_of, imported_by, importers_in, matter, special_of
 from envmagic.imports.effects import may_do
@@ -25,8 +25,7 @@ from envmagic.imports.walk import imports_in
 __all__ = ["scan_cell", "scan_cells", "scan_source"]
 
 
-@dataclass(frozen=True)
-class _At:
+class _At(NamedTuple):
     """Where a text stands, and what is known there."""
 
     where: Where
@@ -36,8 +35,7 @@ class _At:
     """The notebook's directory."""
 
 
-@dataclass(frozen=True)
-class _Sought:
+class _Sought(NamedTuple):
     """What a text may have, told by its words: for that its nodes are gone through."""
 
     calls: bool
@@ -70,7 +68,7 @@ def scan_cells(cells: Iterable[tuple[int, str]], here: str, *, thorough: bool = 
     names: dict[str, str] | None = {} if any(remembers(s) for _, s in telling) else None
     quick = not thorough and names is None
     for number, source in telling if quick else sources:
-        found.add(_scan(source, _At(Where("", number, 1), names, here), quick=quick))
+        _scan(source, _At(Where("", number, 1), names, here), found, quick=quick)
     return found
 
 
@@ -90,9 +88,10 @@ def scan_cell(
     ones from `here`.
     """
     quick = not thorough and names is None
-    if quick and not can_tell(source):
-        return Scan()
-    return _scan(source, _At(where, names, here), quick=quick)
+    found = Scan()
+    if not quick or can_tell(source):
+        _scan(source, _At(where, names, here), found, quick=quick)
+    return found
 
 
 def scan_source(source: str, where: Where, *, here: str = "") -> Scan:
@@ -101,29 +100,28 @@ def scan_source(source: str, where: Where, *, here: str = "") -> Scan:
     return _code(parse_python(source), source, _At(where, names, here))
 
 
-def _scan(source: str, at: _At, *, quick: bool) -> Scan:
-    result = Scan()
+def _scan(source: str, at: _At, result: Scan, *, quick: bool) -> None:
     while (magic := cell_magic(source) if "%" in source else None) is not None:
-        at = replace(at, where=at.where.below(magic.line))
+        at = at._replace(where=at.where.below(magic.line))
         if not magic.is_code:
-            _below_magic(magic, at, result)
-            return result
+            result.add(_below_magic(magic, at))
+            return
         if "import" in magic.statement:
-            above = replace(at.where, line=at.where.line - 1)
+            above = at.where._replace(line=at.where.line - 1)
             result.add(scan_cell(magic.statement, above))
         source = magic.body
         if quick and not can_tell(source):
-            return result
+            return
     imports = imports_of(source, at.where) if quick else None
     if imports is None:
         result.add(_code(parse(source), source, at))
     else:
         result.imports += imports
         result.uses += addresses(source, at.where)
-    return result
 
 
-def _below_magic(magic: CellMagic, at: _At, result: Scan) -> None:
+def _below_magic(magic: CellMagic, at: _At) -> Scan:
+    result = Scan()
     if magic.is_requirements:
         result.requirements.append((at.where, magic.body))
     elif magic.is_shell:
@@ -133,11 +131,13 @@ def _below_magic(magic: CellMagic, at: _At, result: Scan) -> None:
     elif magic.writes:
         adds = not {"-a", "--append"}.isdisjoint(magic.rest.split())
         result.make(Made(filled(magic.writes, at.names), magic.body, adds=adds))
+    return result
 
 
 def _code(parsed: Parsed, source: str, at: _At) -> Scan:
     where = at.where
-    result = Scan(unparsed=[where.below(n) for n in parsed.unparsed], uses=addresses(source, where))
+    unparsed = [where.below(number) for number in parsed.unparsed]
+    result = Scan(unparsed=unparsed, uses=addresses(source, where))
     specials = list(parsed.specials)
     if at.names is not None or _needs_tree(source):
         sought = _Sought.of(source, at.names)

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from envmagic.core.display import user_path
 from envmagic.core.encoding import by_mark
@@ -64,8 +64,7 @@ _MYST_OPTIONS = re.compile(r"\A(?:---\n.*?^---\n|(?::[\w-]+:[^\n]*\n)+)", re.DOT
 _SCRIPTS = (".py", ".md", ".qmd", ".rmd")
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """A code cell: its number among all cells, counting from 1, and its source as it is typed."""
 
     number: int

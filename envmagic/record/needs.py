@@ -141,7 +141,7 @@ def told_apart(sites: Sequence[ImportSite], cells: Iterable[str]) -> Iterator[Im
     for site in sites:
         if site.module in NAMESAKES:
             names = site.names or _used_of(site.module, text := text or "\n".join(cells))
-            site = replace(site, names=tuple(n for n in names if _tells(site.module, n)))
+            site = site._replace(names=tuple(n for n in names if _tells(site.module, n)))
         yield site
 
 
