@@ -6,7 +6,6 @@ of it, and of what an installation is to be pip must not obey all.
 
 from __future__ import annotations
 
-import configparser
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -105,17 +104,19 @@ def _of_the_user() -> list[Path]:
     return [home / ".pip", config / "pip"]
 
 
-class _Parser(configparser.RawConfigParser):
-    def optionxform(self, optionstr: str) -> str:
-        return _normalized(optionstr)
-
-
 def _read(file: Path) -> Mapping[str, Mapping[str, str]]:
     """The sections of `file`; none where it is not there, or pip cannot read it either."""
-    parser = _Parser()
     try:
-        parser.read_string(file.read_text("utf-8", errors="replace"))
-    except (OSError, configparser.Error):
+        text = file.read_text("utf-8", errors="replace")
+    except OSError:
+        return {}
+    import configparser  # most have no such file
+
+    parser = configparser.RawConfigParser()
+    parser.optionxform = _normalized  # type: ignore[assignment, method-assign]
+    try:
+        parser.read_string(text)
+    except configparser.Error:
         return {}
     return {section: dict(parser.items(section)) for section in parser.sections()}
 
