@@ -12,7 +12,7 @@ from envmagic.core.record_files import LOCK, REQUIREMENTS
 from envmagic.core.schema import ExportData, ExportedFile
 from envmagic.core.verbs import ExportRequest
 from envmagic.environments import registry
-from envmagic.imports.follow import tree_of
+from envmagic.imports.trees import tree_of
 from envmagic.operations import export_files
 from envmagic.record import export as exporting
 from envmagic.record.export import Job, Made, binder, conda_file, locked

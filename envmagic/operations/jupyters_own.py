@@ -10,7 +10,7 @@ from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.model import Environment, Frontend, Place
 from envmagic.environments import inspection, registry
-from envmagic.imports.follow import tree_of
+from envmagic.imports.trees import tree_of
 from envmagic.jupyter import launcher
 
 __all__ = ["is_jupyters_own", "refuse"]

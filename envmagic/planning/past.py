@@ -19,7 +19,7 @@ from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.names import normalized
 from envmagic.environments import backends
 from envmagic.environments.backends.base import InstallPlan
-from envmagic.imports.follow import up_from
+from envmagic.imports.trees import up_from
 from envmagic.jupyter import notebook_file
 from envmagic.planning import cells as in_cells
 from envmagic.planning import files, pythons

@@ -14,7 +14,7 @@ from envmagic.core.model import Environment
 from envmagic.environments import backends, inspection, registry
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.satisfaction import missing
-from envmagic.imports.follow import tree_of, up_from
+from envmagic.imports.trees import tree_of, up_from
 from envmagic.jupyter import notebook_file
 from envmagic.jupyter.notebook_file import Cell, NotebookFile
 from envmagic.planning import cells as in_cells

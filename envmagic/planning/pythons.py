@@ -12,7 +12,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from envmagic.core.display import quoted
 from envmagic.core.errors import EnvmagicError
 from envmagic.environments import interpreters
-from envmagic.imports.follow import up_from
+from envmagic.imports.trees import up_from
 from envmagic.planning.documents import bad_declaration, read, toml
 from envmagic.planning.plan import ChosenPython, Kind, PassedOver, Source, WantedPython
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from envmagic.core.errors import Problem, Severity
 from envmagic.distributions import Index, known, meant_by
 from envmagic.imports import Where
-from envmagic.imports.follow import tree_of
+from envmagic.imports.trees import tree_of
 from envmagic.record import own_lines
 from envmagic.record.agreement import kept
 from envmagic.record.conditions import lines_for

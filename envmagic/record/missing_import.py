@@ -15,7 +15,7 @@ from envmagic.core.names import normalized
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.distributions import Index, Resolver, is_provided, is_standard
 from envmagic.imports import ImportSite
-from envmagic.imports.follow import tree_of, up_from
+from envmagic.imports.trees import tree_of, up_from
 from envmagic.record.job import read
 from envmagic.record.name_overrides import supplied_for
 from envmagic.record.needs import candidates

@@ -12,7 +12,7 @@ from typing import Any
 
 from envmagic.core.display import user_path
 from envmagic.core.errors import Problem, Severity
-from envmagic.imports.follow import tree_of
+from envmagic.imports.trees import tree_of
 from envmagic.system import reading, toml_files
 
 __all__ = ["Supplied", "quoted_key", "supplied_for", "unusable"]

@@ -19,7 +19,7 @@ from envmagic.distributions import (
     known,
 )
 from envmagic.imports import Followed, ImportSite, Install, Scan, follow, scan_cells
-from envmagic.imports.follow import tree_of
+from envmagic.imports.trees import tree_of
 from envmagic.jupyter import notebook_file
 from envmagic.jupyter.notebook_file import NotebookFile
 from envmagic.record.declared import declared_in
