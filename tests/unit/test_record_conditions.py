@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Isolated
+from support.recorded import said, save
 from support.signs import unsigned
 from support.sites import install
 
-from envmagic.core.model import Frontend, Place, Report, Silent
-from envmagic.core.verbs import RecordRequest
-from envmagic.operations.record import record
-
-
-def save(path: Path, *cells: str) -> Path:
-    found = [{"cell_type": "code", "source": c, "metadata": {}, "outputs": []} for c in cells]
-    document = {"cells": found, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document))
-    return path
-
-
-def said(work: Path, *paths: str, **more: Any) -> Report[Any]:
-    more.setdefault("env", "none")
-    return record(RecordRequest(paths=paths, **more), Place(Frontend.TERMINAL, work), Silent())
+from envmagic.core.model import Report
 
 
 def environment(place: Path, **versions: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from pathlib import Path
@@ -10,29 +9,17 @@ from typing import Any
 
 import pytest
 from conftest import Isolated
+from support.recorded import said, save
 from support.signs import unsigned
 from support.sites import install
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.core.model import Frontend, Place, Report, Silent
+from envmagic.core.model import Frontend, Place, Silent
 from envmagic.core.verbs import RecordRequest
 from envmagic.operations.record import record
 
 HEADER = "# >>> envmagic 1 >>> python 3.12, pin exact, recording on"
 FOOTER = "# <<< envmagic <<<"
-
-
-def save(path: Path, *cells: str) -> Path:
-    found = [{"cell_type": "code", "source": c, "metadata": {}, "outputs": []} for c in cells]
-    document = {"cells": found, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document))
-    return path
-
-
-def said(work: Path, *paths: str, **more: Any) -> Report[Any]:
-    more.setdefault("env", "none")
-    return record(RecordRequest(paths=paths, **more), Place(Frontend.TERMINAL, work), Silent())
 
 
 def old(work: Path, *lines: str, name: str = "requirements.txt", header: str = HEADER) -> None:
