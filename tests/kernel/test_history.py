@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from conftest import Isolated
 from support.kernels import RunningKernel
 from support.terminal import Said
 
@@ -13,13 +14,17 @@ def test_pip_in_all_its_forms_is_in_the_history_and_is_undone(
     bare_venv: Callable[..., Path],
     terminal: Callable[..., Said],
     kernel: Callable[..., RunningKernel],
+    isolated: Isolated,
     tmp_path: Path,
 ) -> None:
+    """Also in a cell that is the first to need what a file of the user's is called like."""
+    (isolated.work / "packaging.py").write_text("MINE = 'theirs'\n")
     bare_venv(tmp_path / "theirs", "ipykernel", "pip")
     terminal("attach", tmp_path / "theirs", "--no-use")
     own = kernel("theirs")
     own.run("%load_ext envmagic")
     own.run("%pip install -q tabulate\nimport tabulate")
+    assert own.run("import packaging; packaging.MINE").result == "'theirs'"
     own.run("!pip install -q attrs")
     own.run("%uv pip install -q six --extra-index-url https://u:s3cret@127.0.0.1:1/simple")
     told = own.run("%env history").text

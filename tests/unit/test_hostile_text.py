@@ -82,6 +82,12 @@ def _completed(text: str) -> None:
     completion._LINE.match(text)
 
 
+def _ran(text: str) -> None:
+    from envmagic.frontends.notebook import recorder
+
+    assert recorder._INSTALLS.search(text) is None
+
+
 def _yaml(text: str) -> None:
     yaml_text.loaded(text.encode())
 
@@ -122,6 +128,13 @@ TEXTS: dict[Callable[[str], object], tuple[Text, ...]] = {
             ("import a (\n", "(\n", ""),
             ("import a (\ntry:\n except a", " ", "x"),
             ("!pip install ", "\\", ""),
+        ),
+        *(
+            ("!pip install ", "'\"", ""),
+            ("!pip install '", "a' '", "'"),
+            ("open(x.py", "(", ""),
+            ("", "= ", "x.py"),
+            ("", "!", ".py"),
         ),
         *(
             ("!pip install ", "a ", ""),
@@ -166,6 +179,13 @@ TEXTS: dict[Callable[[str], object], tuple[Text, ...]] = {
     _lock: (("", " \n", ""), ("", " ", "x"), ("- conda: /", "-a", ""), ("conda: ", "/a", "")),
     _init: (("", "#a", "b"), ("", "#\n", "b"), ('"""', '"', "b")),
     _completed: (("", " ", "x"), ("%env ", " ", ""), ("", "a,", "%")),
+    _ran: (
+        ("", "\n", "x"),
+        ("%", " ", "x"),
+        ("", "%", ""),
+        ("!python -m", "\t", ""),
+        ("", "!\n", ""),
+    ),
     _library: (("", "a", ""), ("", ".so", ""), ("", "a ", "")),
     split: (("", "\\", ""), ("", "'", ""), ('"', '\\"', ""), ("", "' ", "")),
 }
