@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -191,3 +192,21 @@ def test_loading_the_extension_loads_little_of_ours() -> None:
     ran = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
     ours = {f"envmagic.{name}" for name in LOADED.split()}
     assert set(ran.stdout.split()) == {"envmagic._version", *ours}
+
+
+def test_recording_loads_nothing_of_what_changes_environments(tmp_path: Path) -> None:
+    """A hook records on each commit: what it loads is most of what that takes."""
+    cell = {"cell_type": "code", "source": "import six", "metadata": {}, "outputs": []}
+    document = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "a.ipynb").write_text(json.dumps(document))
+    ask = (
+        "import sys\nfrom envmagic.frontends.terminal.cli import run\n"
+        "sys.argv[1:] = 'record --env none --to - a.ipynb'.split()\n"
+        "try:\n    run()\nexcept SystemExit:\n    pass\nprint(*sys.modules)"
+    )
+    command = [sys.executable, "-c", ask]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    lines = ran.stdout.splitlines()
+    loaded = set(lines[-1].split())
+    assert "six" in lines and "envmagic.record.needs" in loaded
+    assert not loaded & {"packaging", "configparser", "envmagic.environments.history"}
