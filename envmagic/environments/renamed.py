@@ -52,11 +52,8 @@ def places_of(prefix: Path) -> list[str]:
 
 def now_at(prefix: Path) -> Path:
     """Where the environment at `prefix` is now: a link of ours may stand there."""
-    if prefix.is_symlink():
-        leads = os.readlink(prefix)
-        if any(known.new == leads for known in _every() if known.old == str(prefix)):
-            return Path(leads)
-    return prefix
+    known = (each.new for each in _every() if each.old == str(prefix)) if _is_ours(prefix) else ()
+    return next((Path(new) for new in known if _leads(prefix, new)), prefix)
 
 
 def link(old: Path, new: Path) -> None:
