@@ -97,10 +97,8 @@ def append(prefix: Path, entry: Entry) -> None:
     """Keep `entry`; the oldest go where there are too many."""
     file = _file(prefix, _CHANGES)
     file.parent.mkdir(parents=True, exist_ok=True)
-    kept = _read(file)
-    if len(kept) >= MOST + _SLACK:
-        lines = b"".join(map(_line, (*kept[-MOST + 1 :], entry)))
-        files.write_atomic(file, lines)
+    if _lines_in(file) >= MOST + _SLACK:
+        files.write_atomic(file, b"".join(map(_line, (*_read(file)[-MOST + 1 :], entry))))
         return
     with open(file, "r+b" if file.exists() else "w+b") as stream:
         _to_whole_lines(stream.fileno())
@@ -180,6 +178,13 @@ def _to_whole_lines(descriptor: int) -> None:
 
 def _line(entry: Entry) -> bytes:
     return json.dumps(asdict(entry), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def _lines_in(file: Path) -> int:
+    try:
+        return file.read_bytes().count(b"\n")
+    except FileNotFoundError:
+        return 0
 
 
 def _read(file: Path) -> list[Entry]:
