@@ -59,3 +59,38 @@ def test_two_that_undo_the_same_changes_at_once_leave_what_was_before_them(
     operate(UndoRequest(), prefix)
     back = inspection.distributions(backends.inspect(prefix))
     assert back["thing"][0] == "2.0" and "other" in back
+
+
+def test_two_upgrades_and_an_install_at_once_are_all_done_and_each_change_is_kept_once(
+    operate: Operator, make_wheel: Callable[..., Path]
+) -> None:
+    make_wheel("thing", "1.0")
+    prefix = prefix_of(operate.create("churn", "thing"))
+    make_wheel("thing", "2.0")
+    make_wheel("other")
+    command = [sys.executable, "-m", "envmagic"]
+    said = (("upgrade",), ("install", "other"), ("upgrade",))
+    running = [
+        subprocess.Popen(
+            [*command, *words, "--env", "churn", "--json"],
+            cwd=operate.work,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for words in said
+    ]
+    first, install, second = [json.loads(p.communicate(timeout=120)[0]) for p in running]
+    assert first["ok"] and install["ok"] and second["ok"]
+    assert sorted([first["changed"], second["changed"]]) == [False, True]
+    there = inspection.distributions(backends.inspect(prefix))
+    held = {name: version for name, (version, _) in there.items() if name != "pip"}
+    assert held == {"thing": "2.0", "other": "1.0"}
+    assert integrity.broken_distributions(there) == []
+    kept = operate(HistoryRequest(), prefix).data["history"]
+    assert sorted((each["what"], *each["after"]) for each in kept[1:]) == [
+        ("install other", "other"),
+        ("upgrade", "thing"),
+    ]
+    operate(UndoRequest(2), prefix)
+    back = inspection.distributions(backends.inspect(prefix))
+    assert {n: v for n, (v, _) in back.items() if n != "pip"} == {"thing": "1.0"}
