@@ -57,6 +57,7 @@ def rename(request: RenameRequest, place: Place, progress: Progress) -> Report[R
         _refuse_fixed(environment, at.prefix, request)
         old = environment.prefix
         with clearing.both_locked(old, at.prefix):
+            registry.environment_at(old)  # another may have renamed it meanwhile
             if not at_prefix.is_vacant(at.prefix):
                 raise _taken(at.prefix, request)
             runs = _refuse_running(old, place)

@@ -40,8 +40,16 @@ def test_what_was_there_before_a_change(tmp_path: Path) -> None:
     assert history.before(tmp_path, 1) == {}
 
 
-def test_it_follows_a_move(tmp_path: Path) -> None:
-    log.append(tmp_path / "a", entry(1))
-    history.move(tmp_path / "a", tmp_path / "b")
-    assert history.entries(tmp_path / "a") == ()
-    assert [each.number for each in history.entries(tmp_path / "b")] == [1]
+def test_it_follows_a_move_also_where_that_was_killed(tmp_path: Path) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
+    log.note(a, Seen("s", {"x": "x==1"}))
+    log.append(a, entry(1))
+    log.begin(a, {"what": "rename a b", "notebook": ""})
+    log._file(a, ".jsonl").rename(log._file(b, ".jsonl"))  # here it was killed
+    history.move(a, b)
+    assert (history.entries(a), log.seen(a), log.begun(a)) == ((), None, None)
+    assert [each.number for each in history.entries(b)] == [1]
+    assert list(history.prefixes()) == [b] and log.seen(b) == Seen("s", {"x": "x==1"})
+    log.also(b, {"name": ["a", "b"]})
+    assert log.begun(b) == {"what": "rename a b", "notebook": ""}
+    assert log.begun_traits(b) == {"name": ["a", "b"]}

@@ -157,6 +157,14 @@ def _read_config(prefix: Path) -> dict[str, str]:
     try:
         text = reading.content(file).decode("utf-8", "replace")
     except OSError:
+        if not prefix.is_dir():  # it was moved or removed just now
+            raise WordsError(
+                "not-an-environment",
+                f"{display.user_path(prefix)} is not there any more.",
+                "To see those there are",
+                subject=str(prefix),
+                command=("list",),
+            ) from None
         empty = not any(prefix.iterdir())
         reason = "is empty" if empty else "is no environment: it has no pyvenv.cfg"
         raise WordsError(

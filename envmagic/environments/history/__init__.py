@@ -100,6 +100,8 @@ def changed(prefix: Path, what: str, **traits: tuple[str, str]) -> None:
     held = _traits.get()
     if held is not None:
         held[os.path.realpath(prefix)] = (what, found)
+        with contextlib.suppress(OSError, EnvmagicError):
+            log.also(prefix, found)
         return
     with contextlib.suppress(OSError, EnvmagicError):
         _keep(prefix, log.seen(prefix), Doing(what), traits=found)
@@ -168,7 +170,8 @@ def _settle(prefix: Path) -> None:
     """Keep what was killed half-way, or what another tool did."""
     started = log.begun(prefix)
     doing = Doing(**started) if started is not None else Doing(OTHER)
-    _keep(prefix, log.seen(prefix), doing, cut_off=started is not None)
+    traits = log.begun_traits(prefix)
+    _keep(prefix, log.seen(prefix), doing, cut_off=started is not None, traits=traits)
     log.ended(prefix)
 
 

@@ -23,9 +23,11 @@ __all__ = [
     "OTHER",
     "Entry",
     "Seen",
+    "also",
     "append",
     "begin",
     "begun",
+    "begun_traits",
     "cut_off",
     "ended",
     "entries",
@@ -41,6 +43,7 @@ MOST = 1000
 OTHER = "another tool"
 """What did a change that nothing of ours was there for."""
 _HELD, _CHANGES, _DOING = ".json", ".jsonl", ".doing"
+_TRAITS = "traits"
 _SLACK = 200  # so that the file is not written anew at each change
 
 
@@ -113,10 +116,25 @@ def begin(prefix: Path, doing: Mapping[str, str]) -> None:
     file.write_text(json.dumps(dict(doing)), "utf-8")
 
 
+def also(prefix: Path, traits: Mapping[str, list[str]]) -> None:
+    """Note what else has become of the environment, where `begin` was called: a kill does not
+    lose it."""
+    file = _file(prefix, _DOING)
+    content = _content(file)
+    if content:
+        files.write_atomic(file, json.dumps({**content, _TRAITS: traits}).encode())
+
+
 def begun(prefix: Path) -> Mapping[str, str] | None:
     """What `begin` was given and `ended` did not follow; None otherwise."""
     content = _content(_file(prefix, _DOING))
-    return {str(key): str(value) for key, value in content.items()} or None
+    return {str(key): str(value) for key, value in content.items() if key != _TRAITS} or None
+
+
+def begun_traits(prefix: Path) -> Mapping[str, list[str]]:
+    """What `also` was given since."""
+    traits = _content(_file(prefix, _DOING)).get(_TRAITS)
+    return traits if isinstance(traits, dict) else {}
 
 
 def cut_off() -> list[Path]:
@@ -146,14 +164,19 @@ def forget(prefix: Path) -> None:
 
 
 def move(old: Path, new: Path) -> None:
-    """What was kept of the environment at `old`, if anything, is of the one at `new` now."""
+    """What was kept of the environment at `old`, if anything, is of the one at `new` now.
+
+    It can be called again where it was killed.
+    """
     if not any(_file(old, kind).exists() for kind in (_CHANGES, _HELD)):
         return
-    forget(new)
-    ended(old)
-    for kind in (_CHANGES, _HELD):
+    for kind in (_DOING, _CHANGES):
         with contextlib.suppress(FileNotFoundError):
-            _file(old, kind).rename(_file(new, kind))
+            _file(old, kind).replace(_file(new, kind))
+    held = seen(old)
+    if held is not None:
+        note(new, held)
+    _file(old, _HELD).unlink(missing_ok=True)
 
 
 def prefixes() -> Iterator[Path]:
