@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from support.lab import write_notebook
 from support.notebooks import execute
+from support.second_machine import moved_to
 
 CELLS = [
     "%load_ext envmagic",
@@ -25,20 +26,7 @@ def second_machine(
 ) -> Path:
     """From now on nothing of the first machine is there, but for the parts of kernels that all
     tests share; returns the working directory."""
-    home = tmp_path / "second"
-    for variable, part in {
-        "HOME": "",
-        "ENVMAGIC_HOME": "envmagic",
-        "JUPYTER_DATA_DIR": "jupyter",
-        "JUPYTER_RUNTIME_DIR": "jupyter/runtime",
-        "IPYTHONDIR": "ipython",
-    }.items():
-        monkeypatch.setenv(variable, str(home / part))
-    work = home / "work"
-    work.mkdir(parents=True)
-    (home / "envmagic").mkdir()
-    (home / "envmagic" / "runtimes").symlink_to(runtimes_directory)
-    return work
+    return moved_to(tmp_path / "second", runtimes_directory, monkeypatch)
 
 
 def test_the_recorded_pins_hold_and_an_upgrade_leaves_them(

@@ -10,15 +10,7 @@ from typing import Any
 import pytest
 from support.lab import write_notebook
 from support.notebooks import execute
-
-REPOSITORY = Path(__file__).parents[2]
-
-
-def blocks(page: str, language: str) -> list[str]:
-    """The fenced blocks of a page in one language, in order."""
-    text = (REPOSITORY / page).read_text(encoding="utf-8")
-    fenced = re.findall(r"^```(\w*)\n(.*?)\n```$", text, re.DOTALL | re.MULTILINE)
-    return [block for named, block in fenced if named == language]
+from support.pages import blocks
 
 
 def test_readme(
