@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from support import wheels
-from support.faults.belongings import Belongings, notebook
+from support.faults.belongings import LINES, PROJECT, Belongings, notebook
 from support.faults.world import World
 
 __all__ = [
@@ -25,12 +25,14 @@ __all__ = [
     "environment",
     "lines",
     "locked",
+    "locked_and_changed",
     "no_record",
     "no_runtime",
     "old_record",
     "theirs",
     "to_be_locked",
     "to_be_removed",
+    "with_a_project",
     "with_an_older_gamma",
     "without_alpha",
 ]
@@ -57,7 +59,7 @@ def directory(world: World, prefix: str) -> Path:
 
 def lines(world: World, mine: Belongings) -> None:
     """A requirements.txt of the person's."""
-    mine.put_requirements(world.work / "requirements.txt")
+    mine.put_lines(world.work / "requirements.txt", LINES)
 
 
 def no_runtime(world: World, mine: Belongings) -> None:
@@ -107,6 +109,18 @@ def locked(world: World, mine: Belongings) -> None:
     """That, and its lock."""
     to_be_locked(world, mine)
     world.prepare("lock", "--env", NAMED)
+
+
+def locked_and_changed(world: World, mine: Belongings) -> None:
+    """That, and since then alpha was taken out."""
+    locked(world, mine)
+    world.prepare("uninstall", "alpha", "--env", NAMED, "--notebook", "a.ipynb")
+
+
+def with_a_project(world: World, mine: Belongings) -> None:
+    """An environment, and a pyproject.toml of the person's."""
+    locked(world, mine)
+    mine.put_lines(world.work / "pyproject.toml", PROJECT)
 
 
 def with_an_older_gamma(world: World, mine: Belongings) -> None:

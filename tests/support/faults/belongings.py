@@ -9,10 +9,18 @@ from pathlib import Path
 
 from support.faults.world import World
 
-__all__ = ["AFTER", "DURING", "LINES", "Belongings", "notebook"]
+__all__ = ["AFTER", "DURING", "LINES", "PROJECT", "Belongings", "notebook"]
 
 LINES = ("# what the cluster wants\n", "attrs>=20  # by hand\n", "\n", "# the end\n")
 """The person's own lines of requirements.txt, in their order."""
+PROJECT = (
+    "[project]\n",
+    'name = "mine"  # by hand\n',
+    'version = "1"\n',
+    "[tool.mine]\n",
+    "a = 1\n",
+)
+"""And of a pyproject.toml."""
 
 
 def notebook(*imports: str) -> str:
@@ -45,8 +53,8 @@ class Belongings:
 
     files: dict[Path, bytes] = field(default_factory=dict)
     directories: set[Path] = field(default_factory=set)
-    requirements: Path | None = None
-    """A requirements.txt of the person's whose `LINES` stay, whatever else comes into it."""
+    edited: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+    """Files of the person's whose lines stay, whatever else comes into them."""
 
     def put(self, path: Path, text: str = "mine\n") -> None:
         """Write a file of the person's and remember it."""
@@ -64,14 +72,14 @@ class Belongings:
             if path.is_file() and not path.is_symlink() and "__pycache__" not in path.parts:
                 self.know(path)
 
-    def put_requirements(self, path: Path, more: str = "") -> None:
-        """Write a requirements.txt with the person's lines."""
-        path.write_text("".join(LINES) + more, encoding="utf-8")
-        self.requirements = path
+    def put_lines(self, path: Path, lines: tuple[str, ...]) -> None:
+        """Write a file with the person's lines, that others may come into."""
+        path.write_text("".join(lines), encoding="utf-8")
+        self.edited[path] = lines
 
     def holds(self, path: Path) -> bool:
         """Whether `path` is the person's, or a directory with something of theirs in it."""
-        known = (*self.files, *self.directories, *filter(None, [self.requirements]))
+        known = (*self.files, *self.directories, *self.edited)
         return any(mine == path or path in mine.parents for mine in known)
 
     def below(self, directory: Path) -> list[Path]:
@@ -82,8 +90,9 @@ class Belongings:
         """What is gone or is not as it was."""
         found = [str(p) for p, content in self.files.items() if _content(p) != content]
         found += [f"{path}/" for path in self.directories if not path.is_dir()]
-        if self.requirements is not None and not _has_lines(_content(self.requirements) or b""):
-            found.append(f"{self.requirements}: the person's own lines")
+        for path, lines in self.edited.items():
+            if not _has_lines(_content(path) or b"", lines):
+                found.append(f"{path}: the person's own lines")
         return found
 
 
@@ -114,7 +123,7 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-def _has_lines(content: bytes) -> bool:
+def _has_lines(content: bytes, mine: tuple[str, ...]) -> bool:
     """Whether the person's lines are all there, whole and in their order."""
     lines = iter(content.decode("utf-8", "replace").splitlines(keepends=True))
-    return all(any(line == mine for line in lines) for mine in LINES)
+    return all(any(line == each for line in lines) for each in mine)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from support import wheelhouse
+from support import interpreters, wheelhouse
 from support.faults import surroundings
 from support.faults.beginnings import build_packages
 from support.faults.scenarios import SCENARIOS, Scenario
@@ -47,7 +47,9 @@ class Campaign:
         They are shuffled, so that also a part of them says something of every verb.
         """
         quiet = []
-        for outcome in self.outcomes([Try(scenario, QUIET) for scenario in scenarios]):
+        here = interpreters.found()
+        possible = [each for each in scenarios if not each.python or each.python in here]
+        for outcome in self.outcomes([Try(scenario, QUIET) for scenario in possible]):
             quiet.append(outcome)
             yield outcome
         chance = random.Random(SEED)

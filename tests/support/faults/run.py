@@ -15,6 +15,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from support import processes
 from support.faults.campaign import Campaign
 from support.faults.checks import KINDS
 from support.faults.scenarios import SCENARIOS, find
@@ -36,6 +37,7 @@ def main(words: Sequence[str]) -> int:
             for outcome in _asked(campaign, words):
                 outcomes.append(outcome)
                 _show(outcome, whole=any(":" in word for word in words))
+        processes.end_in(campaign.root)  # a runtime is still being compiled
     print(f"\n{failures(outcomes)}\n\n{table(outcomes)}")
     return 1 if any(outcome.faults for outcome in outcomes) else 0
 

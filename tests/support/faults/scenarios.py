@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,6 +45,8 @@ class Scenario:
     """Words that must succeed at the end."""
     writes: tuple[str, ...] = ()
     """Files of the verb's in the working directory, besides requirements.txt."""
+    python: str = ""
+    """Another Python than that of the tests, which has to be on the machine."""
 
     def directory(self, world: World) -> Path:
         return beginnings.directory(world, self.prefix)
@@ -72,6 +75,7 @@ def _with_and_without(scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
 
 
 _ENV = ("--env", NAMED, "--notebook", "a.ipynb")
+_OTHER = "3.12" if sys.version_info[:2] != (3, 12) else "3.11"
 _REMOVE = ("remove", NAMED, "--yes")
 
 
@@ -156,6 +160,16 @@ SCENARIOS = (
         "other",
         beginnings.locked,
         others=(NAMED,),
+        moments=True,
+        holds=("alpha",),
+        writes=("pylock.toml",),
+    ),
+    Scenario(
+        "restore-over",
+        ("restore", "a.ipynb", NAMED),
+        NAMED,
+        beginnings.locked_and_changed,
+        moments=True,
         holds=("alpha",),
         writes=("pylock.toml",),
     ),
@@ -166,6 +180,16 @@ SCENARIOS = (
         beginnings.with_an_older_gamma,
         moments=True,
         holds=("alpha", "gamma"),
+    ),
+    Scenario(
+        "upgrade-python",
+        ("upgrade", "--python", _OTHER, *_ENV),
+        NAMED,
+        beginnings.to_be_removed,
+        moments=True,
+        holds=("alpha",),
+        already="other-python",
+        python=_OTHER,
     ),
     Scenario(
         "clone",
@@ -184,6 +208,20 @@ SCENARIOS = (
         others=(NAMED,),
         holds=("alpha",),
         already="no-environment",
+    ),
+    Scenario(
+        "export",
+        ("export", "docker", *_ENV),
+        NAMED,
+        beginnings.locked,
+        writes=("pylock.toml", "docker"),
+    ),
+    Scenario(
+        "export-merged",
+        ("export", "pyproject", "--to", "pyproject.toml", *_ENV),
+        NAMED,
+        beginnings.with_a_project,
+        writes=("pylock.toml",),
     ),
     Scenario("record-new", RECORD, "", beginnings.no_record, proof=(*RECORD, "--check")),
     Scenario("record-old", RECORD, "", beginnings.old_record, proof=(*RECORD, "--check")),

@@ -20,7 +20,7 @@ __all__ = ["LIMIT", "World"]
 HOOK = Path(__file__).with_name("hook")
 LIMIT = 180.0  # seconds that one command may take
 # All else of the variables around us belongs to the person who runs the campaign.
-_KEPT = ("PATH", "LANG", "LC_ALL", "PYTHONPATH")
+_KEPT = ("PATH", "LANG", "LC_ALL", "PYENV_ROOT", "PYTHONPATH")
 
 
 @dataclass(frozen=True)
