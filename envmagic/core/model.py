@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -244,6 +244,8 @@ class Place:
     the kernel before this one may have run what is not in the file yet."""
     failed: frozenset[str] = frozenset()
     """Dotted modules and names whose import failed in this session, and has not worked since."""
+    values: MutableMapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What is named in the notebook; empty in a terminal."""
     executing: bool = False
     """A program runs the notebook from top to bottom (nbconvert, papermill): no record is kept
     unless a cell asks for it."""

@@ -34,6 +34,7 @@ __all__ = [
     "RenameData",
     "RestoreData",
     "RestoredFrom",
+    "ShipData",
     "SiteData",
     "SleepingData",
     "SourceData",
@@ -44,6 +45,8 @@ __all__ = [
     "UpgradeRow",
     "UseData",
     "VulnerabilityData",
+    "WorkerData",
+    "WorkerDifference",
 ]
 
 
@@ -361,6 +364,47 @@ class UpgradeData(TypedDict, total=False):
     notes: list[str]
     vulnerabilities: list[VulnerabilityData]
     """With `--audit`, and missing where it could not be told; of what is there in the end."""
+
+
+class WorkerDifference(TypedDict):
+    name: str
+    """A distribution, a local module, or `python`."""
+    here: str
+    there: str
+    """Its version, or the beginning of a module's digest; empty where it is not there."""
+
+
+class WorkerData(TypedDict):
+    """What one worker of an engine has."""
+
+    worker: str
+    python: str
+    platform: str
+    differs: list[WorkerDifference]
+
+
+class ShipData(TypedDict):
+    engine: str
+    address: str
+    """The cluster; empty where nothing is connected."""
+    python: str
+    platform: str
+    distributions: dict[str, str]
+    """Name -> version, of all that workers are to have."""
+    modules: list[str]
+    """Local modules that they are to have."""
+    variables: list[str]
+    """Names of the environment variables that go along."""
+    sent: list[str]
+    """What went there this time."""
+    workers: list[WorkerData]
+    """Those that differ first."""
+    settings: dict[str, object]
+    """For a session that is about to start, as the engine calls them."""
+    variable: str
+    """The notebook's variable that holds `settings`; empty where none does."""
+    file: str
+    notes: list[str]
 
 
 class RuntimeData(TypedDict):

@@ -26,10 +26,10 @@ VERBS = (
     "clone",
     "rename",
     "upgrade",
+    "ship",
 )
 """Those of the requests in `core.verbs`; a test compares them."""
 RESERVED_VERBS = (
-    "ship",
     "help",
     "version",
 )

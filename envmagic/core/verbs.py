@@ -12,6 +12,7 @@ from envmagic.core.errors import Problem
 from envmagic.core.model import BackendName
 
 __all__ = [
+    "ENGINES",
     "AttachRequest",
     "AutoloadRequest",
     "CarryOutRequest",
@@ -30,6 +31,7 @@ __all__ = [
     "RenameRequest",
     "Request",
     "RestoreRequest",
+    "ShipRequest",
     "StatusRequest",
     "SyncRequest",
     "UndoRequest",
@@ -309,6 +311,27 @@ class UpgradeRequest:
     """As in `InstallRequest`."""
 
 
+ENGINES = ("dask", "ray", "spark")
+"""Those whose workers `ship` knows."""
+
+
+@dataclass(frozen=True)
+class ShipRequest:
+    verb: ClassVar = "ship"
+    operation: ClassVar = "ship.ship"
+
+    engine: str
+    """One of `ENGINES`."""
+    target: str | None = None
+    """The address of a cluster; None: the one that the notebook is connected to."""
+    to: str | None = None
+    variables: tuple[str, ...] = ()
+    """Environment variables that go along; no other does."""
+    index: str | None = None
+    """The index that workers are told to install from; None: whatever is set there."""
+    check: bool = False
+
+
 Request = (
     CreateRequest
     | CellRequest
@@ -332,6 +355,7 @@ Request = (
     | CloneRequest
     | RenameRequest
     | UpgradeRequest
+    | ShipRequest
 )
 
 

@@ -11,7 +11,16 @@ from packaging.version import InvalidVersion, Version
 from envmagic.core.names import normalized
 from envmagic.environments.inspection import Distributions
 
-__all__ = ["applying", "closure", "is_met", "is_version", "missing", "names_of", "requirements_of"]
+__all__ = [
+    "applying",
+    "closure",
+    "is_met",
+    "is_version",
+    "missing",
+    "names_of",
+    "needed_by",
+    "requirements_of",
+]
 
 
 def missing(
@@ -39,6 +48,27 @@ def closure(roots: Iterable[str], installed: Distributions, python: str) -> set[
             if _applies(requirement, {**environment, "extra": ""}):
                 todo.append(normalized(requirement.name))
     return found
+
+
+def needed_by(
+    requirements: Iterable[Requirement], installed: Distributions, python: str
+) -> set[str]:
+    """Normalised names of what `requirements` need of what is `installed`, themselves among them,
+    with the extras that they, or what they need, ask for."""
+    environment = _markers(python)
+    found: dict[str, set[str]] = {}
+    todo = [r for r in requirements if _applies(r, {**environment, "extra": ""})]
+    while todo:
+        requirement = todo.pop()
+        name = normalized(requirement.name)
+        if name not in installed:
+            continue
+        extras = {"", *requirement.extras} - found.get(name, set())
+        found.setdefault(name, set()).update(extras)
+        for needed in _requires(installed[name][1]):
+            if any(_applies(needed, {**environment, "extra": extra}) for extra in extras):
+                todo.append(needed)
+    return set(found)
 
 
 def applying(texts: Iterable[str], python: str) -> list[Requirement]:

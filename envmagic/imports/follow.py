@@ -28,6 +28,8 @@ class Followed:
     """What is not local; `unsure` below are among them."""
     local: list[str] = field(default_factory=list)
     """Dotted modules of the notebook's own tree, sorted."""
+    places: dict[str, str] = field(default_factory=dict)
+    """Top-level module of them -> its file or directory; of files that are run, too."""
     unsure: set[str] = field(default_factory=set)
     """Modules that could be a directory without `__init__.py`: local only if nothing else is known.
     """
@@ -60,6 +62,7 @@ class _Follower:
         self.result = Followed(
             unsure=self.modules.unsure,
             absent=self.modules.absent,
+            places=self.modules.places,
             unparsed=list(scan.unparsed),
             uses=list(scan.uses),
         )
@@ -90,6 +93,8 @@ class _Follower:
                 if path.endswith(_RUN) and self.files.is_file(path):
                     # IPython and Python have its own directory on the path while it runs
                     self.modules.add_root(os.path.dirname(path))
+                    stem = os.path.splitext(os.path.basename(path))[0]
+                    self.modules.found(stem, os.path.dirname(path))
                     return self._imports_of(path, runs=True)
         return ()
 

@@ -26,6 +26,7 @@ class LocalModules:
         """Where they are looked for."""
         self.unsure: set[str] = set()
         self.absent: set[str] = set()
+        self.places: dict[str, str] = {}
         """As `Followed` has them."""
         self.of_notebooks = any(s.top in ("import_ipynb", "importnb") for s in scan.imports)
         """Notebooks can be imported like modules."""
@@ -71,10 +72,12 @@ class LocalModules:
         for root in self.roots:
             entry = self._entry(root, top)
             if entry == "module":
+                self.found(top, root)
                 return self._below(root, site, relative=False) or []
             if entry == "directory":
                 below = self._below(root, site, relative=False)
                 if below:
+                    self.found(top, root)
                     return below
                 if self._holds_python(os.path.join(root, top)):
                     self.unsure.add(site.module)
@@ -99,6 +102,18 @@ class LocalModules:
             self.unsure.add(site.module)
         return None
 
+    def found(self, top: str, root: str) -> None:
+        """Note where the module `top` lies, which is in `root`."""
+        if top in self.places:
+            return
+        listing = self.files.listing(root)
+        package = (top,) if "__init__.py" in self.files.listing(os.path.join(root, top)) else ()
+        built = sorted(name for name in listing if _is_built(name, top))
+        for name in (*package, f"{top}.py", *built, top):  # as Python takes them
+            if name in listing:
+                self.places[top] = os.path.join(root, name)
+                return
+
     def _goes_inside(self, site: ImportSite, directory: str) -> bool:
         """Whether an import means a file in a directory: `from yolov5 import detect`, not
         `from transformers import AutoModel`, nor what is installed from a directory. What is
@@ -114,10 +129,7 @@ class LocalModules:
         if f"{name}.py" in listing or (self.of_notebooks and f"{name}.ipynb" in listing):
             return "module"
         if name not in listing:
-            built = any(
-                f.startswith(name) and _EXTENSION.fullmatch(f[len(name) :]) for f in listing
-            )
-            return "module" if built else None
+            return "module" if any(_is_built(f, name) for f in listing) else None
         inside = self.files.listing(os.path.join(root, name))
         if "__init__.py" in inside:
             return "module"
@@ -152,3 +164,8 @@ class LocalModules:
         if "__init__.py" in self.files.listing(path):
             return os.path.join(path, "__init__.py")
         return None
+
+
+def _is_built(file: str, name: str) -> bool:
+    """Whether `file` is the compiled module `name`."""
+    return file.startswith(name) and _EXTENSION.fullmatch(file[len(name) :]) is not None

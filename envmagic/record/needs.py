@@ -38,7 +38,7 @@ from envmagic.record.name_overrides import supplied_for
 from envmagic.record.need import Need, Needs, Surroundings, Taken
 from envmagic.record.used_as import Known, take_used
 
-__all__ = ["candidates", "needs_of"]
+__all__ = ["candidates", "local_places", "needs_of"]
 
 _NEVER = frozenset({"pip", "envmagic", "ipykernel"})
 
@@ -87,6 +87,14 @@ def needs_of(path: Path, sources: Surroundings) -> Needs:
         any(m in taken.local or m not in followed.unsure for m in followed.absent),
         tuple(followed.imports),
     )
+
+
+def local_places(path: Path, cells: Sequence[str] = ()) -> dict[str, str]:
+    """Module -> the file or directory of each that the notebook `path` and `cells`, which are not
+    in it yet, import or run from their own tree. Raises `EnvmagicError` as `needs_of`."""
+    saved = [(c.number, c.source) for c in notebook_file.read(path).cells]
+    scan = scan_cells([*saved, *((0, source) for source in cells)], str(path.parent))
+    return _followed(scan, path.parent).places
 
 
 def _is_there(name: str, sources: Surroundings, index: Index | None) -> bool:

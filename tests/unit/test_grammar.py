@@ -151,9 +151,9 @@ def test_a_cell_takes_creates_options_and_its_body() -> None:
     [
         ("creat churn", "unknown-verb", "Did you mean create?"),
         ("xyzzy", "unknown-verb", "The verbs: create, attach"),
-        ("ship x", "not-yet", "reserved for a later version"),
+        ("version", "not-yet", "reserved for a later version"),
         ("version", "not-yet", "this is envmagic 0."),
-        ("ship x", "not-yet", "'ship'"),
+        ("ship x", "option-value", "no engine that envmagic knows"),
         ("clone a", "missing-word", "%env clone churn churn2"),
         ("clone a b c", "extra-word", "'c'"),
         ("help creat", "unknown-verb", "Did you mean create?"),

@@ -9,6 +9,7 @@ from envmagic.core import display
 from envmagic.core.errors import WordsError
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import (
+    ENGINES,
     AttachRequest,
     AutoloadRequest,
     CloneRequest,
@@ -24,6 +25,7 @@ from envmagic.core.verbs import (
     RemoveRequest,
     RenameRequest,
     RestoreRequest,
+    ShipRequest,
     StatusRequest,
     SyncRequest,
     UndoRequest,
@@ -237,4 +239,24 @@ def upgrade(values: Values) -> UpgradeRequest:
         audit=values.has("--audit"),
         trust=values.has("--trust"),
         here=values.has("--here"),
+    )
+
+
+def ship(values: Values) -> ShipRequest:
+    """What `ship` is asked. Raises `WordsError` for an engine that is not known."""
+    engine, *target = values.words
+    if engine not in ENGINES:
+        raise WordsError(
+            "option-value",
+            f"{display.shortened(engine)} is no engine that envmagic knows.",
+            f"One of: {', '.join(ENGINES)}.",
+            subject=engine,
+        )
+    return ShipRequest(
+        engine,
+        target[0] if target else None,
+        to=values.last("--to"),
+        variables=values.all("--env-var"),
+        index=values.last("--index"),
+        check=values.has("--check"),
     )

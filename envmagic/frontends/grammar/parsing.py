@@ -216,24 +216,16 @@ def _instead(verb: Verb, given: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 
 def _unknown(word: str, frontend: Frontend) -> WordsError:
     if word in RESERVED_VERBS:
-        hint, command = _TODAY.get(word, ("", ()))
         return WordsError(
             "not-yet",
             f"{quoted(word)} is reserved for a later version and does nothing yet"
             f"{f'; this is envmagic {__version__}' * (word == 'version')}.",
-            hint or f"Type {_all(frontend)} to see the verbs there are.",
-            command=command,
+            f"Type {_all(frontend)} to see the verbs there are.",
             subject=word,
         )
     near = meant(word)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"The verbs: {', '.join(VERBS)}."
     return WordsError("unknown-verb", f"There is no verb {quoted(word)}.", hint, subject=word)
-
-
-_TODAY = {
-    "ship": ("What another machine needs is the notebook and its record", ("record",)),
-}
-"""What does today what a reserved verb is for."""
 
 
 def _all(frontend: Frontend) -> str:

@@ -401,6 +401,33 @@ VERBS = {
             ("upgrade --dry-run", "upgrade pandas", "upgrade --python 3.13"),
             "Your lines in requirements.txt and the body of %%env hold; undo takes it back.",
         ),
+        Verb(
+            "ship",
+            "ship",
+            "ship.ship",
+            "give this notebook's environment to the workers of Dask, Ray or Spark",
+            Positional(
+                "ENGINE [ADDRESS]",
+                "dask, ray or spark; without ADDRESS what the notebook is connected to",
+                1,
+                2,
+                kind="engine",
+            ),
+            (
+                Option(
+                    ("--check",), "send nothing; show what each worker has, exit 1 if it differs"
+                ),
+                Option(("--to",), "spark: where the archive is written", "FILE", kind="path"),
+                Option(
+                    ("--env-var", "--env"),
+                    "environment variables that go along; no other does",
+                    "KEY",
+                    many=True,
+                ),
+                Option(("--index",), "the index that workers install from", "URL"),
+            ),
+            ("ship dask", "ship ray auto --env-var TOKEN", "ship spark --check"),
+        ),
     )
 }
 
@@ -432,10 +459,14 @@ TERMINAL_VERBS = {
     "undo": ("--notebook", "--env"),
     "export": ("--notebook", "--env"),
     "upgrade": ("--notebook", "--env"),
+    "ship": ("--notebook", "--env"),
 }
 
 
 def options_of(verb: Verb, *, terminal: bool) -> tuple[Option, ...]:
     """Every option that `verb` takes in a terminal or a notebook, its own first."""
     here = TERMINAL_VERBS.get(verb.name, ()) if terminal else ()
-    return (*verb.options, *(o for o in TERMINAL if o.key in here), *COMMON)
+    added = [o for o in TERMINAL if o.key in here]
+    taken = {flag for option in added for flag in option.flags}
+    own = (o._replace(flags=tuple(f for f in o.flags if f not in taken)) for o in verb.options)
+    return (*own, *added, *COMMON)

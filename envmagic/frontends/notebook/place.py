@@ -37,6 +37,7 @@ def of_notebook(shell: InteractiveShell) -> Place:
         cells=ran.cells,
         saved_since_start=ran.saved_since_start,
         failed=ran.failed,
+        values=shell.user_ns,
         executing=located.executing,
     )
 
