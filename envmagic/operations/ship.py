@@ -18,7 +18,7 @@ __all__ = ["ship"]
 
 def ship(request: ShipRequest, place: Place, progress: Progress) -> Report[ShipData]:
     """Give what the record needs to the engine that is asked for. Raises `EnvmagicError`."""
-    engine = shipping.engine(request.engine)
+    engine = shipping.engine_called(request.engine)
     there = backends.look(environment_of(place))
     payload = Payload.of(there, place.directory, place.notebook, place.cells, request.variables)
     asked = Asked(payload, place, request.target, request.to, request.index)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from envmagic.shipping.engine import Engine
 
-__all__ = ["engine"]
+__all__ = ["engine_called"]
 
 
-def engine(name: str) -> Engine:
+def engine_called(name: str) -> Engine:
     """The one of `core.verbs.ENGINES` called `name`. What it is written in is the user's own: it is
     imported when it is asked for."""
     return cast("Engine", import_module(f"{__name__}.{name}_cluster"))

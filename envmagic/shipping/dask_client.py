@@ -1,0 +1,134 @@
+"""The Dask cluster that is meant: the notebook's own client, or one of an address."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from envmagic.core import display
+from envmagic.core.errors import EnvmagicError, WordsError
+from envmagic.shipping.engine import Asked
+
+__all__ = ["connected", "of_notebook"]
+
+_CONNECT = 10  # seconds that a scheduler has to answer
+_RECONNECT = 3.0  # seconds that a client has which has lost its scheduler
+_START = "Run it in a cell: from distributed import Client; client = Client(ADDRESS)"
+
+
+@contextlib.contextmanager
+def connected(asked: Asked) -> Iterator[Any]:
+    """The `distributed.Client` that `asked` means, alive; one of an address is closed afterwards.
+
+    Raises `EnvmagicError` where there is none (`no-cluster`), several (`several-clusters`), or it
+    does not answer (`cluster-gone`), also where it went within the `with` block.
+    """
+    values, target = asked.place.values, asked.target
+    named = target if target is not None and target.isidentifier() else None
+    with contextlib.ExitStack() as opened:
+        if target is None or named is not None:
+            client = of_notebook(values, named)
+        else:
+            client = opened.enter_context(_at(target))
+        address = str(client.scheduler.address) if client.scheduler is not None else ""
+        _check(client, address)
+        try:
+            yield client
+        except (OSError, TimeoutError, ValueError, RuntimeError) as error:
+            if client.status != "running" or isinstance(error, OSError | TimeoutError):
+                raise _gone(address or "the scheduler", error) from error
+            raise EnvmagicError(
+                "cluster-refuses",
+                f"The cluster at {address} does not take it: {display.shortened(str(error))}.",
+                "Look into its scheduler's log.",
+                subject=address,
+                detail=str(error),
+            ) from error
+
+
+def of_notebook(values: Mapping[str, Any], named: str | None = None) -> Any:
+    """The client that the notebook works with: the one called `named`, that of a `with` block, the
+    only one among its `values`, or the current one. Raises `WordsError`."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None or not hasattr(distributed, "Client"):
+        raise _none()
+    kind = distributed.Client
+    mine = {n: v for n, v in values.items() if isinstance(v, kind) and not n.startswith("_")}
+    if named is not None:
+        if named not in mine:
+            raise _none(f"{named} is no Client of this notebook.")
+        return mine[named]
+    with contextlib.suppress(ValueError):
+        return kind.current(allow_global=False)
+    alive = {name: client for name, client in mine.items() if client.status != "closed"} or mine
+    if len({id(client) for client in alive.values()}) > 1:
+        names = sorted(alive)
+        raise WordsError(
+            "several-clusters",
+            f"There are several clients here: {display.joined(names)}.",
+            "To name the one that is meant",
+            subject=names[0],
+            command=("ship", "dask", names[0]),
+        )
+    if alive:
+        return next(iter(alive.values()))
+    with contextlib.suppress(ValueError):
+        return kind.current()
+    raise _none()
+
+
+@contextlib.contextmanager
+def _at(address: str) -> Iterator[Any]:
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=_CONNECT, set_as_default=False)
+    except ValueError as error:
+        raise WordsError(
+            "no-cluster",
+            f"{display.quoted(address)} is no address of a scheduler: {error}.",
+            "One is tcp://HOST:8786, as client.scheduler.address says it.",
+            subject=address,
+        ) from error
+    except (OSError, TimeoutError) as error:
+        raise _gone(address, error) from error
+    with client:
+        yield client
+
+
+def _check(client: Any, address: str) -> None:
+    if client.asynchronous:
+        raise WordsError(
+            "no-cluster",
+            "The client is asynchronous; a cell's line cannot wait for it.",
+            "To connect another way",
+            subject=address,
+            command=("ship", "dask", address or "ADDRESS"),
+        )
+    until = time.monotonic() + _RECONNECT
+    while client.status == "connecting" and time.monotonic() < until:
+        time.sleep(0.05)
+    if client.status != "running":
+        raise _gone(address or "the client", None)
+
+
+def _none(why: str = "This notebook has no Dask client.") -> WordsError:
+    return WordsError(
+        "no-cluster",
+        why,
+        f"{_START}. Or name a scheduler",
+        command=("ship", "dask", "tcp://HOST:8786"),
+    )
+
+
+def _gone(address: str, error: BaseException | None) -> EnvmagicError:
+    return EnvmagicError(
+        "cluster-gone",
+        f"The cluster at {address} does not answer: nothing was changed there.",
+        _START,
+        subject=address,
+        detail=str(error or ""),
+    )
