@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
 import time
@@ -12,7 +13,7 @@ from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.shipping.engine import Asked
 
-__all__ = ["connected", "of_notebook"]
+__all__ = ["answers", "connected", "of_notebook"]
 
 _CONNECT = 10  # seconds that a scheduler has to answer
 _RECONNECT = 3.0  # seconds that a client has which has lost its scheduler
@@ -24,7 +25,7 @@ def connected(asked: Asked) -> Iterator[Any]:
     """The `distributed.Client` that `asked` means, alive; one of an address is closed afterwards.
 
     Raises `EnvmagicError` where there is none (`no-cluster`), several (`several-clusters`), or it
-    does not answer (`cluster-gone`), also where it went within the `with` block.
+    does not answer (`cluster-gone`).
     """
     values, target = asked.place.values, asked.target
     named = target if target is not None and target.isidentifier() else None
@@ -35,18 +36,30 @@ def connected(asked: Asked) -> Iterator[Any]:
             client = opened.enter_context(_at(target))
         address = str(client.scheduler.address) if client.scheduler is not None else ""
         _check(client, address)
-        try:
-            yield client
-        except (OSError, TimeoutError, ValueError, RuntimeError) as error:
-            if client.status != "running" or isinstance(error, OSError | TimeoutError):
-                raise _gone(address or "the scheduler", error) from error
-            raise EnvmagicError(
-                "cluster-refuses",
-                f"The cluster at {address} does not take it: {display.shortened(str(error))}.",
-                "Look into its scheduler's log.",
-                subject=address,
-                detail=str(error),
-            ) from error
+        yield client
+
+
+@contextlib.contextmanager
+def answers(client: Any) -> Iterator[None]:
+    """Within the `with` block `client` asks its cluster something.
+
+    Raises `EnvmagicError` where that is gone (`cluster-gone`), or does not take what it is sent
+    (`cluster-refuses`).
+    """
+    try:
+        yield
+    except Exception as error:  # a cluster sends back whatever its own code raises
+        address = str(client.scheduler.address)
+        if client.status != "running" or isinstance(error, OSError | asyncio.TimeoutError):
+            raise _gone(address, error) from error
+        raise EnvmagicError(
+            "cluster-refuses",
+            f"The cluster at {address} does not take it: {display.shortened(str(error))}.",
+            "Its scheduler's log tells more; what it has",
+            subject=address,
+            detail=str(error),
+            command=("ship", "dask", address, "--check"),
+        ) from error
 
 
 def of_notebook(values: Mapping[str, Any], named: str | None = None) -> Any:

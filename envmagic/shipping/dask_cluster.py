@@ -28,12 +28,13 @@ def ship(asked: Asked, progress: Progress) -> Shipped:
     payload = asked.payload.without(dask_parts.LEAVES)
     with connected(asked) as client:
         cluster = Cluster(client, payload, progress)
+        fitness.check_python(payload, cluster.pythons())
         looked = cluster.look()
-        fitness.check(payload, [member.seen for member in looked.members])
+        fitness.check_platform(payload, [member.seen for member in looked.members])
         new = _New.of(payload, looked)
         _check_installers(new, looked)
         if new.parts:
-            progress.step(f"Sending to {len(looked.members)} of {client.scheduler.address}")
+            progress.step(f"Sending to {client.scheduler.address}")
             looked = _sent(cluster, asked, new, progress)
         if payload.variables:  # they are put back where they go, so they come last
             looked = cluster.put(dask_parts.variables(payload))
@@ -44,7 +45,9 @@ def check(asked: Asked, progress: Progress) -> Shipped:
     """Look what the cluster's workers and its scheduler have. Raises `EnvmagicError`."""
     payload = asked.payload.without(dask_parts.LEAVES)
     with connected(asked) as client:
-        return _shipped(client, asked.payload, Cluster(client, payload, progress).look(), ())
+        cluster = Cluster(client, payload, progress)
+        fitness.check_python(payload, cluster.pythons())
+        return _shipped(client, asked.payload, cluster.look(), ())
 
 
 @dataclass(frozen=True)
@@ -101,11 +104,12 @@ def _check_installers(new: _New, there: Looked) -> None:
     """Raise `EnvmagicError` where somebody would have to install and cannot."""
     for member, names in new.lacking:
         if names and not member.installs:
+            run = "run_on_scheduler" if member.seen.worker == "scheduler" else "run"
             raise EnvmagicError(
                 "worker-without-pip",
                 f"The {_called(member)} lacks {display.joined(list(names[:3]))} and has neither pip"
-                " nor uv to install it. Nothing was sent.",
-                "Give it one: client.run(lambda: __import__('ensurepip').bootstrap())",
+                " nor uv to install them. Nothing was sent.",
+                f"Give it one: client.{run}(lambda: __import__('ensurepip').bootstrap())",
                 subject=member.seen.worker,
             )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 from envmagic.core.model import Progress
 from envmagic.shipping import dask_parts, workers
+from envmagic.shipping.dask_client import answers
 from envmagic.shipping.payload import Payload
 from envmagic.shipping.workers import Seen
 
@@ -61,8 +63,18 @@ class Cluster:
         self._progress = progress
         self._there = dask_parts.by_value()
 
+    def pythons(self) -> Mapping[str, str]:
+        """The version of Python of each member: asked in words that each of them understands."""
+        with answers(self._client):
+            ask = platform.python_version
+            return {_SCHEDULER: self._client.run_on_scheduler(ask), **self._client.run(ask)}
+
     def look(self) -> Looked:
-        """What its members have."""
+        """What its members have, where they are of this minor version of Python."""
+        with answers(self._client):
+            return self._looked()
+
+    def _looked(self) -> Looked:
         asked = workers.look(), [*self._payload.names, *dask_parts.LEAVES]
         words = (*asked, self._payload.module_names)
         scheduler = self._client.run_on_scheduler(self._there.state, *words)
@@ -79,7 +91,8 @@ class Cluster:
         """Register `parts`, and look what that came to; where it is broken off, they go again."""
         names = [part.name for part in parts]
         try:
-            self._patiently(lambda: self._register(parts))
+            with answers(self._client):
+                self._patiently(lambda: self._register(parts))
             return self.look()
         except BaseException:
             self.take(names)

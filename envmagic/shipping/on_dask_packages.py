@@ -15,6 +15,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from typing import Any
 
 import locket
@@ -25,6 +26,9 @@ __all__ = ["Packages", "installers"]
 
 _ABOUT = "envmagic.json"
 """In a directory of ours: name -> digest of each wheel that was built for it."""
+_FAILED = ".failed"
+"""Behind the name of such a directory: why it could not be filled, for those that wait for it."""
+_COLOURS = ("FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE")  # a kernel sets them for its children
 _LOUDLY = ("ERROR:", "error:", "×")
 _AGAIN = 0.05  # seconds
 
@@ -62,10 +66,12 @@ class Packages(Part):
         os.makedirs(above, exist_ok=True)
         place = os.path.join(above, self._digest(lacking))
         lock = locket.lock_file(place + ".lock", timeout=0)  # one installs for all on this host
+        begun = time.time()
         while not _locked(lock):
             await asyncio.sleep(_AGAIN)
         try:
             if not os.path.isdir(place) and not self.given_up:
+                _raise_failed(place, begun)
                 loop = asyncio.get_running_loop()
                 await loop.run_in_executor(None, self._install, lacking, place)
         finally:
@@ -120,6 +126,8 @@ class Packages(Part):
                     os.rename(target, place)
                 if not said or self.given_up:
                     return
+            with open(place + _FAILED, "w", encoding="utf-8") as opened:
+                opened.write(said)
             raise RuntimeError(said)
         finally:
             shutil.rmtree(new, ignore_errors=True)
@@ -136,7 +144,7 @@ class Packages(Part):
 
     def _run(self, words: list[str]) -> str:
         """What the installer says where it fails; empty where it does not."""
-        variables = dict(os.environ)
+        variables = {k: v for k, v in os.environ.items() if k not in _COLOURS} | {"NO_COLOR": "1"}
         if self.index:  # not among the words, which everybody on the machine sees
             variables |= {"PIP_INDEX_URL": self.index, "UV_DEFAULT_INDEX": self.index}
         self.child = subprocess.Popen(
@@ -173,6 +181,16 @@ def _verdict(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     told = [line for line in lines if line.startswith(_LOUDLY)]
     return (told or lines or ["it said nothing"])[0]
+
+
+def _raise_failed(place: str, since: float) -> None:
+    """Raise what another process has raised meanwhile that did the same."""
+    try:
+        if os.stat(place + _FAILED).st_mtime >= since:
+            with open(place + _FAILED, encoding="utf-8") as opened:
+                raise RuntimeError(opened.read())
+    except OSError:
+        pass
 
 
 def _end(child: subprocess.Popen[str]) -> None:
