@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from envmagic import shipping
 from envmagic.core.errors import Problem
-from envmagic.core.model import Place, Progress, Report
+from envmagic.core.model import Environment, Place, Progress, Report
 from envmagic.core.schema import ShipData, WorkerData
 from envmagic.core.verbs import ShipRequest
 from envmagic.environments import backends
 from envmagic.operations.here import environment_of
 from envmagic.shipping import workers
-from envmagic.shipping.engine import Asked, Shipped
+from envmagic.shipping.elsewhere import Elsewhere, is_elsewhere
+from envmagic.shipping.engine import Asked, Engine, Shipped
 from envmagic.shipping.payload import Payload
 
 __all__ = ["ship"]
@@ -18,8 +19,9 @@ __all__ = ["ship"]
 
 def ship(request: ShipRequest, place: Place, progress: Progress) -> Report[ShipData]:
     """Give what the record needs to the engine that is asked for. Raises `EnvmagicError`."""
-    engine = shipping.engine_called(request.engine)
-    there = backends.look(environment_of(place))
+    environment = environment_of(place)
+    engine = _engine(request.engine, environment)
+    there = backends.look(environment)
     payload = Payload.of(there, place.directory, place.notebook, place.cells, request.variables)
     asked = Asked(payload, place, request.target, request.to, request.index)
     done = (engine.check if request.check else engine.ship)(asked, progress)
@@ -33,6 +35,10 @@ def ship(request: ShipRequest, place: Place, progress: Progress) -> Report[ShipD
         problems=(*done.problems, *(_problem(each, request) for each in differs)),
         failed=bool(differs),
     )
+
+
+def _engine(name: str, environment: Environment) -> Engine:
+    return Elsewhere(name) if is_elsewhere(environment) else shipping.engine_called(name)
 
 
 def _data(
@@ -63,8 +69,13 @@ def _problem(worker: WorkerData, request: ShipRequest) -> Problem:
     target = (request.target,) if request.target else ()
     return Problem(
         "worker-differs",
-        f"The worker {worker['worker']} {has} (here {first['here']}){others}.",
+        f"{_called(worker['worker'])} {has} (here {first['here']}){others}.",
         "To send it" if request.check else "Restart its workers, and send it again",
         subject=worker["worker"],
         command=("ship", request.engine, *target),
     )
+
+
+def _called(worker: str) -> str:
+    """Dask's scheduler reads what workers are sent, and has to have what they have."""
+    return f"The {worker}" if worker == "scheduler" else f"The worker {worker}"

@@ -11,6 +11,7 @@ from typing import Any
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
+from envmagic.core.model import Frontend
 from envmagic.shipping.engine import Asked
 
 __all__ = ["answers", "connected", "of_notebook"]
@@ -30,6 +31,8 @@ def connected(asked: Asked) -> Iterator[Any]:
     values, target = asked.place.values, asked.target
     named = target if target is not None and target.isidentifier() else None
     with contextlib.ExitStack() as opened:
+        if asked.place.frontend is Frontend.TERMINAL and (target is None or named is not None):
+            raise _none("In a terminal there is no client that is connected already.", "")
         if target is None or named is not None:
             client = of_notebook(values, named)
         else:
@@ -128,13 +131,11 @@ def _check(client: Any, address: str) -> None:
         raise _gone(address or "the client", None)
 
 
-def _none(why: str = "This notebook has no Dask client.") -> WordsError:
-    return WordsError(
-        "no-cluster",
-        why,
-        f"{_START}. Or name a scheduler",
-        command=("ship", "dask", "tcp://HOST:8786"),
-    )
+def _none(
+    why: str = "This notebook has no Dask client.", start: str = f"{_START}. Or name"
+) -> WordsError:
+    words = ("ship", "dask", "tcp://HOST:8786")
+    return WordsError("no-cluster", why, f"{start or 'Name'} a scheduler", command=words)
 
 
 def _gone(address: str, error: BaseException | None) -> EnvmagicError:

@@ -20,7 +20,7 @@ from envmagic.shipping.dask_members import Cluster, Looked, Member
 from envmagic.shipping.engine import Asked, Shipped
 from envmagic.shipping.payload import Payload
 
-__all__ = ["check", "ship"]
+__all__ = ["check", "plugins", "ship"]
 
 
 def ship(asked: Asked, progress: Progress) -> Shipped:
@@ -48,6 +48,13 @@ def check(asked: Asked, progress: Progress) -> Shipped:
         cluster = Cluster(client, payload, progress)
         fitness.check_python(payload, cluster.pythons())
         return _shipped(client, asked.payload, cluster.look(), ())
+
+
+def plugins(payload: Payload, index: str | None, progress: Progress) -> list[Any]:
+    """What has the same done by somebody's own `client.register_plugin`. Raises `EnvmagicError`."""
+    payload = payload.without(dask_parts.LEAVES)
+    parts = [_packages(payload, index, progress), *dask_parts.modules(payload)]
+    return dask_parts.for_scripts([*parts, *dask_parts.variables(payload)])
 
 
 @dataclass(frozen=True)
@@ -117,12 +124,9 @@ def _check_installers(new: _New, there: Looked) -> None:
 def _sent(cluster: Cluster, asked: Asked, new: _New, progress: Progress) -> Looked:
     """Register what is new; where somebody cannot take it, the cluster is as it was."""
     payload = new.payload
-    with TemporaryDirectory() as scratch:
-        parts: list[Any] = [p for p in dask_parts.modules(payload) if p.name in new.parts]
-        if dask_parts.name_of_packages(payload) in new.parts:
-            pins = [pin for pin in payload.pins if pin.directory is not None]
-            built = wheels.built(pins, payload.environment, Path(scratch), progress)
-            parts.insert(0, dask_parts.packages(payload, built, asked.index))
+    parts: list[Any] = [p for p in dask_parts.modules(payload) if p.name in new.parts]
+    if dask_parts.name_of_packages(payload) in new.parts:
+        parts.insert(0, _packages(payload, asked.index, progress))
     looked = cluster.put(parts)
     for member in looked.members:
         for name in sorted(new.parts & set(member.failed)):
@@ -130,6 +134,13 @@ def _sent(cluster: Cluster, asked: Asked, new: _New, progress: Progress) -> Look
             raise _not_installed(asked, member, member.failed[name])
     cluster.supersede(new.superseded(looked.registered))
     return looked
+
+
+def _packages(payload: Payload, index: str | None, progress: Progress) -> Any:
+    with TemporaryDirectory() as scratch:
+        pins = [pin for pin in payload.pins if pin.directory is not None]
+        built = wheels.built(pins, payload.environment, Path(scratch), progress)
+        return dask_parts.packages(payload, built, index)
 
 
 def _not_installed(asked: Asked, member: Member, why: str) -> EnvmagicError:

@@ -102,8 +102,9 @@ class Cluster:
         import cloudpickle
 
         for part in parts:  # beside the workers: it may be another machine
-            pickled = cloudpickle.dumps(part)
-            self._client.run_on_scheduler(self._there.put, pickled, wait=False)
+            if dask_parts.is_for_scheduler(part):
+                pickled = cloudpickle.dumps(part)
+                self._client.run_on_scheduler(self._there.put, pickled, wait=False)
         for part in parts:
             self._client.register_plugin(part, name=part.name)
         self._client.run_on_scheduler(self._there.settled, [part.name for part in parts])

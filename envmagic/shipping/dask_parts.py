@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from envmagic.shipping.payload import Payload
 __all__ = [
     "LEAVES",
     "by_value",
+    "for_scripts",
+    "is_for_scheduler",
     "modules",
     "name_of_packages",
     "names_of_modules",
@@ -84,6 +86,21 @@ def variables(payload: Payload) -> list[Any]:
         Variables(f"{_PREFIX}variable:{key}", _home(), {key: value})
         for key, value in payload.variables.items()
     ]
+
+
+def is_for_scheduler(part: Any) -> bool:
+    """Whether the scheduler is to have `part`, too: it reads what is sent to workers, and no more."""
+    from envmagic.shipping.on_dask import Variables
+
+    return not isinstance(part, Variables)
+
+
+def for_scripts(parts: Sequence[Any]) -> list[Any]:
+    """`parts` as plug-ins that are registered by somebody else, and raise where they fail."""
+    there = by_value()
+    for part in parts:
+        part.raises = True
+    return [*(there.OnScheduler(part) for part in parts if is_for_scheduler(part)), *parts]
 
 
 def _home() -> tuple[str, int]:

@@ -34,6 +34,8 @@ class Part(WorkerPlugin):  # type: ignore[misc]
         """The notebook's own process, where nothing is changed."""
         self.failed = ""
         self.settled = False
+        self.raises = False
+        """It does raise: for those who do not ask afterwards."""
         self.stays = False
         """What it has put there stays when it goes: another one builds upon it."""
 
@@ -50,6 +52,8 @@ class Part(WorkerPlugin):  # type: ignore[misc]
         self.settled = True
         if self.failed and joins:
             logging.getLogger("distributed.worker").error("%s: %s", self.name, self.failed)
+        if self.failed and self.raises:
+            raise RuntimeError(self.failed)
 
     def teardown(self, worker: Any) -> None:
         if not self.stays:

@@ -66,7 +66,7 @@ def data_of(seen: Seen, payload: Payload) -> WorkerData:
         python=seen.python,
         platform=seen.platform,
         differs=[
-            *_differences({"python": payload.python}, {"python": seen.python}),
+            *_differences({"python": minor(payload.python)}, {"python": minor(seen.python)}),
             *_differences({p.name: p.version for p in payload.pins}, seen.versions),
             *_differences(
                 {m.name: m.digest for m in payload.modules}, seen.modules, shown=lambda d: d[:8]

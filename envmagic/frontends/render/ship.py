@@ -30,7 +30,8 @@ def ship(report: Report[ShipData], frontend: Frontend | None) -> tuple[Part, ...
 
 
 def _summary(data: ShipData) -> Line:
-    all_of_them, differing = data["workers"], [w for w in data["workers"] if w["differs"]]
+    all_of_them = [w for w in data["workers"] if w["worker"] != "scheduler"]
+    differing = [w for w in all_of_them if w["differs"]]
     same = len(all_of_them) - len(differing)
     what = count(len(data["distributions"]), "distribution")
     if data["modules"]:
