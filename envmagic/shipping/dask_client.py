@@ -98,10 +98,22 @@ def of_notebook(values: Mapping[str, Any], named: str | None = None) -> Any:
 
 @contextlib.contextmanager
 def _at(address: str) -> Iterator[Any]:
-    from distributed import Client
-
     try:
-        client = Client(address, timeout=_CONNECT, set_as_default=False)
+        import dask
+        from dask.utils import parse_timedelta
+        from distributed import Client
+    except ImportError as error:
+        raise EnvmagicError(
+            "no-engine",
+            "distributed, which talks to Dask clusters, is not installed in this environment.",
+            "To install it",
+            command=("install", "distributed"),
+            subject="distributed",
+            detail=str(error),
+        ) from error
+    theirs = parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
+    try:
+        client = Client(address, timeout=min(_CONNECT, theirs), set_as_default=False)
     except ValueError as error:
         raise WordsError(
             "no-cluster",
@@ -116,6 +128,15 @@ def _at(address: str) -> Iterator[Any]:
 
 
 def _check(client: Any, address: str) -> None:
+    if not hasattr(client, "register_plugin"):
+        raise EnvmagicError(
+            "no-engine",
+            "The distributed of this environment is older than 2023.9.2, which takes plug-ins of"
+            " all kinds.",
+            "To take a newer one",
+            command=("install", "-U", "distributed"),
+            subject="distributed",
+        )
     if client.asynchronous:
         raise WordsError(
             "no-cluster",

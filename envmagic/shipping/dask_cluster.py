@@ -69,6 +69,8 @@ class _New:
 
     @classmethod
     def of(cls, payload: Payload, there: Looked) -> _New:
+        if there.within and not there.members:
+            return cls(payload, frozenset(), ())
         lacking = tuple((member, tuple(_lacks(member, payload))) for member in there.members)
         parts = {
             name

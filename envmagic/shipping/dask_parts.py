@@ -89,7 +89,7 @@ def variables(payload: Payload) -> list[Any]:
 
 
 def is_for_scheduler(part: Any) -> bool:
-    """Whether the scheduler is to have `part`, too: it reads what is sent to workers, and no more."""
+    """Whether the scheduler is to have `part`, too: it reads what is sent to workers, no more."""
     from envmagic.shipping.on_dask import Variables
 
     return not isinstance(part, Variables)

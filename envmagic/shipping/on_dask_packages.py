@@ -147,6 +147,8 @@ class Packages(Part):
         variables = {k: v for k, v in os.environ.items() if k not in _COLOURS} | {"NO_COLOR": "1"}
         if self.index:  # not among the words, which everybody on the machine sees
             variables |= {"PIP_INDEX_URL": self.index, "UV_DEFAULT_INDEX": self.index}
+            for no in ("PIP_NO_INDEX", "UV_NO_INDEX", "UV_OFFLINE"):
+                variables.pop(no, None)
         self.child = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
