@@ -92,11 +92,6 @@ class _New:
         every = dask_parts.names_of_modules(self.payload)
         return (*pins, *(module.name for name, module in every.items() if name in self.parts))
 
-    def superseded(self, registered: frozenset[str]) -> list[str]:
-        """The names of what is not to be registered any more."""
-        kinds = tuple(f"{name.rpartition(':')[0]}:" for name in self.parts)
-        return sorted(n for n in registered if n.startswith(kinds) and n not in self.parts)
-
 
 def _lacks(member: Member, payload: Payload) -> Iterator[str]:
     """The distributions that `member` has not, or of which it may have an older wheel."""
@@ -129,13 +124,20 @@ def _sent(cluster: Cluster, asked: Asked, new: _New, progress: Progress) -> Look
     parts: list[Any] = [p for p in dask_parts.modules(payload) if p.name in new.parts]
     if dask_parts.name_of_packages(payload) in new.parts:
         parts.insert(0, _packages(payload, asked.index, progress))
+    names = {part.name for part in parts}  # a build changes when its project was changed last
     looked = cluster.put(parts)
     for member in looked.members:
-        for name in sorted(new.parts & set(member.failed)):
-            cluster.take(new.parts)
+        for name in sorted(names & set(member.failed)):
+            cluster.take(names)
             raise _not_installed(asked, member, member.failed[name])
-    cluster.supersede(new.superseded(looked.registered))
+    cluster.supersede(_superseded(names, looked.registered))
     return looked
+
+
+def _superseded(names: set[str], registered: frozenset[str]) -> list[str]:
+    """Those that are `registered` and not to be any more, where `names` are."""
+    kinds = tuple(f"{name.rpartition(':')[0]}:" for name in names)
+    return sorted(n for n in registered if n.startswith(kinds) and n not in names)
 
 
 def _packages(payload: Payload, index: str | None, progress: Progress) -> Any:

@@ -7,7 +7,7 @@ import os
 import platform
 import socket
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ __all__ = ["Cluster", "Looked", "Member"]
 
 _SCHEDULER = "scheduler"
 _SECOND = 1.0
+_SOON = 10.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -89,33 +90,23 @@ class Cluster:
 
     def put(self, parts: Sequence[Any]) -> Looked:
         """Register `parts`, and look what that came to; where it is broken off, they go again."""
-        names = [part.name for part in parts]
+        registering = _Registering(self._client, self._there, parts)
         try:
             with answers(self._client):
-                self._patiently(lambda: self._register(parts))
+                registering.wait(self._progress)
             return self.look()
         except BaseException:
+            names = [part.name for part in parts]
+            registering.stop()
+            self.take(names)  # which ends what it waits for
+            registering.join(_SOON)
             self.take(names)
             raise
 
-    def _register(self, parts: Sequence[Any]) -> None:
-        import cloudpickle
-
-        for part in parts:  # beside the workers: it may be another machine
-            if dask_parts.is_for_scheduler(part):
-                pickled = cloudpickle.dumps(part)
-                self._client.run_on_scheduler(self._there.put, pickled, wait=False)
-        for part in parts:
-            self._client.register_plugin(part, name=part.name)
-        self._client.run_on_scheduler(self._there.settled, [part.name for part in parts])
-
     def take(self, names: Iterable[str]) -> None:
         """Register those called `names` no more, and have nothing there of what they have put."""
-        names = list(names)
         with contextlib.suppress(Exception):  # an undoing has no one to tell
-            self._client.run_on_scheduler(self._there.take, names)
-        for name in names:
-            with contextlib.suppress(Exception):
+            for name in self._client.run_on_scheduler(self._there.take, list(names)):
                 self._client.unregister_worker_plugin(name)
 
     def supersede(self, names: Sequence[str]) -> None:
@@ -125,21 +116,48 @@ class Cluster:
             self._client.run(self._there.keep, names)
             self.take(names)
 
-    def _patiently(self, call: Callable[[], None]) -> None:
-        """Do `call` beside this thread, which tells that it goes on, and can be interrupted."""
-        raised: list[BaseException] = []
 
-        def run() -> None:
-            try:
-                call()
-            except BaseException as error:
-                raised.append(error)
+class _Registering(threading.Thread):
+    """Registers parts beside the main thread, which tells of it and can be interrupted."""
 
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        thread.join(_SECOND)
-        while thread.is_alive():
-            self._progress.waiting()
-            thread.join(_SECOND)
-        if raised:
-            raise raised[0]
+    def __init__(self, client: Any, there: Any, parts: Sequence[Any]) -> None:
+        super().__init__(daemon=True)
+        self._client = client
+        self._there = there
+        self._parts = parts
+        self._stopped = False
+        self._raised: Exception | None = None
+
+    def wait(self, progress: Progress) -> None:
+        """Do it, and raise what it raises."""
+        self.start()
+        self.join(_SECOND)
+        while self.is_alive():
+            progress.waiting()
+            self.join(_SECOND)
+        if self._raised is not None:
+            raise self._raised
+
+    def stop(self) -> None:
+        """Begin with no further part."""
+        self._stopped = True
+
+    def run(self) -> None:
+        """What the thread does."""
+        try:
+            self._register()
+        except Exception as error:
+            self._raised = error
+
+    def _register(self) -> None:
+        import cloudpickle
+
+        for part in self._parts:  # beside the workers: it may be another machine
+            if dask_parts.is_for_scheduler(part) and not self._stopped:
+                pickled = cloudpickle.dumps(part)
+                self._client.run_on_scheduler(self._there.put, pickled, wait=False)
+        for part in self._parts:
+            if not self._stopped:
+                self._client.register_plugin(part, name=part.name)
+        names = [part.name for part in self._parts]
+        self._client.run_on_scheduler(self._there.settled, names)

@@ -56,12 +56,14 @@ async def settled(names: list[str], dask_scheduler: Any) -> None:
         await asyncio.sleep(_AGAIN)
 
 
-def take(names: list[str], dask_scheduler: Any) -> None:
-    """Have those parts called `names` in the scheduler no more."""
+def take(names: list[str], dask_scheduler: Any) -> list[str]:
+    """Have those parts called `names` in the scheduler no more; returns those of them that its
+    workers have."""
     held = vars(dask_scheduler).get(_HELD, {})
     for name in names:
         if name in held:
             held.pop(name).teardown(dask_scheduler)
+    return [name for name in names if name in dask_scheduler.worker_plugins]
 
 
 def keep(names: list[str], dask_worker: Any) -> None:

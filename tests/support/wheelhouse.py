@@ -76,12 +76,15 @@ def ensure(*, log: bool = False) -> Path:
     return target
 
 
-def download(target: Path, names: Sequence[str]) -> None:
-    """Have wheels of `names` and what they need in `target`, for the Python that runs this."""
-    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    if not _complete(target, here, tuple(names)):
+def download(
+    target: Path, names: Sequence[str], version: str = "", python: Path | None = None
+) -> None:
+    """Have wheels of `names` and what they need in `target`, for the Python that runs this, else
+    for `python`, which is of the minor `version`."""
+    version = version or f"{sys.version_info[0]}.{sys.version_info[1]}"
+    if not _complete(target, version, tuple(names)):
         target.mkdir(parents=True, exist_ok=True)
-        _download(target, Path(sys.executable), here, tuple(names), log=False)
+        _download(target, python or Path(sys.executable), version, tuple(names), log=False)
 
 
 def _stamp(target: Path, version: str) -> Path:
@@ -115,8 +118,9 @@ def _download(
 
 
 if __name__ == "__main__":
-    from support import old_parts, project_tools
+    from support import dask_clusters, old_parts, project_tools
 
     ensure(log=True)
+    dask_clusters.wheels()
     old_parts.ensure()
     project_tools.ensure()
