@@ -113,7 +113,8 @@ def _check_installers(new: _New, there: Looked) -> None:
                 "worker-without-pip",
                 f"The {_called(member)} lacks {display.joined(list(names[:3]))} and has neither pip"
                 " nor uv to install them. Nothing was sent.",
-                f"Give it one: client.{run}(lambda: __import__('ensurepip').bootstrap())",
+                f"Give it one in a cell: import subprocess, sys; client.{run}("
+                "lambda: subprocess.call([sys.executable, '-m', 'ensurepip']))",
                 subject=member.seen.worker,
             )
 

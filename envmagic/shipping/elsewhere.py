@@ -23,7 +23,7 @@ from envmagic.shipping.payload import Payload
 from envmagic.shipping.workers import Seen
 from envmagic.system import directories, prefix_layout, process
 
-__all__ = ["Elsewhere", "is_elsewhere", "main"]
+__all__ = ["Elsewhere", "answer_of", "is_elsewhere", "main", "read"]
 
 _STEP = "step: "
 _WAITS = 3600.0  # seconds: workers may build what they install
@@ -85,7 +85,7 @@ class Elsewhere:
                 subject=str(environment.prefix),
                 detail=error.stderr,
             ) from error
-        return _read(json.loads(ran.stdout.splitlines()[-1]))
+        return read(json.loads(ran.stdout.splitlines()[-1]))
 
 
 def main() -> None:
@@ -126,10 +126,15 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
         done = (engine.check if asked["what"] == "check" else engine.ship)(wanted, _Said())
     except EnvmagicError as error:
         return {"problem": asdict(error.problem), "words": isinstance(error, WordsError)}
+    return answer_of(done)
+
+
+def answer_of(done: Shipped) -> dict[str, Any]:
+    """`done` as JSON has it."""
     return {"shipped": {**asdict(done), "leaves": sorted(done.leaves)}}
 
 
-def _read(answer: dict[str, Any]) -> Shipped:
+def read(answer: dict[str, Any]) -> Shipped:
     """What the other process has answered. Raises what it raised."""
     if "problem" in answer:
         told = _problem(answer["problem"])

@@ -41,7 +41,7 @@ version = "1.0"
 [tool.setuptools]
 py-modules = ["of_a_tree"]
 """
-WITH_PIP = "import ensurepip; ensurepip.bootstrap()"
+WITH_PIP = "import subprocess, sys; subprocess.call([sys.executable, '-m', 'ensurepip'])"
 
 
 @pytest.fixture(scope="session")
@@ -146,7 +146,7 @@ def test_what_a_cluster_cannot_take_is_one_line_and_changes_nothing(
     workers = bare_venv(isolated.home / "workers", "distributed")
     with cluster(workers, isolated.home, 1) as address:
         told = ship(address)
-        assert "lacks near-by and has neither pip nor uv" in told and "ensurepip" in told
+        assert "lacks near-by and has neither pip nor uv" in told and "'-m', 'ensurepip'" in told
         assert held(own, address, WITH_PIP) == NOTHING  # and does what it was told to do
 
         hidden = wheel.rename(isolated.home / "hidden.whl")

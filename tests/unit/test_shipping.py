@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cloudpickle
 import pytest
 
-from envmagic.core.errors import EnvmagicError
-from envmagic.shipping import local_modules, on_worker, workers
+from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
+from envmagic.core.model import BackendName, Environment
+from envmagic.shipping import dask_parts, elsewhere, fitness, local_modules, on_worker, workers
+from envmagic.shipping.engine import Shipped
+from envmagic.shipping.local_modules import LocalModule
+from envmagic.shipping.payload import Payload, Pin
+from envmagic.shipping.workers import Seen
 
 
 def notebook(place: Path, *cells: str) -> Path:
@@ -79,3 +85,55 @@ def test_a_worker_is_asked_by_a_function_that_needs_no_envmagic() -> None:
     answer = cloudpickle.loads(sent)(["pytest", "no-such"], ["no_such"])
     seen = workers.Seen.of("w", answer)
     assert seen.versions == {"pytest": pytest.__version__} and not seen.modules
+
+
+def payload(*modules: LocalModule, version: str = "1.0") -> Payload:
+    environment = Environment(Path("/e"), Path("/e/python"), "3.11.7", BackendName.UV, owned=True)
+    return Payload(environment, (Pin("six", version),), modules, {"TOKEN": "a-word"})
+
+
+def module(digest: str = "ab", *compiled: str) -> LocalModule:
+    return LocalModule("near", Path("/w/near.py"), digest, 1, tuple(map(Path, compiled)))
+
+
+def test_workers_of_another_minor_version_or_platform_are_refused() -> None:
+    fitness.check_python(payload(), {"w1": "3.11.0"})
+    with pytest.raises(EnvmagicError) as raised:
+        fitness.check_python(payload(), {"w1": "3.11.9", "tcp://w2:1": "3.12.1"})
+    told = raised.value.problem
+    assert told.code == "another-python" and told.command[-2:] == ("--python", "3.12")
+    assert told.message.startswith("The worker tcp://w2:1 runs Python 3.12 and this notebook 3.11")
+
+    far = Seen("tcp://w2:1", "3.11.7", "Plan9 mips", {}, {})
+    fitness.check_platform(payload(module()), [far])
+    compiled = payload(module("ab", "/w/near/fast.so"))
+    fitness.check_platform(compiled, [replace(far, platform=compiled.platform)])
+    with pytest.raises(EnvmagicError) as raised:
+        fitness.check_platform(compiled, [far])
+    assert "fast.so is compiled for" in raised.value.problem.message
+    assert "the worker tcp://w2:1 is Plan9 mips" in raised.value.problem.message
+
+
+def test_what_differs_in_the_last_number_of_python_alone_does_not_differ() -> None:
+    seen = Seen("w", "3.11.0", "Linux", {"six": "1.0"}, {"near": "ab"})
+    assert not workers.data_of(seen, payload(module()))["differs"]
+    assert workers.data_of(replace(seen, python="3.10.0"), payload())["differs"]
+
+
+def test_a_dask_part_is_called_after_what_is_in_it() -> None:
+    one = payload(module())
+    assert dask_parts.name_of_packages(one) == dask_parts.name_of_packages(payload())
+    assert dask_parts.name_of_packages(one) != dask_parts.name_of_packages(payload(version="2"))
+    (name,) = dask_parts.names_of_modules(one)
+    (other,) = dask_parts.names_of_modules(payload(module("cd")))
+    assert name != other and name.rpartition(":")[0] == other.rpartition(":")[0]
+
+
+def test_what_another_process_answers_comes_whole() -> None:
+    told = Problem("a-code", "It is so.", severity=Severity.WARNING, command=("ship", "dask"))
+    seen = Seen("w", "3.11.0", "Linux", {"six": "1.0"}, {"near": "ab"}, executable="/p")
+    done = Shipped("tcp://h:1", ("six 1.0",), (seen,), problems=(told,), leaves=frozenset({"dask"}))
+    assert elsewhere.read(json.loads(json.dumps(elsewhere.answer_of(done)))) == done
+    with pytest.raises(WordsError) as raised:
+        elsewhere.read(json.loads(json.dumps({"problem": asdict(told), "words": True})))
+    assert raised.value.problem == replace(told, severity=Severity.ERROR)
