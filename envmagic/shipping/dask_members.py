@@ -105,6 +105,8 @@ class Cluster:
 
     def take(self, names: Iterable[str]) -> None:
         """Register those called `names` no more, and have nothing there of what they have put."""
+        if self._client.status != "running":  # it would be waited for
+            return
         with contextlib.suppress(Exception):  # an undoing has no one to tell
             for name in self._client.run_on_scheduler(self._there.take, list(names)):
                 self._client.unregister_worker_plugin(name)

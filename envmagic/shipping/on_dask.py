@@ -49,7 +49,8 @@ class Part(WorkerPlugin):  # type: ignore[misc]
                 await self.put(worker)
         except Exception as error:
             self.failed = str(error) or type(error).__name__
-        self.settled = True
+        finally:
+            self.settled = True
         if self.failed and joins:
             logging.getLogger("distributed.worker").error("%s: %s", self.name, self.failed)
         if self.failed and self.raises:
