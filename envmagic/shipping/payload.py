@@ -7,7 +7,7 @@ import json
 import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from envmagic import requirements
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import Environment
+from envmagic.core.names import normalized
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.distributions.origin import origin_of
 from envmagic.environments import satisfaction
@@ -41,6 +42,11 @@ class Pin:
         """A requirement for it: `six==1.17.0`, `six @ git+https://…@COMMIT`."""
         return f"{self.name} @ {self.url}" if self.url else f"{self.name}=={self.version}"
 
+    @property
+    def stamp(self) -> float:
+        """When the newest file in its `directory` was changed; 0.0 where there is none."""
+        return _stamp(self.directory) if self.directory is not None else 0.0
+
 
 @dataclass(frozen=True)
 class Payload:
@@ -52,6 +58,8 @@ class Payload:
     modules: tuple[LocalModule, ...]
     variables: Mapping[str, str]
     """Those that the user named, no other."""
+    needs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """What the record names -> what that needs of `pins`, itself among them."""
 
     @classmethod
     def of(
@@ -69,7 +77,9 @@ class Payload:
         installed (`not-installed`), or one of `variables` is not set (`no-variable`).
         """
         modules = local_modules(notebook, cells) if notebook is not None else ()
-        return cls(there.environment, _pins(there, directory), modules, _named(variables))
+        needs = _needs(there, directory)
+        pins = tuple(_pin(n, *there.distributions[n]) for n in sorted(set().union(*needs.values())))
+        return cls(there.environment, pins, modules, _named(variables), needs)
 
     @property
     def python(self) -> str:
@@ -94,7 +104,7 @@ class Payload:
         """Text that is another when something else would be sent; it tells no variable's value."""
         told = [
             self.python,
-            [(pin.line, pin.directory and _stamp(pin.directory)) for pin in self.pins],
+            [(pin.line, pin.stamp) for pin in self.pins],
             [(module.name, module.digest) for module in self.modules],
             [(k, hashlib.sha256(v.encode()).hexdigest()) for k, v in self.variables.items()],
         ]
@@ -104,10 +114,18 @@ class Payload:
         """The same without the distributions `names` (normalised): an engine has its own."""
         left = set(names)
         pins = tuple(pin for pin in self.pins if pin.name not in left)
-        return Payload(self.environment, pins, self.modules, self.variables)
+        return replace(self, pins=pins)
+
+    def only_for(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of the distributions that nothing in the record needs but `names`, themselves among
+        them."""
+        own = set(names)
+        others = [needed for name, needed in self.needs.items() if name not in own]
+        theirs = [needed for name, needed in self.needs.items() if name in own]
+        return frozenset().union(*theirs).difference(*others)
 
 
-def _pins(there: Inventory, directory: Path) -> tuple[Pin, ...]:
+def _needs(there: Inventory, directory: Path) -> dict[str, frozenset[str]]:
     file = directory / REQUIREMENTS
     if not file.is_file():
         raise WordsError(
@@ -133,8 +151,15 @@ def _pins(there: Inventory, directory: Path) -> tuple[Pin, ...]:
             command=("sync",),
             subject=lacking[0].name,
         )
-    needed = satisfaction.needed_by(found, there.distributions, python)
-    return tuple(_pin(name, *there.distributions[name]) for name in sorted(needed))
+    roots = {normalized(requirement.name) for requirement in found}
+    return {
+        name: frozenset(
+            satisfaction.needed_by(
+                [r for r in found if normalized(r.name) == name], there.distributions, python
+            )
+        )
+        for name in sorted(roots)
+    }
 
 
 def _pin(name: str, version: str, info: Path) -> Pin:
