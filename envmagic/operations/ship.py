@@ -30,7 +30,7 @@ def ship(request: ShipRequest, place: Place, progress: Progress) -> Report[ShipD
     differs = [each for each in found if each["differs"]]
     return Report(
         "ship",
-        _data(request, payload, done, found),
+        _data(request, compared, done, found),
         changed=bool(done.sent or done.settings or done.file),
         problems=(*done.problems, *(_problem(each, request) for each in differs)),
         failed=bool(differs),
