@@ -1,0 +1,1 @@
+"""What Ray is told, and asked, when a notebook's environment goes to its workers."""
