@@ -117,12 +117,13 @@ def _to_running(ray: Any, asked: Asked, progress: Progress) -> Shipped:
         told = session.uploaded(ray, _told(asked, payload, modules, installer))
         progress.step(f"Waiting for the workers at {address}")
         seen = nodes.look(ray, payload, progress, told)
-    sent = _new(payload, told, modules, known or before)
+    if told == known:
+        return Shipped(address, workers=seen, leaves=leaves)
     return Shipped(
         address,
-        sent=sent,
+        sent=_new(payload, told, modules, known or before),
         workers=seen,
-        settings=runtime_env.shown(told) if told != known else {},
+        settings=runtime_env.shown(told),
         variable=_set(asked, told, given=True),
         notes=(f"For tasks and actors: @ray.remote({VARIABLE}={VARIABLE})",),
         leaves=leaves,

@@ -122,5 +122,5 @@ def _not_set_up(said: str, address: str) -> EnvmagicError:
         )
     installer = _SAID.split(said)[-1] if _SAID.search(said) else said
     told = process.Completed(args=("ray",), code=1, stdout=installer, stderr="")
-    why = tool_errors.explain(process.CommandFailed(told), f"what workers at {address} lack")
+    why = tool_errors.explain(process.CommandFailed(told), "what the workers lack")
     return why.saying("The cluster is as it was.")
