@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.core.model import Frontend, Progress
+from envmagic.core.model import BackendName, Frontend, Progress
+from envmagic.core.record_files import ENVIRONMENTS
 from envmagic.shipping import fitness, workers
 from envmagic.shipping.engine import Asked, Shipped
 from envmagic.shipping.payload import Payload
-from envmagic.shipping.ray import failures, nodes, runtime_env, session, unpacked
+from envmagic.shipping.ray import failures, nodes, packages, runtime_env, session, unpacked
 
-__all__ = ["OWN", "VARIABLE", "check", "ship"]
+__all__ = ["OWN", "VARIABLE", "check", "ship", "told"]
 
 OWN = frozenset({"ray"})
 """Distributions that the cluster has itself; Ray refuses to run with another version."""
@@ -28,8 +29,8 @@ _USES = (
     f"For tasks and actors, ship it once connected: @ray.remote({VARIABLE}={VARIABLE})",
     f"For a job: ray job submit --runtime-env-json with json.dumps({VARIABLE})",
 )
-_given: list[dict[str, Any]] = []
-"""What the variable was set to last, when Ray was running."""
+_given: list[tuple[str, dict[str, Any]]] = []
+"""The session that ran when the variable was set last, and what it was set to."""
 
 
 def ship(asked: Asked, progress: Progress) -> Shipped:
@@ -40,13 +41,27 @@ def ship(asked: Asked, progress: Progress) -> Shipped:
         return _to_running(ray, asked, progress)
     if asked.target is not None:
         return _connecting(session.imported(), asked, asked.target, progress)
-    payload, leaves = _payload(asked)
-    told = _told(asked, payload, unpacked.modules_of(payload, progress))
+    found = told(asked.payload, progress, index=asked.index, conda=_conda_file(asked))
     return Shipped(
-        settings=runtime_env.shown(told),
-        variable=_set(asked, told),
+        settings=runtime_env.shown(found),
+        variable=_set(asked, found),
         notes=_USES,
-        leaves=leaves,
+        leaves=_leaves(asked.payload),
+    )
+
+
+def told(
+    payload: Payload, progress: Progress, *, index: str | None = None, conda: str | None = None
+) -> dict[str, Any]:
+    """The `runtime_env` of `payload`, for a session or a job that is yet to begin; `index` and
+    `conda` as in `runtime_env.built`. Raises `EnvmagicError`."""
+    own = payload.without(_leaves(payload))
+    return runtime_env.built(
+        own,
+        unpacked.modules_of(own, progress),
+        installer=runtime_env.installer_of(payload.environment),
+        index=index,
+        conda=conda,
     )
 
 
@@ -59,7 +74,7 @@ def check(asked: Asked, progress: Progress) -> Shipped:
         address = session.address_of(ray)
         session.reach(address)
         with failures.explained(address):
-            seen = nodes.look(ray, payload, progress, _known(asked))
+            seen = nodes.look(ray, payload, progress, _known(ray, asked))
         return Shipped(address, workers=seen, leaves=leaves)
     if asked.target is None:
         raise EnvmagicError(
@@ -104,17 +119,19 @@ def _to_running(ray: Any, asked: Asked, progress: Progress) -> Shipped:
     payload, leaves = _payload(asked)
     address = session.address_of(ray)
     session.reach(address)
-    known = _known(asked)
+    known = _known(ray, asked)
     with failures.explained(address):
         before = dict(ray.get_runtime_context().runtime_env)
+        modules = unpacked.modules_of(payload, progress)
         if known is None:
             seen = nodes.look(ray, payload, progress)
             fitness.check_platform(payload, seen)
-            if _fits(payload, seen, before):
+            if _fits(payload, modules, seen, before):
                 return Shipped(address, workers=seen, leaves=leaves)
         installer = "pip" if "pip" in before else runtime_env.installer_of(payload.environment)
-        modules = unpacked.modules_of(payload, progress)
-        told = session.uploaded(ray, _told(asked, payload, modules, installer))
+        there = [*(before.get("py_modules") or ()), *((known or {}).get("py_modules") or ())]
+        wanted = runtime_env.like(_told(asked, payload, modules, installer), before)
+        told = packages.uploaded(ray, wanted, modules, there)
         progress.step(f"Waiting for the workers at {address}")
         seen = nodes.look(ray, payload, progress, told)
     if told == known:
@@ -124,14 +141,18 @@ def _to_running(ray: Any, asked: Asked, progress: Progress) -> Shipped:
         sent=_new(payload, told, modules, known or before),
         workers=seen,
         settings=runtime_env.shown(told),
-        variable=_set(asked, told, given=True),
+        variable=_set(asked, told, session.identity(ray)),
         notes=(f"For tasks and actors: @ray.remote({VARIABLE}={VARIABLE})",),
         leaves=leaves,
     )
 
 
+def _leaves(payload: Payload) -> frozenset[str]:
+    return payload.only_for(OWN) | OWN
+
+
 def _payload(asked: Asked) -> tuple[Payload, frozenset[str]]:
-    leaves = asked.payload.only_for(OWN) | OWN
+    leaves = _leaves(asked.payload)
     return asked.payload.without(leaves), leaves
 
 
@@ -139,28 +160,45 @@ def _told(
     asked: Asked, payload: Payload, modules: Sequence[Path], installer: str | None = None
 ) -> dict[str, Any]:
     chosen = installer or runtime_env.installer_of(payload.environment)
-    return runtime_env.built(payload, modules, installer=chosen, index=asked.index)
+    conda = _conda_file(asked)
+    return runtime_env.built(payload, modules, installer=chosen, index=asked.index, conda=conda)
 
 
-def _set(asked: Asked, told: dict[str, Any], *, given: bool = False) -> str:
+def _conda_file(asked: Asked) -> str | None:
+    """What a conda environment here is recorded in, which Ray makes one of."""
+    if asked.payload.environment.backend is not BackendName.CONDA:
+        return None
+    files = (asked.place.directory / name for name in ENVIRONMENTS)
+    return next((str(file) for file in files if file.is_file()), None)
+
+
+def _set(asked: Asked, told: dict[str, Any], to: str = "") -> str:
     if asked.place.frontend is not Frontend.NOTEBOOK:
         return ""
     asked.place.values[VARIABLE] = told
-    _given[:] = [told] if given else []
+    _given[:] = [(to, told)]
     return VARIABLE
 
 
-def _known(asked: Asked) -> dict[str, Any] | None:
-    """What tasks were given before, if the notebook's variable still says so."""
-    there = asked.place.values.get(VARIABLE)
-    return next((told for told in _given if told is there), None)
+def _known(ray: Any, asked: Asked) -> dict[str, Any] | None:
+    """What tasks of this session were given before, if the notebook's variable still says so."""
+    there, now = asked.place.values.get(VARIABLE), session.identity(ray)
+    return next((told for to, told in _given if told is there and to == now), None)
 
 
-def _fits(payload: Payload, seen: Sequence[workers.Seen], before: Mapping[str, Any]) -> bool:
-    """Whether tasks of this session have all that they need without another word."""
+def _fits(
+    payload: Payload,
+    modules: Sequence[Path],
+    seen: Sequence[workers.Seen],
+    before: Mapping[str, Any],
+) -> bool:
+    """Whether tasks of this session have all that they need without another word. What a worker has
+    imported does not change with its file, so a module counts only if Ray was given this one."""
     variables = before.get("env_vars") or {}
-    return payload.variables.items() <= variables.items() and not any(
-        workers.data_of(each, payload)["differs"] for each in seen
+    return (
+        payload.variables.items() <= variables.items()
+        and set(packages.addresses(modules)) <= set(before.get("py_modules") or ())
+        and not any(workers.data_of(each, payload)["differs"] for each in seen)
     )
 
 

@@ -9,15 +9,15 @@ from typing import Any
 from envmagic.core import display
 from envmagic.core.model import Environment
 from envmagic.shipping.payload import Payload
+from envmagic.shipping.ray import packages
 
-__all__ = ["INSTALLERS", "built", "installer_of", "packages_of", "shown"]
+__all__ = ["INSTALLERS", "built", "installer_of", "like", "packages_of", "shown"]
 
 INSTALLERS = {
     "uv": ("uv_pip_install_options", ["--no-cache"]),
     "pip": ("pip_install_options", ["--disable-pip-version-check", "--no-cache-dir"]),
 }
 """Field of a `runtime_env` -> the field of it for options, and those that Ray gives of its own."""
-_BYTE_CODE = ["__pycache__"]
 
 
 def built(
@@ -42,7 +42,7 @@ def built(
         told[installer] = _installing(lines, installer, index)
     if modules:
         told["py_modules"] = [str(module) for module in modules]
-        told["excludes"] = list(_BYTE_CODE)
+        told["excludes"] = list(packages.EXCLUDED)
     if payload.variables:
         told["env_vars"] = dict(payload.variables)
     return told
@@ -64,6 +64,17 @@ def packages_of(told: Mapping[str, Any]) -> list[str]:
         if field:
             return list(field["packages"] if isinstance(field, Mapping) else field)
     return []
+
+
+def like(told: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """`told`, with the installation that was set up `before` if it asks for the same: Ray makes
+    another where the words are others, the options that it fills in itself among them."""
+    if packages_of(told) != packages_of(before):
+        return dict(told)
+    return {
+        key: before[key] if key in INSTALLERS and not isinstance(value, Mapping) else value
+        for key, value in told.items()
+    }
 
 
 def shown(told: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,10 +14,9 @@ from urllib.parse import urlsplit
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.shipping.ray import failures
 
-__all__ = ["address_of", "begun", "imported", "reach", "running", "same", "uploaded"]
+__all__ = ["address_of", "begun", "identity", "imported", "reach", "running", "same"]
 
 _ANSWERS_WITHIN = 5.0  # seconds; Ray itself tries for minutes, and then ends the process
-_DAY = 24 * 3600  # seconds
 _IGNORE = "RAY_RUNTIME_ENV_IGNORE_GITIGNORE"
 _SOMEWHERE = ("auto", "local")
 _begun: list[str] = []
@@ -89,6 +88,11 @@ def address_of(ray: Any) -> str:
     return str(ray.get_runtime_context().gcs_address)
 
 
+def identity(ray: Any) -> str:
+    """What tells this session from the next one."""
+    return f"{address_of(ray)} {ray.get_runtime_context().get_job_id()}"
+
+
 def same(ray: Any, address: str | None) -> None:
     """Raise `WordsError` (`connected-elsewhere`) where this process is connected to another cluster
     than `address`."""
@@ -102,26 +106,6 @@ def same(ray: Any, address: str | None) -> None:
         subject=there,
         command=("ship", "ray"),
     )
-
-
-def uploaded(ray: Any, runtime_env: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with modules that are in the cluster, as tasks and actors take them; those that are
-    there are not sent again. They are kept for a day, and as long as something runs with them."""
-    from tempfile import TemporaryDirectory
-
-    from ray._private.runtime_env import packaging, py_modules
-
-    del ray  # what is imported works on the connection of this process
-    if "py_modules" not in runtime_env:
-        return dict(runtime_env)
-    with TemporaryDirectory() as scratch:
-        found = py_modules.upload_py_modules_if_needed(
-            dict(runtime_env), include_gitignore=False, scratch_dir=scratch
-        )
-    for uri in found["py_modules"]:
-        packaging.pin_runtime_env_uri(uri, expiration_s=_DAY)
-    found.pop("excludes", None)
-    return dict(found)
 
 
 @contextlib.contextmanager
