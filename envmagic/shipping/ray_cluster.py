@@ -29,6 +29,7 @@ _USES = (
     f"For tasks and actors, ship it once connected: @ray.remote({VARIABLE}={VARIABLE})",
     f"For a job: ray job submit --runtime-env-json with json.dumps({VARIABLE})",
 )
+_TASKS = f"For tasks and actors: @ray.remote({VARIABLE}={VARIABLE})"
 _given: list[tuple[str, dict[str, Any]]] = []
 """The session that ran when the variable was set last, and what it was set to."""
 
@@ -135,14 +136,14 @@ def _to_running(ray: Any, asked: Asked, progress: Progress) -> Shipped:
         progress.step(f"Waiting for the workers at {address}")
         seen = nodes.look(ray, payload, progress, told)
     if told == known:
-        return Shipped(address, workers=seen, leaves=leaves)
+        return Shipped(address, workers=seen, notes=(_TASKS,), leaves=leaves)
     return Shipped(
         address,
         sent=_new(payload, told, modules, known or before),
         workers=seen,
         settings=runtime_env.shown(told),
         variable=_set(asked, told, session.identity(ray)),
-        notes=(f"For tasks and actors: @ray.remote({VARIABLE}={VARIABLE})",),
+        notes=(_TASKS,),
         leaves=leaves,
     )
 

@@ -48,7 +48,7 @@ def _explain(error: Exception, address: str) -> EnvmagicError:
     said = str(error)
     if "Version mismatch" in said:
         return _another_version(said, address)
-    if isinstance(error, ConnectionError):
+    if isinstance(error, ConnectionError) and address == "auto":
         return nobody_there(address)
     if "ray[client]" in said:
         return EnvmagicError(

@@ -5,8 +5,10 @@ Ray itself uploads those that a session begins with, and has no public way for o
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -65,7 +67,7 @@ def uploaded(
 def _upload(runtime_env: Mapping[str, Any]) -> None:
     from ray._private.runtime_env import packaging, py_modules
 
-    with TemporaryDirectory() as scratch:
+    with TemporaryDirectory() as scratch, _quiet("ray._private.runtime_env"):
         found = _called(
             py_modules.upload_py_modules_if_needed,
             runtime_env=dict(runtime_env),
@@ -74,6 +76,17 @@ def _upload(runtime_env: Mapping[str, Any]) -> None:
         )
     for uri in found["py_modules"]:
         packaging.pin_runtime_env_uri(uri, expiration_s=_DAY)
+
+
+@contextlib.contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _called(function: Callable[..., Any], **words: Any) -> Any:

@@ -51,6 +51,8 @@ def imported() -> Any:
 def reach(address: str) -> None:
     """Raise `EnvmagicError` (`no-cluster`) where nothing answers at `address`; one that Ray finds
     itself is left to it."""
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS") or address  # as Ray does
     if address in _SOMEWHERE:
         return
     host, port = _endpoint(address)
