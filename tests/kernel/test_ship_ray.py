@@ -101,7 +101,7 @@ def test_the_notebook_goes_from_nothing_to_a_result_on_workers(
         "text-unidecode",
     ]
     assert sent["py_modules"] == [str(isolated.work / "labels.py")] and "env_vars" not in sent
-    assert "no humanize" in checked and f"%env ship ray auto" in checked
+    assert "no humanize" in checked and "%env ship ray auto" in checked
     absent, then, interrupted, afterwards, conda = cells[21:]
     assert "near-by" in absent and "The cluster is as it was." in absent
     assert then == "(False, False)", "neither connected nor set anew"
