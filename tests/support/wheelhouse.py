@@ -118,9 +118,10 @@ def _download(
 
 
 if __name__ == "__main__":
-    from support import dask_clusters, old_parts, project_tools
+    from support import dask_clusters, old_parts, project_tools, ray_clusters
 
     ensure(log=True)
     dask_clusters.wheels()
     old_parts.ensure()
     project_tools.ensure()
+    ray_clusters.wheels()
