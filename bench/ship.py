@@ -10,9 +10,13 @@ import sys
 from collections.abc import Callable
 
 import _ship_dask
+import _ship_ray
 from _ground import table
 
-ENGINES: dict[str, Callable[[], list[list[str]]]] = {"dask": _ship_dask.measured}
+ENGINES: dict[str, Callable[[], list[list[str]]]] = {
+    "dask": _ship_dask.measured,
+    "ray": _ship_ray.measured,
+}
 """Each gives the rows of its table."""
 
 
