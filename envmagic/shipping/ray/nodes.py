@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -31,8 +32,9 @@ def look(
             progress.waiting()
         answers = ray.get(list(asked))
     except BaseException:
-        for reference in asked:
-            ray.cancel(reference, force=True)
+        with contextlib.suppress(Exception):  # what was raised says more
+            for reference in asked:
+                ray.cancel(reference, force=True)
         raise
     return tuple(
         Seen.of(name, answer) for name, answer in zip(asked.values(), answers, strict=True)

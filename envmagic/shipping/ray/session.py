@@ -19,8 +19,8 @@ __all__ = ["address_of", "begun", "identity", "imported", "reach", "running", "s
 _ANSWERS_WITHIN = 5.0  # seconds; Ray itself tries for minutes, and then ends the process
 _IGNORE = "RAY_RUNTIME_ENV_IGNORE_GITIGNORE"
 _SOMEWHERE = ("auto", "local")
-_begun: list[str] = []
-"""The address that this process has connected to last, as it was given."""
+_begun: list[tuple[str, str]] = []
+"""The session that was begun here last, and the address, as it was given."""
 
 
 def running() -> Any | None:
@@ -80,7 +80,7 @@ def begun(
         except BaseException:
             ray.shutdown()
             raise
-    _begun[:] = [address]
+    _begun[:] = [(identity(ray), address)]
     if not stays:
         ray.shutdown()
 
@@ -98,8 +98,9 @@ def identity(ray: Any) -> str:
 def same(ray: Any, address: str | None) -> None:
     """Raise `WordsError` (`connected-elsewhere`) where this process is connected to another cluster
     than `address`."""
-    there = address_of(ray)
-    if address in (None, there, *_begun, *_SOMEWHERE):
+    there, now = address_of(ray), identity(ray)
+    begun = [given for session, given in _begun if session == now]
+    if address in (None, there, *begun, *_SOMEWHERE):
         return
     raise WordsError(
         "connected-elsewhere",
