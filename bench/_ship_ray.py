@@ -35,7 +35,7 @@ def measured() -> list[list[str]]:
         os.environ |= ray_clusters.VARIABLES
         work = place / "work"
         work.mkdir()
-        envmagic("create", "workers", "--with", "ray[default]", "uv", cwd=work)
+        envmagic("create", "workers", "--with", *ray_clusters.INSTALLED, cwd=work)
         envmagic("create", "own", "--with", "ray", *PACKAGES, cwd=work)
         (work / "helper.py").write_text(HELPER)
         notebook = _notebook(work / "n.ipynb", "import helper, ray")

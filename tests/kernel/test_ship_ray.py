@@ -66,7 +66,7 @@ def test_the_notebook_goes_from_nothing_to_a_result_on_workers(
     wheelhouse: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    python = bare_venv(isolated.home / "workers", "ray[default]", "uv")
+    python = bare_venv(isolated.home / "workers", *ray_clusters.INSTALLED)
     notebook = _with_more_cells(Path(shutil.copy(NOTEBOOK, isolated.work)))
     make_wheel("near-by", "1.0")
     with pytest.MonkeyPatch.context() as there:

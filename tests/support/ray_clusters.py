@@ -13,12 +13,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 from support import wheelhouse
 
-__all__ = ["VARIABLES", "cluster", "wheels"]
+__all__ = ["INSTALLED", "VARIABLES", "cluster", "wheels"]
 
 VARIABLES = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled", "UV_HTTP_RETRIES": "0"}
 """For whoever starts Ray or connects to it here."""
+INSTALLED = ("ray", "uv", "virtualenv")
+"""What a cluster needs that is to install: less than `ray[default]` starts less beside it."""
 _HOST = "127.0.0.2"  # of loopback; what is called localhost Ray replaces by another address
 _STARTS_WITHIN = 120.0  # seconds
 _ENDS_WITHIN = 30.0
@@ -27,7 +30,7 @@ _ENDS_WITHIN = 30.0
 def wheels() -> Path:
     """The directory with wheels of Ray. Needs a network the first time only."""
     target = wheelhouse.directory() / "ray"
-    wheelhouse.download(target, ("ray[default]",))
+    wheelhouse.download(target, ("ray",))
     return target
 
 
@@ -35,10 +38,10 @@ def wheels() -> Path:
 def cluster(python: Path) -> Iterator[str]:
     """The address of a cluster of one node, whose workers `python` runs."""
     place = Path(tempfile.mkdtemp(prefix="evr-", dir="/tmp"))  # sockets have short paths only
-    port, client, agent = _free_ports(3)
+    port, agent = _free_ports(2)
     words = ["start", "--head", "--block", f"--node-ip-address={_HOST}", f"--port={port}"]
-    words += [f"--ray-client-server-port={client}", f"--dashboard-agent-listen-port={agent}"]
-    words += ["--num-cpus=2", f"--object-store-memory={80 << 20}", f"--temp-dir={place / 'ray'}"]
+    words += [f"--dashboard-agent-listen-port={agent}", "--num-cpus=2"]
+    words += [f"--object-store-memory={80 << 20}", f"--temp-dir={place / 'ray'}"]
     words += ["--include-dashboard=false", "--disable-usage-stats"]
     log = place / "log"
     with log.open("wb") as said:
@@ -53,11 +56,7 @@ def cluster(python: Path) -> Iterator[str]:
             _wait(running, log)
             yield f"{_HOST}:{port}"
         finally:
-            running.send_signal(signal.SIGTERM)  # it ends what it has started
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                running.wait(_ENDS_WITHIN)
-            running.kill()
-            running.wait()
+            _end(running)
             shutil.rmtree(place, ignore_errors=True)
 
 
@@ -66,6 +65,19 @@ def _wait(running: subprocess.Popen[bytes], log: Path) -> None:
     while "Ray runtime started" not in log.read_text("utf-8", "replace"):
         assert running.poll() is None and time.monotonic() < until, log.read_text()
         time.sleep(0.1)
+
+
+def _end(running: subprocess.Popen[bytes]) -> None:
+    """It ends what it has started; what is left is ended here."""
+    started = psutil.Process(running.pid).children(recursive=True)
+    running.send_signal(signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        running.wait(_ENDS_WITHIN)
+    running.kill()
+    running.wait()
+    for child in started:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
 
 
 def _free_ports(number: int) -> list[int]:
