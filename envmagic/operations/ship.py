@@ -32,7 +32,7 @@ def ship(request: ShipRequest, place: Place, progress: Progress) -> Report[ShipD
         "ship",
         _data(request, compared, done, found),
         changed=bool(done.sent or done.settings or done.file),
-        problems=(*done.problems, *(_problem(each, request) for each in differs)),
+        problems=(*done.problems, *(_problem(each, request, done.again) for each in differs)),
         failed=bool(differs),
     )
 
@@ -61,7 +61,7 @@ def _data(
     )
 
 
-def _problem(worker: WorkerData, request: ShipRequest) -> Problem:
+def _problem(worker: WorkerData, request: ShipRequest, again: str) -> Problem:
     first = worker["differs"][0]
     has = f"has {first['name']} {first['there']}" if first["there"] else f"has no {first['name']}"
     more = len(worker["differs"]) - 1
@@ -70,9 +70,9 @@ def _problem(worker: WorkerData, request: ShipRequest) -> Problem:
     return Problem(
         "worker-differs",
         f"{_called(worker['worker'])} {has} (here {first['here']}){others}.",
-        "To send it" if request.check else "Restart its workers, and send it again",
+        again or ("To send it" if request.check else "Restart its workers, and send it again"),
         subject=worker["worker"],
-        command=("ship", request.engine, *target),
+        command=() if again else ("ship", request.engine, *target),
     )
 
 

@@ -43,6 +43,8 @@ class Shipped:
     """What was written."""
     notes: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    again: str = ""
+    """What has workers that differ take the rest, where sending it again does not."""
     leaves: frozenset[str] = frozenset()
     """Distributions of the payload that the engine brings itself: not compared."""
 
