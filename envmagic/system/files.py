@@ -14,6 +14,7 @@ from envmagic.system import reading, scratch, whose
 
 __all__ = [
     "is_writable_directory",
+    "move_over",
     "read",
     "unreadable",
     "unwritable",
@@ -69,6 +70,16 @@ def write_over(path: Path, before: bytes, content: bytes) -> bool:
             return not before
 
     return _replace(path, content, None, unchanged)
+
+
+def move_over(made: Path, path: Path) -> None:
+    """Put the finished file `made`, which lies beside `path`, in its place, with the mode that new
+    files have. Raises `EnvmagicError` where that cannot be."""
+    try:
+        made.chmod(0o666 & ~_umask())
+        made.replace(whose.followed(path))
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def _replace(
