@@ -59,7 +59,7 @@ def made(payload: Payload, to: Path | None, zips: Sequence[Path], progress: Prog
             return Archive(path, _seen(held, payload, zips, path))
         if to is not None and held is None and to.exists():
             raise EnvmagicError(
-                "file-exists",
+                "not-ours",
                 f"{display.user_path(to)} is there, and is no archive that envmagic has written.",
                 "Name another file, or take it away.",
                 subject=str(to),

@@ -25,11 +25,20 @@ def explained(master: str) -> Iterator[None]:
 
 
 def gone(master: str) -> EnvmagicError:
-    """That the session's cluster, or its Java, is not there any more."""
+    """That the session's cluster is not there any more."""
     return EnvmagicError(
         "cluster-gone",
-        f"The Spark session on {master} is gone: its cluster or its Java process has ended.",
-        "Run spark.stop() in a cell, and getOrCreate() for another one.",
+        f"The cluster of the Spark session on {master} has ended.",
+        "Run spark.stop() in a cell, and getOrCreate() for another session.",
+        subject=master,
+    )
+
+
+def _without_java(master: str) -> EnvmagicError:
+    return EnvmagicError(
+        "cluster-gone",
+        f"The Java process of the Spark session on {master} has ended.",
+        "Restart the kernel: Spark starts none anew in the same process.",
         subject=master,
     )
 
@@ -70,9 +79,9 @@ def unreachable(master: str, reason: str) -> EnvmagicError:
 def _explained(error: Exception, master: str) -> EnvmagicError:
     said = str(error)
     if type(error).__module__.startswith("py4j") and type(error).__name__ != "Py4JJavaError":
-        return gone(master)
+        return _without_java(master)
     if isinstance(error, (ConnectionError, EOFError)):
-        return gone(master)
+        return _without_java(master)
     started = _NOT_STARTED.search(said)
     if started is not None:
         return EnvmagicError(

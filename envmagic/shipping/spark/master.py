@@ -67,5 +67,6 @@ def _answers(target: str) -> None:
             with socket.create_connection((host, int(port)), _SECONDS):
                 return
         except (OSError, ValueError) as error:
-            why = (getattr(error, "strerror", None) or "it has no HOST:PORT").lower()
+            said = getattr(error, "strerror", None)
+            why = said.lower() if said else "it is no HOST:PORT"
     raise failures.unreachable(target, why)
