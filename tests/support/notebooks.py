@@ -9,15 +9,23 @@ from pathlib import Path
 from typing import Any
 
 
-def execute(notebook: Path, *, kernel: str = "", python: Path | str = sys.executable) -> list[str]:
+def execute(
+    notebook: Path,
+    *,
+    kernel: str = "",
+    python: Path | str = sys.executable,
+    seconds: float = 240,
+) -> list[str]:
     """`jupyter execute --inplace`; returns the text of each code cell's outputs.
 
     A cell that fails is an AssertionError that shows it. `python`: the environment whose `jupyter`
-    it is.
+    it is. `seconds` are what it may take.
     """
     named = [f"--kernel_name={kernel}"] if kernel else []
     command = [str(python), "-m", "jupyter", "execute", "--inplace", *named, notebook.name]
-    ran = subprocess.run(command, cwd=notebook.parent, capture_output=True, text=True, timeout=240)
+    ran = subprocess.run(
+        command, cwd=notebook.parent, capture_output=True, text=True, timeout=seconds
+    )
     assert ran.returncode == 0, f"{' '.join(command)}\n{ran.stdout}{ran.stderr}"
     return shown(notebook)
 

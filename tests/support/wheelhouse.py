@@ -118,10 +118,12 @@ def _download(
 
 
 if __name__ == "__main__":
-    from support import dask_clusters, old_parts, project_tools, ray_clusters
+    from support import dask_clusters, old_parts, project_tools, ray_clusters, spark
 
     ensure(log=True)
     dask_clusters.wheels()
     old_parts.ensure()
     project_tools.ensure()
     ray_clusters.wheels()
+    if spark.has_java():
+        spark.ensure()
