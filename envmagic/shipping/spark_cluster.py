@@ -10,11 +10,12 @@ from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import Frontend, Progress
+from envmagic.shipping import fitness
 from envmagic.shipping.engine import Asked, Shipped
 from envmagic.shipping.payload import Payload
-from envmagic.shipping.spark import archive, contents, failures, master, session, settings, stored
+from envmagic.shipping.spark import archive, contents, master, session, settings, stored
 from envmagic.shipping.spark.session import Session
-from envmagic.shipping.workers import Seen, minor
+from envmagic.shipping.workers import Seen
 
 __all__ = ["VARIABLE", "check", "conf", "ship"]
 
@@ -32,7 +33,8 @@ def ship(asked: Asked, progress: Progress) -> Shipped:
     if running is None:
         return _prepared(asked, progress)
     seen = running.look(asked.payload, progress)
-    _same_python(asked.payload, seen, running)
+    fitness.check_python(asked.payload, {each.worker: each.python for each in seen})
+    fitness.check_platform(asked.payload, seen)
     wanted = [m for m in asked.payload.modules if not contents.in_the_archive(m)]
     changed = [m for m in wanted if any(s.modules.get(m.name) != m.digest for s in seen)]
     sent = running.carry(asked.payload.variables)
@@ -146,11 +148,6 @@ def _to(asked: Asked) -> Path | None:
     if asked.to is None:
         return None
     return Path(os.path.abspath(asked.place.directory / Path(asked.to).expanduser()))
-
-
-def _same_python(payload: Payload, seen: Sequence[Seen], running: Session) -> None:
-    if any(minor(each.python) != minor(payload.python) for each in seen):
-        raise failures.other_python(running.master)
 
 
 def _has_all(payload: Payload, seen: Sequence[Seen]) -> bool:

@@ -193,7 +193,7 @@ def test_from_python_it_is_the_settings_themselves(
     monkeypatch.setattr(sys, "prefix", str(project / ".venv"))
     monkeypatch.setenv("TOKEN", "s3cret")
     monkeypatch.setenv("PYSPARK_PYTHON", "")
-    found = spark_conf(project / "n.ipynb", master="yarn", env_vars=["TOKEN"])
+    found = spark_conf(project / "n.ipynb", master="yarn", variables=["TOKEN"])
     assert found["spark.master"] == "yarn" and found["spark.executorEnv.TOKEN"] == "s3cret"
     assert found["spark.submit.pyFiles"].endswith(".zip")
     assert os.environ["PYSPARK_PYTHON"] == found["spark.pyspark.python"]

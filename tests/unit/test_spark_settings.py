@@ -63,7 +63,7 @@ def test_a_master_that_the_user_has_set_stays(given: str) -> None:
 SAID = [
     (
         RuntimeError("[PYTHON_VERSION_MISMATCH] Python in worker"),
-        "python-differs",
+        "another-python",
         "another Python",
     ),
     (

@@ -46,7 +46,7 @@ def _without_java(master: str) -> EnvmagicError:
 def other_python(master: str) -> EnvmagicError:
     """That executors run another minor version of Python, which nothing can be sent to."""
     return EnvmagicError(
-        "python-differs",
+        "another-python",
         f"The executors of {master} run another Python than the notebook; nothing was sent.",
         "Stop the session with spark.stop() in a cell, then",
         command=("ship", "spark"),
