@@ -1,7 +1,7 @@
 """Giving a notebook's environment to an engine's workers, beside the engine's own way by hand.
 
-Both are typed into the same kernel, each round with workers that lack everything. Medians; a word
-`dask` measures that engine alone.
+Both are typed into the same kind of kernel, each round with workers that lack everything. Medians;
+a word, as `dask`, measures that engine alone.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from collections.abc import Callable
 
 import _ship_dask
 import _ship_ray
+import _ship_spark
 from _ground import table
 
 ENGINES: dict[str, Callable[[], list[list[str]]]] = {
     "dask": _ship_dask.measured,
     "ray": _ship_ray.measured,
+    "spark": _ship_spark.measured,
 }
 """Each gives the rows of its table."""
 

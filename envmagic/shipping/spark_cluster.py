@@ -92,14 +92,12 @@ def _prepared(asked: Asked, progress: Progress) -> Shipped:
     """No session runs: what one that is about to start is told."""
     told, packed = _settings(asked, progress)
     notebook = asked.place.frontend is Frontend.NOTEBOOK
-    if notebook:
-        session.tell(told)
-        asked.place.values[VARIABLE] = dict(told)
+    variable = _tell(asked, told) if notebook else ""
     return Shipped(
         asked.target or "",
         workers=(packed.seen,),
         settings=dict(settings.shown(told)),
-        variable=VARIABLE if notebook else "",
+        variable=variable,
         file=str(packed.path) if packed.new else "",
         notes=_notes(asked, told),
         leaves=contents.BROUGHT,
@@ -112,18 +110,29 @@ def _for_the_next(
     """The session that runs lacks something that it cannot be given any more."""
     asked = replace(asked, target=running.master)
     told, packed = _settings(asked, progress)
-    session.tell(told)
-    asked.place.values[VARIABLE] = dict(told)
+    variable = _tell(asked, told)
     return Shipped(
         running.master,
         tuple(sent),
         tuple(seen),
         dict(settings.shown(told)),
-        VARIABLE,
+        variable,
         str(packed.path) if packed.new else "",
         again="A session keeps what it began with: spark.stop() in a cell, then getOrCreate().",
         leaves=contents.BROUGHT,
     )
+
+
+def _tell(asked: Asked, told: Mapping[str, str]) -> str:
+    """Tell the next session; the variable that holds it, empty where that is the user's own."""
+    values = asked.place.values
+    ours = VARIABLE not in values or (
+        isinstance(values[VARIABLE], dict) and values[VARIABLE] == session.told_last()
+    )
+    session.tell(told)
+    if ours:
+        values[VARIABLE] = dict(told)
+    return VARIABLE if ours else ""
 
 
 def _of(running: Session, seen: Sequence[Seen], sent: Sequence[str]) -> Shipped:

@@ -90,10 +90,20 @@ def tool(project: Path, uv_command: list[str]) -> Path:
     return place
 
 
-def ship(project: Path, prefix: Path | None = None, **asked: Any) -> Any:
-    """What `ship spark` answers for the notebook of `project`; none of its workers differs."""
+def ship(
+    project: Path,
+    prefix: Path | None = None,
+    values: dict[str, Any] | None = None,
+    **asked: Any,
+) -> Any:
+    """What `ship spark` answers for the notebook of `project`; none of its workers differs.
+
+    With the `values` of a notebook it is said there, else in a terminal.
+    """
+    frontend = Frontend.TERMINAL if values is None else Frontend.NOTEBOOK
+    held = values if values is not None else {}
     prefix = prefix or project / ".venv"
-    place = Place(Frontend.TERMINAL, project, project / "n.ipynb", prefix)
+    place = Place(frontend, project, project / "n.ipynb", prefix, values=held)
     said = operations.run(verbs.ShipRequest("spark", **asked), place, Heard())
     assert [worker["differs"] for worker in said.data["workers"]] == [[]]
     return said.data
@@ -185,6 +195,23 @@ def test_a_named_variable_goes_along_and_is_shown_and_written_nowhere(
     assert not {"s3cret", "kept-here"} & set(json.dumps(data).replace('"', " ").split())
     held = [f for f in isolated.envmagic.glob("**/*") if f.is_file()]
     assert held and not [f for f in held if b"s3cret" in f.read_bytes()]
+
+
+def test_the_next_session_of_a_notebook_is_told_and_a_variable_of_the_users_stays(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PYSPARK_SUBMIT_ARGS", "PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"):
+        monkeypatch.setenv(name, "")
+    values: dict[str, Any] = {}
+    assert ship(project, values=values)["variable"] == "spark_conf"
+    assert values["spark_conf"]["spark.archives"] in os.environ["PYSPARK_SUBMIT_ARGS"]
+    assert os.environ["PYSPARK_PYTHON"] == "./environment/bin/python"
+    assert ship(project, values=values, target="yarn")["variable"] == "spark_conf"
+    assert values["spark_conf"]["spark.master"] == "yarn"
+    values["spark_conf"] = {"mine": "1"}
+    assert ship(project, values=values)["variable"] == ""
+    assert values == {"spark_conf": {"mine": "1"}}
+    assert "yarn" not in os.environ["PYSPARK_SUBMIT_ARGS"]
 
 
 def test_from_python_it_is_the_settings_themselves(

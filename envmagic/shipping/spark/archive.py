@@ -49,6 +49,12 @@ def made(payload: Payload, to: Path | None, zips: Sequence[Path], progress: Prog
 
     It is written whole or not at all. Raises `EnvmagicError`.
     """
+    if sys.platform == "win32":
+        raise EnvmagicError(
+            "other-platform",
+            "An archive for Spark is made on Linux and macOS; executors do not run on Windows.",
+            "Do it in the Windows Subsystem for Linux.",
+        )
     key = _key(payload)
     path = to or stored.place(payload.environment.prefix, key)
     if to is not None:
@@ -178,7 +184,7 @@ def _started(place: Path, payload: Payload, zips: Sequence[Path]) -> dict[str, A
         "modules": payload.module_names,
         "zips": [str(path) for path in zips],
     }
-    python = place / ("python.exe" if sys.platform == "win32" else "bin/python")
+    python = place / "bin" / "python"
     try:
         ran = process.run(
             [python, "-I", "-B", "-c", text + _LOOK], input=json.dumps(asked), cwd=place

@@ -16,7 +16,7 @@ from envmagic.shipping.payload import Payload
 from envmagic.shipping.spark import failures, settings
 from envmagic.shipping.workers import Seen, look
 
-__all__ = ["Session", "active", "tell"]
+__all__ = ["Session", "active", "tell", "told_last"]
 
 _SECONDS = 120.0
 _ROUNDS = 3
@@ -139,6 +139,11 @@ def tell(told: Mapping[str, str]) -> None:
         _tell_java(context, told)
     _earlier.clear()
     _earlier.update(told)
+
+
+def told_last() -> dict[str, str]:
+    """The settings that `tell` has told last; none where it has not yet."""
+    return dict(_earlier)
 
 
 _earlier: dict[str, str] = {}
