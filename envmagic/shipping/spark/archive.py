@@ -155,7 +155,8 @@ def _packed(payload: Payload, place: Path, name: str, progress: Progress) -> Non
     environment = payload.environment
     conda = environment.backend is BackendName.CONDA
     site = skeleton.site(environment)
-    (place / "elsewhere").mkdir()
+    for directory in ("elsewhere", "grows"):
+        (place / directory).mkdir()
     added = contents.modules(payload, site)
     for pin, wheel in wheels.built(payload.pins, environment, place / "wheels", progress).items():
         added |= contents.unpacked_wheel(wheel, place / "unpacked" / pin, site)
@@ -172,6 +173,7 @@ def _packed(payload: Payload, place: Path, name: str, progress: Progress) -> Non
         "output": str(place / name),
         "format": "tar" if name.endswith(".tar") else "tar.gz",
         "elsewhere": str(place / "elsewhere"),
+        "grows": str(place / "grows"),
     }
     packing.pack("conda_pack" if conda else "venv_pack", asked, place, progress)
 

@@ -6,14 +6,19 @@ What is to be done comes as JSON on standard input, and what became of it goes t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import select
 import sys
 import tarfile
-from typing import Any
+import tempfile
+import time
+from typing import Any, BinaryIO
 
 __all__ = ["main"]
 
+_PAUSE = 0.01  # seconds
 # Where the packages came from, with the credentials of channels; no program reads it.
 _LEFT_OUT = ("conda-meta/",)
 
@@ -27,9 +32,17 @@ def main() -> None:
     except ModuleNotFoundError as error:
         print(json.dumps({"missing": error.name}))
         return
+    tempfile.tempdir = asked["grows"]  # where nothing else is written
+    ends, packs = os.pipe()
+    unpacks = os.fork()
+    if unpacks == 0:
+        os.close(packs)
+        os._exit(_unpacked(asked, ends))
     environment.pack(output=asked["output"], format=asked["format"], force=True)
-    with tarfile.open(asked["output"]) as opened:
-        _unpack(opened, asked["elsewhere"])
+    os.close(packs)
+    _, status = os.waitpid(unpacks, 0)
+    if status:
+        sys.exit("It was packed, but cannot be unpacked.")
     print(json.dumps({"files": len(environment.files)}))
 
 
@@ -61,11 +74,48 @@ def _is_kept(target: str, left: set[str]) -> bool:
     return target not in left and not target.endswith(".pyc") and not target.startswith(_LEFT_OUT)
 
 
-def _unpack(archive: tarfile.TarFile, directory: str) -> None:
-    if hasattr(tarfile, "fully_trusted_filter"):
-        archive.extractall(directory, filter="fully_trusted")
-    else:
-        archive.extractall(directory)
+def _unpacked(asked: dict[str, Any], ends: int) -> int:
+    """Unpack the archive while it is packed, in a process of its own; the exit code."""
+    mode = "r|" if asked["format"] == "tar" else "r|gz"
+    try:
+        with _begun(asked) as file:
+            growing: Any = _Growing(file, ends)
+            with tarfile.open(mode=mode, fileobj=growing) as tar:  # type: ignore[call-overload]
+                if hasattr(tarfile, "fully_trusted_filter"):
+                    tar.extractall(asked["elsewhere"], filter="fully_trusted")
+                else:
+                    tar.extractall(asked["elsewhere"])
+    except Exception as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _begun(asked: dict[str, Any]) -> BinaryIO:
+    """The archive, once there is something of it: where it grows, else where it was moved to."""
+    while True:
+        growing = [os.path.join(asked["grows"], name) for name in os.listdir(asked["grows"])]
+        for path in (*growing, asked["output"]):
+            with contextlib.suppress(FileNotFoundError):
+                return open(path, "rb")
+        time.sleep(_PAUSE)
+
+
+class _Growing:
+    """A file that is written meanwhile, read to its end; who writes it closes the other end of the
+    pipe `ends` when it is whole."""
+
+    def __init__(self, file: BinaryIO, ends: int) -> None:
+        self._file = file
+        self._ends = ends
+
+    def read(self, size: int) -> bytes:
+        while True:
+            whole = bool(select.select([self._ends], [], [], 0)[0])
+            data = self._file.read(size)
+            if data or whole:
+                return data
+            time.sleep(_PAUSE)
 
 
 if __name__ == "__main__":
