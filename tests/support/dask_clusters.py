@@ -41,7 +41,6 @@ with Client(sys.argv[1]) as client:
     registered, scheduler = client.run_on_scheduler(held)
     paths = {**client.run(path), "scheduler": client.run_on_scheduler(path)}
     if sys.argv[2:]:
-        client.run(lambda code: exec(code, {}), sys.argv[2])
         client.run_on_scheduler(lambda code: exec(code, {}), sys.argv[2])
     print(json.dumps([registered, scheduler, {k: v for k, v in paths.items() if v}]))
 """
@@ -94,7 +93,7 @@ def cluster(python: Path, directory: Path, workers: int = 2) -> Iterator[str]:
 
 def held(python: Path, address: str, code: str = "") -> list[Any]:
     """What of ours is registered at `address`, in its scheduler, and on the path of its processes;
-    each of them runs `code` afterwards."""
+    the scheduler runs `code` afterwards."""
     words = [str(python), "-c", _ASK, address, *([code] if code else [])]
     ran = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
     found: list[Any] = json.loads(ran.stdout.splitlines()[-1])
