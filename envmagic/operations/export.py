@@ -7,22 +7,20 @@ from pathlib import Path
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
-from envmagic.core.model import Frontend, Place, Progress, Report
+from envmagic.core.model import Place, Progress, Report
 from envmagic.core.record_files import LOCK, REQUIREMENTS
 from envmagic.core.schema import ExportData, ExportedFile
 from envmagic.core.verbs import ExportRequest
-from envmagic.environments import registry
 from envmagic.imports.trees import tree_of
-from envmagic.operations import export_files
+from envmagic.operations import export_files, export_job
 from envmagic.record import export as exporting
-from envmagic.record.export import Job, Made, binder, conda_file, locked
+from envmagic.record.export import Job, Made, binder, locked
 from envmagic.record.export.wanted import Wanted
 from envmagic.system import locks
 
 __all__ = ["export"]
 
 _GROUP = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-_SHOWN = 5
 
 
 def export(request: ExportRequest, place: Place, progress: Progress) -> Report[ExportData]:
@@ -44,7 +42,7 @@ def export(request: ExportRequest, place: Place, progress: Progress) -> Report[E
     with locks.lock(place.directory / REQUIREMENTS):
         job = _job(request, place, target)
         made = format.make(job)
-        problems = (*_left_out(request, made), *_secret(job))
+        problems = (*export_job.left_out(request.format, made.left_out), *export_job.secrets(job))
         if target is None and not format.is_directory:
             return _report(request, made, [], made.files[0].text, problems)
         written = _written(request, place, job, made, target)
@@ -64,17 +62,9 @@ def _job(request: ExportRequest, place: Place, target: Path | None) -> Job:
         _refuse_outside(request, place, folder, context)
     else:
         context = folder
-    conda = _conda(place)
-    if conda is None and not (directory / REQUIREMENTS).is_file():
-        raise WordsError(
-            "no-file",
-            f"There is no {REQUIREMENTS} in {display.user_path(directory)} to export.",
-            "To write it",
-            command=_of_notebook("record", place),
-            subject=str(directory / REQUIREMENTS),
-        )
+    conda = export_job.conda_of(place)
     alone = place.notebook if request.format == "pep723" else None
-    wanted = Wanted.of(directory, alone).with_python(_python(place, conda))
+    wanted = export_job.wanted_of(place, conda, alone)
     return Job(
         wanted,
         _lock(request, place, wanted),
@@ -90,7 +80,7 @@ def _lock(request: ExportRequest, place: Place, wanted: Wanted) -> locked.Locked
     """The lock that the format takes; None where there is none. Raises where it needs one."""
     if not exporting.FORMATS[request.format].locked:
         return None
-    again = _of_notebook("lock", place)
+    again = export_job.of_notebook("lock", place)
     found = locked.beside(wanted, place.notebook, again)
     if found is None and (request.hashes or request.format == "pylock"):
         raise WordsError(
@@ -101,28 +91,6 @@ def _lock(request: ExportRequest, place: Place, wanted: Wanted) -> locked.Locked
             subject=str(place.directory / LOCK),
         )
     return found
-
-
-def _conda(place: Place) -> conda_file.Listed | None:
-    in_conda = place.prefix is not None and (place.prefix / "conda-meta").is_dir()
-    return conda_file.listed(place.directory, in_conda=in_conda)
-
-
-def _python(place: Place, conda: conda_file.Listed | None) -> str | None:
-    """The Python of the environment, for a record that names none."""
-    if conda is not None and conda.python:
-        return conda.python
-    try:
-        if place.prefix is not None:
-            return registry.environment_at(place.prefix).short_version
-    except EnvmagicError:
-        pass  # it is broken, which says nothing of the record
-    return None
-
-
-def _of_notebook(verb: str, place: Place) -> tuple[str, ...]:
-    named = place.notebook is not None and place.frontend is Frontend.TERMINAL
-    return (verb, str(place.notebook)) if named else (verb,)
 
 
 def _refuse_outside(request: ExportRequest, place: Place, folder: Path, context: Path) -> None:
@@ -173,32 +141,6 @@ def _hidden(request: ExportRequest, job: Job) -> tuple[Problem, ...]:
     said = f"repo2docker reads {job.folder.name} alone now, and no longer {display.joined(names)}."
     moved = f"Move what still counts into {job.folder.name}."
     return (Problem("left-out", said, moved, Severity.WARNING, names[0]),)
-
-
-def _left_out(request: ExportRequest, made: Made) -> tuple[Problem, ...]:
-    if not made.left_out:
-        return ()
-    shown = made.left_out[:_SHOWN]
-    more = len(made.left_out) - len(shown)
-    shown += [f"{more} more"] if more else []
-    said = f"Not in it, as {request.format} has no place for that: {display.joined(shown)}."
-    return (Problem("left-out", said, severity=Severity.WARNING, subject=made.left_out[0]),)
-
-
-def _secret(job: Job) -> tuple[Problem, ...]:
-    lines = [*job.wanted.secrets, *(job.conda.secrets if job.conda is not None else ())]
-    lines += [job.locked.file.name] if job.locked is not None and job.locked.had_secrets else []
-    if not lines:
-        return ()
-    return (
-        Problem(
-            "secret-left-out",
-            f"Without the user, password or token that stands there: {display.joined(lines)}.",
-            "Whoever installs it tells pip or uv: netrc, a keyring, or ${NAME} in the line.",
-            Severity.WARNING,
-            lines[0],
-        ),
-    )
 
 
 def _report(
