@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import Frontend, Place
 from envmagic.core.schema import ExportedFile
 from envmagic.core.verbs import ExportRequest
+from envmagic.operations import file_set
 from envmagic.record import lock as locking
 from envmagic.record.export import FORMATS, GROUP, File, binder, groups, signed
 from envmagic.system import files, reading
@@ -96,25 +96,8 @@ def write(request: ExportRequest, place: Place, wanted: Mapping[Path, File]) -> 
 
     Raises `EnvmagicError` (`not-ours`) where a person wrote one of them.
     """
-    held = {path: _held(path) for path in wanted}
     contents = {path: _content(path, file.text) for path, file in wanted.items()}
-    for path, before in held.items():
-        if before is not None and before != contents[path] and not is_ours(path):
-            raise _not_ours(request, place, path)
-    done: list[Path] = []
-    try:
-        for path in wanted:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if held[path] != contents[path]:
-                files.write_atomic(path, contents[path])
-                done.append(path)
-    except BaseException as error:
-        for path in done:
-            _put_back(path, held[path])
-        if isinstance(error, OSError):
-            raise files.unwritable(path, error) from error
-        raise
-    return [ExportedFile(file=str(path), changed=path in done) for path in wanted]
+    return file_set.put(contents, is_ours, lambda path: _not_ours(request, place, path))
 
 
 def merge(
@@ -126,7 +109,7 @@ def merge(
     """
     group = request.group or GROUP
     while True:
-        raw = _held(path) or b""
+        raw = file_set.held(path) or b""
         try:
             now = groups.merged(raw.decode("utf-8"), group, requirements).encode()
         except groups.NoPlace as error:
@@ -151,26 +134,9 @@ def merge(
             return ExportedFile(file=str(path), changed=True)
 
 
-def _held(path: Path) -> bytes | None:
-    try:
-        return reading.content(path)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise files.unreadable(path, error) from error
-
-
 def _content(path: Path, text: str) -> bytes:
     unsigned = path.name == binder.RUNTIME or path.suffix == ".toml"
     return text.encode() if unsigned else signed.signed(text)
-
-
-def _put_back(path: Path, before: bytes | None) -> None:
-    with contextlib.suppress(OSError, EnvmagicError):
-        if before is None:
-            path.unlink()
-        else:
-            files.write_atomic(path, before)
 
 
 def _not_ours(request: ExportRequest, place: Place, path: Path) -> EnvmagicError:
