@@ -13,7 +13,7 @@ from envmagic.record.export import binder, conda_file, groups, image, script_blo
 from envmagic.record.export.locked import Locked
 from envmagic.record.export.wanted import Line, Wanted
 
-__all__ = ["FORMATS", "GROUP", "File", "Format", "Job", "Made"]
+__all__ = ["FORMATS", "GROUP", "File", "Format", "Job", "Made", "conda_text", "requirements_text"]
 
 GROUP = "notebook"
 """The dependency group, where no other is named."""
@@ -92,6 +92,22 @@ class Format(NamedTuple):
     """It has what the lock has, where there is one."""
 
 
+def conda_text(job: Job, lines: Iterable[Line]) -> str:
+    """An `environment.yml` for conda's part of the record and `lines`."""
+    wanted = job.wanted
+    pip = [line.text for line in lines]
+    head = [*wanted.options_from(job.folder), *(f"-r {url}" for url in wanted.included)]
+    return conda_file.text(wanted.directory, wanted.python, job.conda, [*head, *pip] if pip else [])
+
+
+def requirements_text(job: Job, lines: Iterable[Line], *, hashes: bool) -> str:
+    """A requirements file of `lines`; `hashes`: with those that they have."""
+    wanted = job.wanted
+    head = [*wanted.options_from(job.context), *(f"-r {url}" for url in wanted.included)]
+    shown = [*head, *(_hashed(line) if hashes else line.text for line in lines)]
+    return "".join(f"{line}\n" for line in shown)
+
+
 def _pylock(job: Job) -> Made:
     assert job.locked is not None
     names = tuple(line.parsed.name or line.text for line in job.locked.lines)
@@ -103,7 +119,7 @@ def _requirements(job: Job) -> Made:
     if job.hashes:
         left_out += [f"{line.text} (it has no hashes)" for line in lines if not line.hashes]
         lines = tuple(line for line in lines if line.hashes)
-    text = _text(job, lines, hashes=job.hashes)
+    text = requirements_text(job, lines, hashes=job.hashes)
     texts = tuple(line.text for line in lines)
     return Made((File(REQUIREMENTS, text),), texts, [*left_out, *job.of_conda])
 
@@ -123,7 +139,7 @@ def _script(job: Job) -> Made:
 
 def _conda(job: Job) -> Made:
     lines, left_out = job.lines(job.folder)
-    text = _conda_text(job, lines)
+    text = conda_text(job, lines)
     packages = job.conda.packages if job.conda is not None else ()
     texts = (*packages, *(line.text for line in lines))
     return Made((File("environment.yml", text),), texts, left_out)
@@ -135,11 +151,11 @@ def _docker(job: Job) -> Made:
     lines = tuple(_inside(job, lines, left_out, conda=job.conda is not None))
     ignored = File("Dockerfile.dockerignore", image.ignored(job.context, job.secret_files))
     if job.conda is not None:
-        files = File("environment.yml", _conda_text(job, lines)), ignored
+        files = File("environment.yml", conda_text(job, lines)), ignored
         texts = (*job.conda.packages, *(line.text for line in lines))
         return Made((File("Dockerfile", image.conda_dockerfile(folder)), *files), texts, left_out)
     text = image.dockerfile(lines, job.wanted.python, folder, job.context)
-    listed = File(REQUIREMENTS, _text(job, lines, hashes=_is_hashed(lines)))
+    listed = File(REQUIREMENTS, requirements_text(job, lines, hashes=_is_hashed(lines)))
     texts = tuple(line.text for line in lines)
     return Made((File("Dockerfile", text), listed, ignored), texts, left_out)
 
@@ -149,10 +165,10 @@ def _binder(job: Job) -> Made:
         lines, left_out = job.lines(job.folder, linux=True)
         lines = tuple(_inside(job, lines, left_out, conda=False))
         texts = (*job.conda.packages, *(line.text for line in lines))
-        return Made((File("environment.yml", _conda_text(job, lines)),), texts, left_out)
+        return Made((File("environment.yml", conda_text(job, lines)),), texts, left_out)
     lines, left_out = job.lines(job.context, linux=True)
     lines = tuple(_inside(job, lines, left_out, conda=False))
-    text = _text(job, lines, hashes=_is_hashed(lines))
+    text = requirements_text(job, lines, hashes=_is_hashed(lines))
     files: tuple[File, ...] = ()
     if job.wanted.python:
         python = binder.runtime(job.wanted.python)
@@ -184,21 +200,6 @@ def _standard(job: Job) -> tuple[tuple[str, ...], list[str]]:
             left_out.append(f"{line.text} ({why})")
     left_out += [f"-r {url} (a file elsewhere)" for url in job.wanted.included]
     return tuple(dict.fromkeys(found)), left_out
-
-
-def _conda_text(job: Job, lines: Iterable[Line]) -> str:
-    wanted = job.wanted
-    pip = [line.text for line in lines]
-    head = [*wanted.options_from(job.folder), *(f"-r {url}" for url in wanted.included)]
-    return conda_file.text(wanted.directory, wanted.python, job.conda, [*head, *pip] if pip else [])
-
-
-def _text(job: Job, lines: Iterable[Line], *, hashes: bool) -> str:
-    """A requirements file."""
-    wanted = job.wanted
-    head = [*wanted.options_from(job.context), *(f"-r {url}" for url in wanted.included)]
-    shown = [*head, *(_hashed(line) if hashes else line.text for line in lines)]
-    return "".join(f"{line}\n" for line in shown)
 
 
 def _hashed(line: Line) -> str:
