@@ -14,6 +14,10 @@ from envmagic.system import process
 
 __all__ = ["built"]
 
+_ALIKE = {"SOURCE_DATE_EPOCH": "315532800"}
+"""What build backends put as the time into a wheel (reproducible-builds.org), so that the same
+source gives the same bytes; the first time that a zip file can hold."""
+
 
 def built(
     pins: Iterable[Pin], environment: Environment, into: Path, progress: Progress
@@ -53,7 +57,7 @@ def _wheel(pin: Pin, environment: Environment, into: Path, progress: Progress) -
         with settings.told(into, environment.prefix) as variables:
             process.run(
                 words,
-                env=variables,
+                env={**variables, **_ALIKE},
                 cwd=into,
                 on_line=progress.detail,
                 on_wait=lambda _: progress.waiting(),
