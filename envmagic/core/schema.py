@@ -404,6 +404,11 @@ class ShipData(TypedDict):
     variable: str
     """The notebook's variable that holds `settings`; empty where none does."""
     file: str
+    """What was written; of an image its directory."""
+    files: list[ExportedFile]
+    """Those of an image's directory."""
+    diff: str
+    """With `--check` of an image: how they differ; empty where they do not."""
     notes: list[str]
 
 

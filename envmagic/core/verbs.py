@@ -13,6 +13,7 @@ from envmagic.core.model import BackendName
 
 __all__ = [
     "ENGINES",
+    "IMAGES",
     "AttachRequest",
     "AutoloadRequest",
     "CarryOutRequest",
@@ -313,6 +314,8 @@ class UpgradeRequest:
 
 ENGINES = ("dask", "ray", "spark")
 """Those whose workers `ship` knows."""
+IMAGES = ("docker", "binder")
+"""What it writes a directory for."""
 
 
 @dataclass(frozen=True)
@@ -321,9 +324,10 @@ class ShipRequest:
     operation: ClassVar = "ship.ship"
 
     engine: str
-    """One of `ENGINES`."""
+    """One of `ENGINES` or `IMAGES`."""
     target: str | None = None
-    """The address of a cluster; None: the one that the notebook is connected to."""
+    """The address of a cluster; None: the one that the notebook is connected to. Of `IMAGES` the
+    directory, relative ones from the place's."""
     to: str | None = None
     variables: tuple[str, ...] = ()
     """Environment variables that go along; no other does."""

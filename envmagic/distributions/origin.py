@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 from envmagic.distributions.reading import read
 
-__all__ = ["origin_of", "public_url"]
+__all__ = ["origin_of", "public_url", "source_of"]
 
 _USER = re.compile(r"(?<![\w+.-])([\w+.-]+)://([^/\s]*)@")
 # Names of variables in place of a user and a password, which pip fills in.
@@ -25,6 +26,17 @@ def origin_of(path: str) -> tuple[str | None, str | None]:
     except (ValueError, KeyError, TypeError):
         return None, None
     return _of_version_control(raw, url), _directory(raw, url)
+
+
+def source_of(path: str) -> Path | None:
+    """The file or directory of this machine that a distribution was installed from, editable or
+    not, as the `direct_url.json` at `path` has it."""
+    try:
+        raw = json.loads(read(path) or "{}")
+        url = str(raw["url"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return Path(_path(url)) if url.startswith("file:") and not raw.get("vcs_info") else None
 
 
 def public_url(text: str) -> str:
@@ -58,6 +70,10 @@ def _directory(raw: dict[str, object], url: str) -> str | None:
     info = raw.get("dir_info")
     if not isinstance(info, dict) or not info.get("editable") or not url.startswith("file:"):
         return None
+    return _path(url)
+
+
+def _path(url: str) -> str:
     import urllib.parse
     import urllib.request
 

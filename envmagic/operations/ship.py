@@ -6,9 +6,10 @@ from envmagic import shipping
 from envmagic.core.errors import Problem
 from envmagic.core.model import Environment, Place, Progress, Report
 from envmagic.core.schema import ShipData, WorkerData
-from envmagic.core.verbs import ShipRequest
+from envmagic.core.verbs import IMAGES, ShipRequest
 from envmagic.environments import backends
 from envmagic.operations.here import environment_of
+from envmagic.operations.ship_image import ship_image
 from envmagic.shipping import workers
 from envmagic.shipping.elsewhere import Elsewhere, is_elsewhere
 from envmagic.shipping.engine import Asked, Engine, Shipped
@@ -18,7 +19,10 @@ __all__ = ["ship"]
 
 
 def ship(request: ShipRequest, place: Place, progress: Progress) -> Report[ShipData]:
-    """Give what the record needs to the engine that is asked for. Raises `EnvmagicError`."""
+    """Give what the record needs to the engine that is asked for, or write what an image of it is
+    built of. Raises `EnvmagicError`."""
+    if request.engine in IMAGES:
+        return ship_image(request, place, progress)
     environment = environment_of(place)
     engine = _engine(request.engine, environment)
     there = backends.look(environment)
@@ -57,6 +61,8 @@ def _data(
         settings=done.settings,
         variable=done.variable,
         file=done.file,
+        files=[],
+        diff="",
         notes=list(done.notes),
     )
 

@@ -23,7 +23,7 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.jupyter import launcher
 from envmagic.system import cache, directories, files, locks, prefix_layout, scratch
 
-__all__ = ["BEHIND", "REQUIRES", "ensure", "is_ours", "is_there", "old", "remove"]
+__all__ = ["BEHIND", "REQUIRES", "ensure", "is_ours", "is_there", "old", "origins", "remove"]
 
 REQUIRES = (
     "ipykernel>=6.29",
@@ -83,6 +83,13 @@ def ensure() -> str:
 def is_there() -> bool:
     """Whether there is a copy that kernels can import, and a Python that makes runtimes."""
     return _known(directories.runtimes()) is not None
+
+
+def origins() -> list[str]:
+    """The directories that the copy was made from, and what reads its metadata; none where there is
+    no copy."""
+    known = _known(directories.runtimes())
+    return list(known["path"]) if known is not None else []
 
 
 def old() -> list[Path]:

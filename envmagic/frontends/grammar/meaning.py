@@ -10,6 +10,7 @@ from envmagic.core.errors import WordsError
 from envmagic.core.model import BackendName
 from envmagic.core.verbs import (
     ENGINES,
+    IMAGES,
     AttachRequest,
     AutoloadRequest,
     CloneRequest,
@@ -245,11 +246,13 @@ def upgrade(values: Values) -> UpgradeRequest:
 def ship(values: Values) -> ShipRequest:
     """What `ship` is asked. Raises `WordsError` for an engine that is not known."""
     engine, *target = values.words
-    if engine not in ENGINES:
+    if engine in IMAGES:
+        _check_image(engine, values)
+    elif engine not in ENGINES:
         raise WordsError(
             "option-value",
             f"{display.shortened(engine)} is no engine that envmagic knows.",
-            f"One of: {', '.join(ENGINES)}.",
+            f"One of: {', '.join((*ENGINES, *IMAGES))}.",
             subject=engine,
         )
     return ShipRequest(
@@ -260,3 +263,23 @@ def ship(values: Values) -> ShipRequest:
         index=values.last("--index"),
         check=values.has("--check"),
     )
+
+
+def _check_image(kind: str, values: Values) -> None:
+    """Raise `WordsError` for what makes no image."""
+    if len(values.words) < 2:
+        raise WordsError(
+            "missing-word",
+            f"ship {kind} needs DIR, the directory that the image is built of.",
+            "For example",
+            command=("ship", kind, "image"),
+        )
+    for option in ("--to", "--index"):
+        if values.has(option):
+            raise WordsError(
+                "option-value",
+                f"{option} is not for {kind}, which writes into DIR.",
+                "For example",
+                command=("ship", kind, values.words[1]),
+                subject=option,
+            )

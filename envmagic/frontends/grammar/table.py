@@ -405,17 +405,17 @@ VERBS = {
             "ship",
             "ship",
             "ship.ship",
-            "give this notebook's environment to the workers of Dask, Ray or Spark",
+            "give this notebook's environment to Dask, Ray or Spark, or to an image of it",
             Positional(
-                "ENGINE [ADDRESS]",
-                "dask, ray or spark; without ADDRESS what the notebook is connected to",
+                "ENGINE [ADDRESS|DIR]",
+                "dask, ray or spark; docker or binder, which build an image of DIR",
                 1,
                 2,
                 kind="engine",
             ),
             (
                 Option(
-                    ("--check",), "send nothing; show what each worker has, exit 1 if it differs"
+                    ("--check",), "send and write nothing; show what each has, exit 1 if it differs"
                 ),
                 Option(("--to",), "spark: where the archive is written", "FILE", kind="path"),
                 Option(
@@ -426,7 +426,7 @@ VERBS = {
                 ),
                 Option(("--index",), "the index that workers install from", "URL"),
             ),
-            ("ship dask", "ship ray auto --env-var TOKEN", "ship spark --check"),
+            ("ship dask", "ship ray auto --env-var TOKEN", "ship docker image"),
         ),
     )
 }

@@ -15,6 +15,8 @@ _FEW = 4
 def ship(report: Report[ShipData], frontend: Frontend | None) -> tuple[Part, ...]:
     """One line of what was done, then the workers, those first that differ."""
     data = report.data
+    if data["files"]:
+        return (*_image(report), *(Line(note, tone=Tone.INFO) for note in data["notes"]))
     said: list[Part] = []
     if data["sent"]:
         where = f" to {data['address']}" if data["address"] else ""
@@ -27,6 +29,21 @@ def ship(report: Report[ShipData], frontend: Frontend | None) -> tuple[Part, ...
         said.append(Line(f"{data['variable']} holds it:", tone=Tone.GOOD))
         said.append(Code(_written(data["settings"])))
     return (*said, *(Line(note, tone=Tone.INFO) for note in data["notes"]))
+
+
+def _image(report: Report[ShipData]) -> tuple[Part, ...]:
+    """What was written, or is different, and what takes it."""
+    data = report.data
+    if data["diff"]:
+        return (Code(data["diff"].rstrip()),)
+    where = near(data["file"])
+    holds = count(len(data["distributions"]), "distribution")
+    if not report.changed:
+        return (Line(f"{where} is up to date: {holds}", tone=Tone.GOOD),)
+    then = {"docker": f"docker build -t NAME {where}"}.get(data["engine"], "")
+    hint = f"What takes it: {then or 'the address of a git repository of it, at a Binder'}"
+    files = count(sum(each["changed"] for each in data["files"]), "file")
+    return (Line(f"{where} holds the notebook and {holds}: {files} written.", hint, Tone.GOOD),)
 
 
 def _summary(data: ShipData) -> Line:

@@ -10,11 +10,13 @@ from envmagic.core import names
 from envmagic.core.errors import WordsError
 from envmagic.core.model import Frontend, Place
 from envmagic.core.verbs import (
+    IMAGES,
     AttachRequest,
     CreateRequest,
     ExportRequest,
     InstallRequest,
     Request,
+    ShipRequest,
 )
 from envmagic.environments import backends, registry
 
@@ -57,6 +59,9 @@ def from_here(asked: ParsedCommand) -> Request:
     if isinstance(request, CreateRequest | InstallRequest):
         files = tuple(str(here / Path(file).expanduser()) for file in request.files)
         request = replace(request, files=files)
+    if isinstance(request, ShipRequest) and request.engine in IMAGES:
+        target = str(here / Path(str(request.target)).expanduser())
+        request = replace(request, target=target)
     if isinstance(request, ExportRequest) and request.to is not None:
         request = replace(request, to=str(here / Path(request.to).expanduser()))
     return request

@@ -1,0 +1,34 @@
+"""Which files of a directory were written by `ship`, as they were written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from envmagic.record.export import signed
+from envmagic.system import reading
+
+__all__ = ["NAME", "of", "text"]
+
+NAME = ".envmagic-ship"
+
+
+def of(directory: Path) -> dict[str, str]:
+    """Path from `directory`, with `/` -> SHA-256 in hexadecimal, of what was written there; empty
+    where nothing was, or somebody edited the list. Raises `OSError` where it cannot be read."""
+    file = directory / NAME
+    try:
+        if not signed.is_ours(file):
+            return {}
+        lines = reading.content(file).decode("utf-8").splitlines()[1:]
+    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
+        return {}
+    parts = (line.partition("  ") for line in lines)
+    return {path: digest for digest, _, path in parts}
+
+
+def text(contents: Mapping[str, bytes]) -> bytes:
+    """The list of the files with these `contents`."""
+    digests = {path: hashlib.sha256(raw).hexdigest() for path, raw in contents.items()}
+    return signed.signed("".join(f"{digests[path]}  {path}\n" for path in sorted(digests)))
