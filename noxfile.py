@@ -131,11 +131,11 @@ def conda(session: nox.Session) -> None:
 
 @nox.session
 def binder(session: nox.Session) -> None:
-    """What is exported for Binder, as repo2docker's own detection takes it."""
+    """What is exported or shipped for Binder, as repo2docker's own detection takes it."""
     session.install("-e", ".[test]", "pip", "jupyter-repo2docker")
     _download_wheelhouse(session)
-    words = ("tests/integration/test_export.py", "-k", "binder")
-    session.run("pytest", *words, *session.posargs, env=VARIABLES)
+    files = ("tests/integration/test_export.py", "tests/integration/test_ship_image.py")
+    session.run("pytest", *files, "-k", "binder", *session.posargs, env=VARIABLES)
 
 
 @nox.session

@@ -183,7 +183,7 @@ def test_binder_takes_the_directory(operate: Operator, made: Path, monkeypatch: 
     monkeypatch.chdir(operate.work / "out")
     python = PythonBuildPack("amd64")
     assert python.detect() and python.python_version == PYTHON
-    assert not CondaBuildPack("amd64").detect() and not DockerBuildPack().detect()
+    assert not CondaBuildPack("amd64").detect() and not DockerBuildPack("x").detect()
     assert "postBuild" in "".join(python.get_post_build_scripts())
     scripts = [s for _, s in python.get_assemble_scripts()]
     assert any('-r "requirements.txt"' in s for s in scripts)
