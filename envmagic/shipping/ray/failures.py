@@ -110,13 +110,12 @@ def _not_set_up(said: str, address: str) -> EnvmagicError:
     """A node could not make the environment; it says what the installer said there."""
     if _NO_VIRTUALENV.search(said) or _NO_PIP.search(said):
         lacks = "virtualenv" if _NO_VIRTUALENV.search(said) else "pip"
-        package = "ray[default]" if lacks == "virtualenv" else "pip"
+        words = "-m pip install 'ray[default]'" if lacks == "virtualenv" else "-m ensurepip"
         return EnvmagicError(
             "no-installer",
             f"The Python that Ray at {address} runs in has no {lacks}, so workers can install"
             " nothing there.",
-            "Where ray start was said, install it, and start Ray again",
-            tool_command=("uv", "pip", "install", package),
+            f"Run python {words} there, and start Ray again.",
             subject=address,
             detail=said,
         )
