@@ -577,6 +577,8 @@ def test_every_command_that_is_offered_is_understood_where_it_is_typed() -> None
     for where, words in found.items():
         if words[0] == "x":  # the grammar's own: of whichever verb is asked about
             continue
+        if words[:2] == ("ship", "x"):
+            words = ("ship", "docker", *words[2:])
         for frontend in Frontend:
             if not (frontend is Frontend.NOTEBOOK and "--notebook" in words):
                 assert grammar.parse(words, frontend), where
