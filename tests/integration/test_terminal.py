@@ -36,7 +36,7 @@ def test_version(terminal: Terminal) -> None:
     ("words", "code", "says"),
     [
         (["creat", "x"], 2, "Did you mean create?"),
-        (["ship"], 2, "reserved for a later version"),
+        (["version"], 2, "reserved for a later version"),
         (["create", "--nonsense"], 2, "create has no option --nonsense"),
         (["create", "Not A Name"], 2, "'Not A Name' cannot name an environment"),
         (["install", "six"], 2, "--env NAME"),

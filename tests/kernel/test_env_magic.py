@@ -197,7 +197,7 @@ def test_envmagic_has_nothing_of_ipythons_behind_it(run: Run) -> None:
 
 def test_mistakes_are_one_line_with_the_next_command(run: Run) -> None:
     assert "%env create a --with b" in mistake(run("%env create a b", check=False))
-    assert "reserved for a later version" in mistake(run("%env ship", check=False))
+    assert "reserved for a later version" in mistake(run("%env version", check=False))
     for asked in ("%env -h", "%env --help"):
         assert run(asked).stdout == run("%envmagic --help").stdout != "", asked
     said = mistake(run("%env use no-such-thing", check=False))
