@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from envmagic.record.export import signed
 from envmagic.system import reading
@@ -25,10 +25,15 @@ def of(directory: Path) -> dict[str, str]:
     except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
         return {}
     parts = (line.partition("  ") for line in lines)
-    return {path: digest for digest, _, path in parts}
+    return {path: digest for digest, _, path in parts if _is_below(path)}
 
 
 def text(contents: Mapping[str, bytes]) -> bytes:
     """The list of the files with these `contents`."""
     digests = {path: hashlib.sha256(raw).hexdigest() for path, raw in contents.items()}
     return signed.signed("".join(f"{digests[path]}  {path}\n" for path in sorted(digests)))
+
+
+def _is_below(path: str) -> bool:
+    """Whether it stays in the directory: such a list may have come with somebody's repository."""
+    return not PurePosixPath(path).is_absolute() and ".." not in PurePosixPath(path).parts

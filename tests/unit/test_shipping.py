@@ -12,7 +12,15 @@ import pytest
 
 from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
 from envmagic.core.model import BackendName, Environment
-from envmagic.shipping import dask_parts, elsewhere, fitness, local_modules, on_worker, workers
+from envmagic.shipping import (
+    dask_parts,
+    elsewhere,
+    fitness,
+    local_modules,
+    manifest,
+    on_worker,
+    workers,
+)
 from envmagic.shipping.engine import Shipped
 from envmagic.shipping.local_modules import LocalModule
 from envmagic.shipping.payload import Payload, Pin
@@ -137,3 +145,9 @@ def test_what_another_process_answers_comes_whole() -> None:
     with pytest.raises(WordsError) as raised:
         elsewhere.read(json.loads(json.dumps({"problem": asdict(told), "words": True})))
     assert raised.value.problem == replace(told, severity=Severity.ERROR)
+
+
+def test_a_list_of_files_names_none_elsewhere(tmp_path: Path) -> None:
+    contents = {"Dockerfile": b"", "../.bashrc": b"", "/etc/motd": b"", "a/../../b": b""}
+    (tmp_path / manifest.NAME).write_bytes(manifest.text(contents))
+    assert list(manifest.of(tmp_path)) == ["Dockerfile"]
