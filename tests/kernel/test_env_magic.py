@@ -334,6 +334,7 @@ def test_tab_completes_verbs_options_environments_kernels_and_paths(
     shared.run("%env create zoo --no-use")
     (home / "work" / "dev requirements.txt").touch()
     assert complete(shared, "%env cre") == ["create"]
+    assert complete(shared, "%env ship d") == ["dask", "docker"]
     assert complete(shared, "%envmagic st") == ["status"]
     assert complete(shared, "x = %env li") == ["list"]
     assert complete(shared, "env rem") == ["remove"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from envmagic._version import REQUIRES_PYTHON
 from envmagic.core import display, names
 from envmagic.core.errors import EnvmagicError
+from envmagic.core.verbs import ENGINES, IMAGES
 from envmagic.environments import backends, discovery, inspection, interpreters
 from envmagic.environments.backends.conda import condarc
 from envmagic.frontends.grammar.table import VERBS, Option, Verb, options_of
@@ -90,6 +91,10 @@ def _words(
         elif expected.kind == "record":
             yield from _starting(fragment, ("on", "off") if not words else (), "value")
             yield from _paths(fragment, directory)
+        elif expected.kind == "engine":
+            yield from _starting(fragment, (*ENGINES, *IMAGES) if not words else (), "value")
+            if words and words[0] in IMAGES:
+                yield from _paths(fragment, directory)
         else:
             yield from _values(expected.kind, fragment, directory)
             if verb.name == "attach" and not fragment:  # what is begun is a NAME, or looked up
