@@ -12,7 +12,17 @@ from pathlib import Path
 
 from envmagic.system import directories, files
 
-__all__ = ["Renamed", "called", "clear_links", "link", "note", "now_at", "places_of", "unlink"]
+__all__ = [
+    "Renamed",
+    "called",
+    "clear_links",
+    "link",
+    "note",
+    "now_at",
+    "places_of",
+    "unlink",
+    "was_at",
+]
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,11 @@ def now_at(prefix: Path) -> Path:
     """Where the environment at `prefix` is now: a link of ours may stand there."""
     known = (each.new for each in _every() if each.old == str(prefix)) if _is_ours(prefix) else ()
     return next((Path(new) for new in known if _leads(prefix, new)), prefix)
+
+
+def was_at(prefix: Path, place: Path) -> bool:
+    """Whether the environment at `prefix` was at `place` before."""
+    return any(known.old == str(place) and known.new == str(prefix) for known in _every())
 
 
 def link(old: Path, new: Path) -> None:

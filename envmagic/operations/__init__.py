@@ -116,11 +116,11 @@ def keep_record(place: Place, *, was_on: bool = False) -> tuple[Problem, ...]:
 
     Only while its file says `recording on`, or is gone and said so as long as it `was_on`.
     """
-    from envmagic.record.of_notebook import keep
+    from envmagic.record.of_notebook import OF_ANOTHER, keep
 
     before = _written(place)
     problems = keep(place, was_on=was_on)
-    if _written(place) == before:
+    if _written(place) == before or any(p.code == OF_ANOTHER for p in problems):
         return problems
     from envmagic.operations.lock_beside import behind_here
 

@@ -60,7 +60,14 @@ def move(
     keep_saved_name: bool = False,
     carry: bool = True,
 ) -> SwitchData:
-    """Move the notebook to `kernel`, if that is wanted and it is not there already."""
+    """Move the notebook to `kernel`, if that is wanted and it is not there already.
+
+    Its record is of that environment from then on.
+    """
+    if wanted and place.switch is not None and place.notebook is not None:
+        from envmagic.record import recorded_with
+
+        recorded_with.note(place.notebook, prefix)
     if prefix_layout.same(prefix, place.prefix) and (
         place.switch is None or place.switch.is_current(kernel)
     ):

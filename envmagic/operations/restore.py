@@ -34,6 +34,7 @@ from envmagic.planning import past as pasts
 from envmagic.planning.locked import Locked, locked_in
 from envmagic.planning.past import How, Past
 from envmagic.record import lock as locking
+from envmagic.record import recorded_with
 from envmagic.system import directories
 
 __all__ = ["restore"]
@@ -75,6 +76,8 @@ def restore(request: RestoreRequest, place: Place, progress: Progress) -> Report
         )
 
     made = job.carried_out(do)
+    if place.notebook is not None and recorded_with.is_of(place.notebook, at.prefix) is None:
+        recorded_with.note(place.notebook, at.prefix)  # it was made for that, moved there or not
     held = backends.look(registry.environment_at(at.prefix)).versions
     data = RestoreData(**made.data)  # type: ignore[typeddict-item]
     data |= _told(job, held, other)

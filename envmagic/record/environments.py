@@ -98,7 +98,7 @@ class NotebookEnvironments:
         if not self._search:
             return self._known.get(None)
         if kernel is None:
-            kernel = _kernel_of(notebook)
+            kernel = kernel_of(notebook)
         self._known[notebook] = self._at(environment_of(kernel, notebook.parent))
         return self._known[notebook]
 
@@ -106,6 +106,11 @@ class NotebookEnvironments:
     def live(cls, place: Place, here: InstalledIndex) -> NotebookEnvironments:
         """The notebook at `place` runs in `here`; others in what they say."""
         return cls({place.notebook: here}, search=True, live=True)
+
+    @classmethod
+    def elsewhere(cls, place: Place) -> NotebookEnvironments:
+        """The notebook at `place` runs, but not in the environment that its record is of."""
+        return cls({place.notebook: None}, search=True, live=True)
 
     def share(self, notebook: Path, other: Path) -> bool:
         """Whether both run in one environment; a `%%env` cell says it before the kernel's name."""
@@ -178,7 +183,7 @@ def _named_in(notebook: Path) -> Path | None:
         return None
 
 
-def _kernel_of(notebook: Path) -> str | None:
+def kernel_of(notebook: Path) -> str | None:
     try:
         return notebook_file.read(notebook).kernel
     except EnvmagicError:

@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from envmagic import requirements
+from envmagic.core.display import user_path
 from envmagic.core.errors import EnvmagicError, Problem, Severity
 from envmagic.core.model import Environment, Place
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import RecordData
+from envmagic.record import own_environment
 from envmagic.record.conda_part import listed
 from envmagic.record.entries import lines_of
 from envmagic.record.environments import InstalledIndex, NotebookEnvironments
@@ -23,7 +25,11 @@ from envmagic.record.writing import recorded
 from envmagic.requirements import Kind
 from envmagic.requirements.record_file import RecordFile
 
-__all__ = ["keep", "listed_in", "record_notebook", "sources_for", "state_of"]
+__all__ = ["OF_ANOTHER", "keep", "listed_in", "record_notebook", "sources_for", "state_of"]
+
+
+OF_ANOTHER = "record-of-another"
+"""The code of the problem that a record is of another environment than the kernel's."""
 
 
 def record_notebook(
@@ -69,11 +75,28 @@ def keep(place: Place, *, was_on: bool = False) -> tuple[Problem, ...]:
         again = block is None and was_on and not path.exists()
         if not again and (block is None or not block.recording):
             return ()
-        environments = NotebookEnvironments.live(place, InstalledIndex.here())
+        here = InstalledIndex.here()
+        environments = NotebookEnvironments.live(place, here)
         asked = RecordOptions(state="on") if again else RecordOptions()
-        return tuple(_live(place, environments, asked).problems)
+        if block is None or own_environment.is_here(place.notebook, block, here, environments):
+            return tuple(_live(place, environments, asked).problems)
+        outcome = _live(place, NotebookEnvironments.elsewhere(place), asked)
+        return (_of_another(path, here), *outcome.problems)
     except EnvmagicError as error:
         return (error.problem,)
+
+
+def _of_another(file: Path, here: InstalledIndex) -> Problem:
+    where = user_path(here.prefix) if here.prefix is not None else "this kernel"
+    return Problem(
+        OF_ANOTHER,
+        f"{file.name} has versions of another environment than {where}, where this notebook runs"
+        " now; they stay as they are.",
+        "To have those",
+        Severity.INFO,
+        str(file),
+        command=("restore",),
+    )
 
 
 def _live(

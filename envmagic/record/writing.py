@@ -7,7 +7,7 @@ from pathlib import Path
 
 from envmagic.core.display import user_path
 from envmagic.core.errors import Problem
-from envmagic.record import formats
+from envmagic.record import formats, recorded_with
 from envmagic.record.conda_part import with_conda
 from envmagic.record.job import Job
 from envmagic.record.merge import merged
@@ -44,7 +44,18 @@ def recorded(job: Job) -> Outcome:
     if problem is not None:
         problems = [*outcome.problems, problem]
         return replace(outcome, changed=False, diff="", problems=problems, written=False)
+    _note(job)
     return with_conda(job, outcome)
+
+
+def _note(job: Job) -> None:
+    """Remember what the record of the notebook that is at work is of."""
+    notebook = job.place.notebook
+    if notebook is None or notebook not in job.notebooks or job.options.check:
+        return
+    prefix = job.environments.prefix_of(notebook) if job.options.beside else None
+    if prefix is not None:
+        recorded_with.note(notebook, prefix)
 
 
 def _judged(job: Job) -> tuple[RecordFile, Outcome, Problem | None]:

@@ -18,6 +18,7 @@ __all__ = [
     "journal",
     "locks",
     "package",
+    "records",
     "renamed",
     "runtimes",
     "scratch",
@@ -107,6 +108,11 @@ def history() -> Path:
 def renamed() -> Path:
     """What environments were called and where they were."""
     return home() / "renamed"
+
+
+def records() -> Path:
+    """Which environment the record of each notebook is of."""
+    return home() / "records"
 
 
 def exchanges() -> Path:

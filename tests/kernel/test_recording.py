@@ -301,3 +301,27 @@ def test_what_only_the_kernel_has_is_recorded_and_said_once(
         assert "kernel-only" not in session.run("%env record --json").text
     finally:
         session.kernel.stop()
+
+
+def test_versions_of_another_environment_stay_until_restore_has_them(
+    isolated: Isolated,
+) -> None:
+    """A notebook that comes from elsewhere, in a kernel that every machine has."""
+    session = Session(isolated)
+    session.save("import jinja2")
+    old = "# >>> envmagic 1 >>> python 3.11, pin exact, recording on\n"
+    old += "jinja2==2.1\n    # a.ipynb\n# <<< envmagic <<<\n"
+    session.file.write_text(old)
+    try:
+        told = session.run("%load_ext envmagic").text
+        assert told.count("versions of another environment") == 1 and "%env restore" in told
+        assert "jinja2==2.1" in session.recorded()
+        assert session.run("import jsonschema\nimport jinja2").text == ""
+        assert session.recorded() == {"jinja2==2.1", "jsonschema"}, "what is new is added"
+        session.run("%env record")
+        assert "jinja2==2.1" not in session.recorded(), "asked for, it is of this one"
+        session.file.write_text(old)
+        assert session.run("import packaging").text == ""
+        assert "jinja2==2.1" not in session.recorded(), "and stays so"
+    finally:
+        session.kernel.stop()

@@ -34,6 +34,7 @@ _INSTALLS = re.compile(
     r"^[ \t]*[!%]{1,2}[ \t]*(?:python3?[ \t]+-m[ \t]+)?(?:pip3?|uv|conda|mamba)[ \t].*$", re.M
 )
 _STATE = re.compile(rb"(?:^|[\r\n]|\xef\xbb\xbf)[ \t]*" + BEGIN.encode() + rb"\d+ >>>([^\r\n]*)")
+_QUIET = ("kernel-only", "lock-behind", "record-of-another")
 _FIND_AGAIN = 10.0  # seconds between two tries to find out which notebook this is
 _PATIENCE = 2.0  # seconds that a cell of a subshell waits for another one's recording
 
@@ -198,9 +199,7 @@ class _Recorder:
             elif problem.code == "record-conflict" and problem.message not in self._said:
                 self._said.add(problem.message)
                 print(render.line(problem), file=sys.stderr)
-            elif (
-                problem.code in ("kernel-only", "lock-behind") and problem.message not in self._said
-            ):
+            elif problem.code in _QUIET and problem.message not in self._said:
                 self._said.add(problem.message)
                 print(render.line(problem))  # nothing is wrong
         self._known |= self._pending
