@@ -80,11 +80,14 @@ def _pins(packages: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _is_from_index(package: Mapping[str, Any]) -> bool:
-    """uv and Poetry have a table for where it is from, PDM keys of the package's."""
+    """uv and Poetry have a table for where it is from, PDM keys of the package's. Poetry's says it
+    in `type`: `legacy` is an index that is not the usual one, and `url` its address."""
     source = package.get("source", {})
     kinds = {"git", "url", "directory", "file", "path", "editable", "virtual"}
-    if isinstance(source, dict) and (kinds & source.keys() or source.get("type") in kinds):
-        return False
+    if isinstance(source, dict):
+        said = {source["type"]} if "type" in source else source.keys()
+        if kinds & said:
+            return False
     return not kinds & package.keys()
 
 

@@ -70,6 +70,17 @@ def test_beside_a_project_they_say_the_versions_of_what_it_asks_for(tmp_path: Pa
     assert (past.how, past.file, past.pins["six"]) == (How.PINS, tmp_path / "uv.lock", "1.16.0")
 
 
+def test_what_poetry_has_from_an_index_of_the_users_own_counts(tmp_path: Path) -> None:
+    source = '[package.source]\ntype = "{}"\nurl = "https://files.invalid/simple"\n'
+    for kind, pins in (("legacy", 1), ("url", 0)):
+        text = POETRY.partition('[[package]]\nname = "pytest"')[0] + source.format(kind)
+        (tmp_path / "poetry.lock").write_text(text)
+        file, lines = other_locks.beside(tmp_path)
+        assert file is not None and len(lines) == pins, (kind, lines)
+        said = other_locks.lines(file)
+        assert isinstance(said, tuple) is bool(pins)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "lines"),
     [
