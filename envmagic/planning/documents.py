@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
+from envmagic.environments.runtimes import standards
 from envmagic.planning.plan import Source
 from envmagic.system import files, toml_files
 
-__all__ = ["bad_declaration", "read", "standards", "toml"]
+__all__ = ["bad_declaration", "read", "standard", "toml"]
 
 _PLACE = re.compile(r"\(at line (\d+), column \d+\)|\(at end of document\)")
 
@@ -31,12 +30,11 @@ def read(path: Path) -> str:
     )
 
 
-@contextlib.contextmanager
-def standards(file: Path | None) -> Iterator[None]:
-    """What is imported inside reads `file`. Raises `EnvmagicError` where an environment's own
-    packaging, which goes before ours in its kernel, cannot do that yet."""
+def standard(part: str, file: Path | None) -> Any:
+    """The module `part` of the packaging that reads `file`. Raises `EnvmagicError` where an
+    environment's own, which goes first in its kernel, cannot do that yet, and no other is there."""
     try:
-        yield
+        return standards.packaging(part)
     except ImportError as error:
         raise EnvmagicError(
             "packaging-too-old",

@@ -19,7 +19,7 @@ from envmagic.core.record_files import ENVIRONMENTS, LOCK, REQUIREMENTS, lock_of
 from envmagic.environments import backends
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.planning import lock_file, other_locks
-from envmagic.planning.documents import bad_declaration, read, standards, toml
+from envmagic.planning.documents import bad_declaration, read, standard, toml
 from envmagic.planning.plan import Declaration, Kind, PassedOver, Source, WantedPython
 from envmagic.system import reading
 
@@ -183,13 +183,12 @@ def _group(groups: object, text: str, source: Source) -> Sequence[str]:
     """The requirements of the first of the groups that come along."""
     if not isinstance(groups, dict):
         return ()
-    with standards(source.file):
-        from packaging.dependency_groups import resolve_dependency_groups
+    resolved = standard("dependency_groups", source.file).resolve_dependency_groups
     name = next((name for name in _GROUPS if name in groups), None)
     if name is None:
         return ()
     try:
-        return tuple(str(item) for item in resolve_dependency_groups(groups, name))
+        return tuple(str(item) for item in resolved(groups, name))
     except Exception as error:  # a group of errors among them, which Python 3.10 does not know
         line = _line(text, name)
         raise bad_declaration(source, f"the group {name!r}: {_reason(error)}", line) from error

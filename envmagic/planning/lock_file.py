@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envmagic.environments.backends.base import InstallPlan
-from envmagic.planning.documents import bad_declaration, read, standards, toml
+from envmagic.planning.documents import bad_declaration, read, standard, toml
 from envmagic.planning.plan import Declaration, Kind, Source, WantedPython
 
 if TYPE_CHECKING:
@@ -45,18 +45,14 @@ def parsed(file: Path) -> Pylock | str:
         return "it has no lock-version"
     if _is_beside_conda(said):
         return "it holds what pip installed beside conda's packages, and nothing of those"
-    with standards(file):
-        from packaging.pylock import (
-            Pylock,
-            PylockUnsupportedVersionError,
-            PylockValidationError,
-        )
+    reader = standard("pylock", file)
     try:
-        return Pylock.from_dict(said)
-    except PylockUnsupportedVersionError as error:
+        lock: Pylock = reader.Pylock.from_dict(said)
+    except reader.PylockUnsupportedVersionError as error:
         return f"it is of a version that is not known here ({error})"
-    except PylockValidationError as error:
+    except reader.PylockValidationError as error:
         raise bad_declaration(source, str(error), _line(text, str(error))) from error
+    return lock
 
 
 def line_of(package: Package, directory: Path) -> str:

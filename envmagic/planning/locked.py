@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.names import normalized
 from envmagic.environments.backends.base import InstallPlan
+from envmagic.environments.runtimes import standards
 from envmagic.planning import lock_file
 from envmagic.planning.documents import bad_declaration
 from envmagic.planning.plan import Kind, Source
@@ -104,8 +105,7 @@ def _editable(package: Package, directory: Path) -> str:
 
 def _tags(python: str) -> frozenset[Tag]:
     """Of the wheels that a CPython of that version takes on this machine."""
-    from packaging import tags
-
+    tags = standards.packaging("tags")
     parts = tuple(map(int, python.split(".")[:2]))
     return frozenset(
         (*tags.cpython_tags(parts), *tags.compatible_tags(parts, f"cp{parts[0]}{parts[1]}"))
@@ -114,14 +114,13 @@ def _tags(python: str) -> frozenset[Tag]:
 
 def _has_file(package: Package, tags: frozenset[Tag]) -> bool:
     """Whether one of the files that are locked can be installed; what is no file can."""
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
+    utils = standards.packaging("utils")
     if package.sdist is not None or not package.wheels:
         return True
     for wheel in package.wheels:
         try:
-            found = parse_wheel_filename(wheel.filename)[3]
-        except InvalidWheelFilename:
+            found = utils.parse_wheel_filename(wheel.filename)[3]
+        except utils.InvalidWheelFilename:
             return True
         if found & tags:
             return True

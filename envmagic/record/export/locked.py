@@ -15,6 +15,7 @@ from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.names import normalized
 from envmagic.core.record_files import LOCK, lock_of
+from envmagic.environments.runtimes import standards
 from envmagic.record.export.public import without_secrets
 from envmagic.record.export.wanted import Line, Wanted
 from envmagic.record.lock import text as lock_text
@@ -22,6 +23,8 @@ from envmagic.system import files, toml_files
 
 if TYPE_CHECKING:
     from packaging.pylock import Package, Pylock
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import Version
 
 __all__ = ["Locked", "beside"]
 
@@ -89,7 +92,7 @@ def beside(wanted: Wanted, notebook: Path | None, again: tuple[str, ...]) -> Loc
 def _parsed(file: Path, text: str, again: tuple[str, ...]) -> Pylock:
     shown = display.user_path(file)
     try:
-        from packaging.pylock import Pylock, PylockValidationError
+        reader = standards.packaging("pylock")
     except ImportError as error:
         raise EnvmagicError(
             "packaging-too-old",
@@ -98,8 +101,8 @@ def _parsed(file: Path, text: str, again: tuple[str, ...]) -> Pylock:
             subject=str(file),
         ) from error
     try:
-        return Pylock.from_dict(toml_files.parsed(text))
-    except (ValueError, PylockValidationError) as error:
+        lock: Pylock = reader.Pylock.from_dict(toml_files.parsed(text))
+    except (ValueError, reader.PylockValidationError) as error:
         raise EnvmagicError(
             "bad-declaration",
             f"{shown} is no lock: {display.shortened(str(error))}.",
@@ -107,6 +110,7 @@ def _parsed(file: Path, text: str, again: tuple[str, ...]) -> Pylock:
             command=again,
             subject=str(file),
         ) from error
+    return lock
 
 
 def _agree(
@@ -122,9 +126,14 @@ def _agree(
         if asked is None or (asked.marker is not None and not asked.marker.evaluate()):
             continue
         there = held.get(normalized(asked.name), [])
-        fits = [p for p in there if p.version is None or asked.specifier.contains(p.version, True)]
+        fits = [p for p in there if _is_within(p.version, asked.specifier)]
         if not fits and (there or whole):
             raise _behind(file, f"it has not {asked.name} as {asked} asks for it", again)
+
+
+def _is_within(version: Version | None, asked: SpecifierSet) -> bool:
+    """As text: the lock's version may be of another packaging than the line's."""
+    return version is None or asked.contains(str(version), prereleases=True)
 
 
 def _of_conda(wanted: Wanted, lock: Pylock) -> tuple[Line, ...]:

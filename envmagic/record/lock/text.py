@@ -15,6 +15,7 @@ from packaging.version import InvalidVersion, Version
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError
 from envmagic.core.names import normalized
+from envmagic.environments.runtimes import standards
 from envmagic.system import reading, toml_files
 
 if TYPE_CHECKING:
@@ -180,11 +181,10 @@ def _packages(text: str) -> list[tuple[str, str | None]]:
     where there is one: in an environment's kernel its own packaging goes first, however old."""
     held = toml_files.parsed(text)
     with contextlib.suppress(ImportError):
-        from packaging.pylock import Pylock, PylockValidationError
-
+        reader = standards.packaging("pylock")
         try:
-            Pylock.from_dict(held)
-        except PylockValidationError as error:
+            reader.Pylock.from_dict(held)
+        except reader.PylockValidationError as error:
             raise EnvmagicError(
                 "bad-lock",
                 f"What is installed cannot be locked: {display.user_text(str(error))}.",
