@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from support.kernels import RunningKernel
@@ -10,7 +11,10 @@ from support.terminal import Said
 
 
 def test_what_runs_and_what_sleeps_goes_on_under_the_new_name(
-    terminal: Callable[..., Said], kernel: Callable[..., RunningKernel], isolated: Any
+    terminal: Callable[..., Said],
+    kernel: Callable[..., RunningKernel],
+    isolated: Any,
+    make_wheel: Callable[..., Path],
 ) -> None:
     """Its variables stay, what it imports later is found, and `use` finds it by the new name."""
     terminal("create", "alpha", "--with", "six", "tabulate")
@@ -24,6 +28,10 @@ def test_what_runs_and_what_sleeps_goes_on_under_the_new_name(
     assert "beta" in home.run("%env status").text
     said = home.run("%env history").text
     assert said.startswith("beta\n") and "alpha → beta" in said
+    make_wheel("churnlib")
+    home.run("%pip install churnlib")
+    said = home.run("%env history").text
+    assert "+churnlib 1.0" in said and "+pip" not in said, "pip is not the user's there either"
     home.run("%env use python3")
     assert "gamma" in home.run("%env rename beta gamma").text
     home.run("%env use gamma")

@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError
-from envmagic.environments import backends
+from envmagic.environments import backends, renamed
 from envmagic.environments.history import log
 from envmagic.environments.history.held import lines_at, lines_of, stamp
 from envmagic.environments.history.log import OTHER, Entry, Seen, entries, forget, move, prefixes
@@ -118,8 +118,10 @@ def saw(there: Inventory) -> Inventory:
 def look(prefix: Path, what: str = OTHER, notebook: Path | None = None) -> None:
     """Keep what was done at `prefix` since it was last looked at, by the words `what`.
 
-    Nothing happens where nothing of it is kept yet, or somebody changes it right now.
+    Nothing happens where nothing of it is kept yet, or somebody changes it right now. A kernel may
+    know it by the place where it was before.
     """
+    prefix = renamed.now_at(prefix)
     if log.seen(prefix) is None:
         return
     with contextlib.suppress(OSError, EnvmagicError), locks.lock(prefix, timeout=0.0):
