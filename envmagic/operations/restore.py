@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from envmagic import requirements
@@ -29,6 +30,7 @@ from envmagic.environments.registry import Target
 from envmagic.jupyter import kernelspecs, notebook_file
 from envmagic.operations import anew, at_prefix, create, jupyters_own
 from envmagic.operations.restoring import Restoring
+from envmagic.operations.upgrading.limits import Limits
 from envmagic.planning import cells as in_cells
 from envmagic.planning import past as pasts
 from envmagic.planning.locked import Locked, locked_in
@@ -57,6 +59,7 @@ def restore(request: RestoreRequest, place: Place, progress: Progress) -> Report
             pass
     there = _there(at, request, place)
     python, other = _python(request, past, place, there)
+    past = _within_cells(past, place, python.version)
     job = Restoring(past, python, _locked(past, python.version))
     if request.dry_run:
         return _planned(job, at, python.version, there, other)
@@ -177,6 +180,16 @@ def _python(
         why = f"{other.source} asks for it, and there is none here"
         told = [InsteadData(name="python", was=other.text, taken=chosen.version, why=why)]
     return Python(chosen.executable, chosen.version), told
+
+
+def _within_cells(past: Past, place: Place, version: str) -> Past:
+    """As of a date, the versions that cells ask for count as the user's own lines do."""
+    if past.how is not How.DATE or not version:
+        return past
+    wanted, limits = past.declaration.wanted, Limits.of_cells(place, version).lines
+    texts = [limit.constraint for limit in limits if limit.requirement.specifier]
+    wanted = replace(wanted, constraints=tuple(dict.fromkeys((*wanted.constraints, *texts))))
+    return replace(past, declaration=replace(past.declaration, wanted=wanted))
 
 
 def _locked(past: Past, version: str) -> Locked | None:

@@ -235,6 +235,10 @@ def test_as_of_a_date(operate: Operator, index: Wheel) -> None:
     early = operate(RestoreRequest(str(path), "early", as_of="2019-01-01"))
     assert told(early) == [("emoji", "2019-01-01", "2.0")]
     assert held(prefix_of(early))["emoji"] == "2.0"
+    notebook(operate.work, "%%env churn\nemoji<2\n")
+    asked(operate, "emoji")
+    plan = operate(RestoreRequest(str(path), "churn", as_of="2025-12-01", dry_run=True))
+    assert ("emoji", "1.0") in {(c["name"], c["version"]) for c in plan.data["planned"]}
     with pytest.raises(WordsError, match="'soon' is no date") as refused:
         operate(RestoreRequest(str(path), as_of="soon"))
     command = refused.value.problem.command

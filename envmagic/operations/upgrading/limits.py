@@ -67,10 +67,16 @@ class Limits:
             if line.requirement is not None
         ]
         found += _of_block(file.block)
+        return cls((*_holding(found, python), *cls.of_cells(place, python).lines))
+
+    @classmethod
+    def of_cells(cls, place: Place, python: str) -> Limits:
+        """What of it stands in the cells."""
+        found: list[Limit] = []
         for notebook in notebooks_of(place):
             cells = place.cells if notebook == place.notebook else ()
             found += _of_notebook(notebook, cells)
-        return cls(tuple(limit for limit in found if _holds(limit.requirement, python)))
+        return cls(_holding(found, python))
 
     def of_name(self, name: str) -> tuple[Limit, ...]:
         """Those that are about the distribution `name`."""
@@ -177,5 +183,7 @@ def _parsed(text: str) -> Requirement | None:
         return None
 
 
-def _holds(requirement: Requirement, python: str) -> bool:
-    return bool(satisfaction.applying([str(requirement)], python))
+def _holding(found: Iterable[Limit], python: str) -> tuple[Limit, ...]:
+    return tuple(
+        limit for limit in found if satisfaction.applying([str(limit.requirement)], python)
+    )
