@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from envmagic.core.errors import EnvmagicError, Problem, Severity
@@ -28,8 +29,9 @@ def behind(place: Place, there: Inventory) -> tuple[Problem, ...]:
         if not file.is_file() or not locking.is_ours(file):
             return ()
         why = locking.why_behind(inputs_of(there, file, place.notebook), file)
-    except EnvmagicError as error:
-        why = error.problem.message.rstrip(".")
+    except EnvmagicError as error:  # locking again would end in the same
+        first = _problem(file.name, error.problem.message.rstrip("."))
+        return (replace(first, hint=error.problem.hint, command=error.problem.command),)
     return (_problem(file.name, why),) if why else ()
 
 

@@ -93,6 +93,9 @@ def test_check_shows_what_differs_and_names_what_helps(operate: Operator, index:
     assert '-version = "1.0"' in told["diff"] and '+version = "2.0"' in told["diff"]
     operate(LockRequest(), prefix)
     assert operate(LockRequest(check=True), prefix).exit_code == 0
+    (operate.work / "requirements.txt").write_text("thing\nwanting\n")
+    told = operate(InstallRequest(("thing==1.0",)), prefix)
+    assert [(p.code, p.command) for p in told.problems] == [("lock-behind", ("sync",))]
 
 
 def test_one_that_was_edited_by_hand_is_behind(operate: Operator, index: str) -> None:
