@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from envmagic import requirements
 from envmagic.core import display, names
-from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
-from envmagic.core.model import EnvSpec, Place, Progress, Report, Switch
+from envmagic.core.errors import EnvmagicError, WordsError
+from envmagic.core.model import Environment, EnvSpec, Place, Progress, Report, Switch
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import (
     Change,
@@ -18,7 +16,6 @@ from envmagic.core.schema import (
     EnvironmentData,
     InsteadData,
     RestoreData,
-    RestoredFrom,
 )
 from envmagic.core.verbs import CreateRequest, RestoreRequest
 from envmagic.environments import backends, clearing, journal, provisioning, registry
@@ -29,13 +26,13 @@ from envmagic.environments.provisioning import Ready
 from envmagic.environments.registry import Target
 from envmagic.jupyter import kernelspecs, notebook_file
 from envmagic.operations import anew, at_prefix, create, jupyters_own
+from envmagic.operations.restore_report import against, besides, told, unread
 from envmagic.operations.restoring import Restoring
 from envmagic.operations.upgrading.limits import Limits
 from envmagic.planning import cells as in_cells
 from envmagic.planning import past as pasts
 from envmagic.planning.locked import Locked, locked_in
 from envmagic.planning.past import How, Past
-from envmagic.record import lock as locking
 from envmagic.record import recorded_with
 from envmagic.system import directories
 
@@ -52,7 +49,7 @@ def restore(request: RestoreRequest, place: Place, progress: Progress) -> Report
     asked, place = place, _meant(request, place)
     past = pasts.past_of(place.notebook, place.directory, place.cells, as_of)
     if not past.wanted:
-        raise _nothing(place)
+        raise _nothing(past, place)
     at = _where(request, asked, place)
     if journal.unfinished_at(at.prefix) is not None and not request.dry_run:
         with clearing.locked(at.prefix):  # which settles what was cut off
@@ -62,7 +59,7 @@ def restore(request: RestoreRequest, place: Place, progress: Progress) -> Report
     past = _within_cells(past, place, python.version)
     job = Restoring(past, python, _locked(past, python.version))
     if request.dry_run:
-        return _planned(job, at, python.version, there, other)
+        return _planned(job, at, place, there, other)
     wish = CreateRequest(
         str(at.prefix),
         python=request.python if there is not None else python.version or None,
@@ -83,11 +80,11 @@ def restore(request: RestoreRequest, place: Place, progress: Progress) -> Report
         recorded_with.note(place.notebook, at.prefix)  # it was made for that, moved there or not
     held = backends.look(registry.environment_at(at.prefix)).versions
     data = RestoreData(**made.data)  # type: ignore[typeddict-item]
-    data |= _told(job, held, other)
-    data["notes"] = [*data["notes"], *_besides(job, there)]
+    data |= told(job, held, other)
+    data["notes"] = [*data["notes"], *besides(job, place, there)]
     # a lock is not to be made from what was restored: that may be of another day or Python
     others = [p for p in made.problems if p.code != "lock-behind"]
-    return Report("restore", data, made.changed, (*others, *_against(job, place)))
+    return Report("restore", data, made.changed, (*others, *against(job, place)))
 
 
 def _meant(request: RestoreRequest, place: Place) -> Place:
@@ -105,11 +102,12 @@ def _meant(request: RestoreRequest, place: Place) -> Place:
     return Place(place.frontend, path.parent, path, prefix, kernel)
 
 
-def _nothing(place: Place) -> EnvmagicError:
+def _nothing(past: Past, place: Place) -> EnvmagicError:
     what = display.display(place.notebook or place.directory)
     return EnvmagicError(
         "nothing-to-restore",
-        f"Nothing says what {what} had: no lock, no {REQUIREMENTS}, and no import.",
+        f"Nothing says what {what} had: no lock, no {REQUIREMENTS}, and no import."
+        + "".join(f" {note}" for note in unread(past, place)),
         "To make an environment all the same",
         command=("create",),
         subject=str(place.notebook or place.directory),
@@ -154,11 +152,28 @@ def _there(at: Target, request: RestoreRequest, place: Place) -> Inventory | Non
     """What is in the environment that is to be restored; None where it is to be made."""
     if at_prefix.is_vacant(at.prefix) or anew.has_lost_its_python(at.prefix):
         return None
-    there = backends.look(at_prefix.present(at.prefix, CreateRequest(str(at.prefix))))
+    environment = at_prefix.present(at.prefix, CreateRequest(str(at.prefix)))
+    _refuse_other_python(environment, at, request)
+    there = backends.look(environment)
     if not request.here:
         here = ("restore", "--here", *([request.target] if request.target else ()))
         jupyters_own.refuse(there.environment, place, here, ())
     return there
+
+
+def _refuse_other_python(environment: Environment, at: Target, request: RestoreRequest) -> None:
+    """What is there stays on its Python."""
+    wanted = request.python
+    if wanted is None or backends.of(environment).has_python(environment, wanted):
+        return
+    notebook = (request.notebook,) if request.notebook is not None else ()
+    raise EnvmagicError(
+        "other-python",
+        f"{display.user_path(at.prefix)} has Python {environment.version}, not {wanted}.",
+        "To have one on that beside it",
+        subject=str(at.prefix),
+        command=("restore", *notebook, names.suggest(f"{at.name}-{wanted}"), "--python", wanted),
+    )
 
 
 def _python(
@@ -199,75 +214,25 @@ def _locked(past: Past, version: str) -> Locked | None:
     return locked_in(file, version)
 
 
-def _told(job: Restoring, held: Mapping[str, str], other: list[InsteadData]) -> RestoreData:
-    """What says what it had, and what is otherwise where those are `held`."""
-    past, lock = job.past, job.locked
-    if lock is not None and lock.other_python and not other:
-        why = f"{lock.file.name} was made for it"
-        other = [
-            InsteadData(name="python", was=lock.other_python, taken=job.python.version, why=why)
-        ]
-    source = RestoredFrom(
-        kind=past.how.value,
-        file=str(past.file) if past.file is not None else None,
-        date=past.until.isoformat() if past.until is not None else "",
-        why=past.why,
-    )
-    return RestoreData(source=source, instead=[*other, *job.instead(held)], dry_run=False)
-
-
-def _besides(job: Restoring, there: Inventory | None) -> list[str]:
-    """That a lock was edited, and that an environment which was there holds more than it."""
-    if job.locked is None:
-        return []
-    edited = locking.is_edited(job.locked.file)
-    notes = [f"{job.locked.file.name} was edited by hand; it counts as it is."] if edited else []
-    if there is None:
-        return notes
-    more = sorted(set(there.distributions) - job.locked.lines.keys() - {"pip"})
-    if not more:
-        return notes
-    shown = display.joined(more[:5]) if len(more) <= 5 else f"{', '.join(more[:5])} and more"
-    return [*notes, f"Besides what is locked it holds {shown}; that stayed."]
-
-
-def _against(job: Restoring, place: Place) -> list[Problem]:
-    """A warning for each line of the requirements beside a lock that the lock contradicts."""
-    file = place.directory / REQUIREMENTS
-    if job.locked is None or not file.is_file():
-        return []
-    found = []
-    for line in requirements.read(file).all_lines():
-        asked, version = line.requirement, job.locked.pins.get(line.name or "")
-        if asked and version and not asked.specifier.contains(version, prereleases=True):
-            said = f"{file.name} asks for {asked}, and {job.locked.file.name} has {version}."
-            found.append(
-                Problem(
-                    "lock-behind",
-                    said,
-                    f"To follow {file.name}",
-                    Severity.WARNING,
-                    subject=line.name or "",
-                    command=("sync",),
-                )
-            )
-    return found
-
-
 def _planned(
-    job: Restoring, at: Target, version: str, there: Inventory | None, other: list[InsteadData]
+    job: Restoring,
+    at: Target,
+    place: Place,
+    there: Inventory | None,
+    other: list[InsteadData],
 ) -> Report[RestoreData]:
     """What would be done; nothing is."""
     planned = job.planned()
     held = there.versions if there is not None else {}
-    data = _told(job, planned, other)
+    data = told(job, planned, other)
     data["dry_run"] = True
     data["environment"] = EnvironmentData(
-        name=at.name, prefix=str(at.prefix), python=version, kernel=None
+        name=at.name, prefix=str(at.prefix), python=job.python.version, kernel=None
     )
     data["action"] = "reused" if there is not None else "created"
     data["planned"] = [
         Change(name=n, version=v, action="kept" if held.get(n) == v else "installed")
         for n, v in sorted(planned.items())
     ]
-    return Report("restore", data)
+    data["notes"] = besides(job, place, there)
+    return Report("restore", data, problems=tuple(against(job, place)))

@@ -84,7 +84,7 @@ class Restoring:
         asked = self.locked.lines.keys() if self.locked is not None else self._texts().keys()
         found = []
         for name in sorted({*pins, *self.substitutes, *unfit}):
-            was, taken = pins.get(name, self.past.day), held.get(name, "")
+            was, taken = pins.get(name, f"none by {self.past.day}"), held.get(name, "")
             if _same(was, taken) and name not in unfit:
                 continue
             if not taken and name not in asked:

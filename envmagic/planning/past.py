@@ -114,6 +114,16 @@ def date_of(text: str) -> datetime:
             command=("restore", "--as-of", "2024-05-31"),
             subject=text,
         ) from None
+    begins = moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
+    now = datetime.now(timezone.utc)
+    if begins > now + timedelta(days=1):  # somewhere it is tomorrow already
+        raise WordsError(
+            "option-value",
+            f"{text.strip()} is still to come.",
+            "To have what there is today",
+            command=("restore", "--as-of", now.strftime("%Y-%m-%d")),
+            subject=text,
+        )
     if whole_day:
         moment = datetime.combine(moment, time()) + timedelta(days=1)
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)

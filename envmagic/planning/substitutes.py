@@ -45,17 +45,17 @@ def for_pins(pins: Mapping[str, str], python: Path) -> dict[str, Substitute]:
 def for_names(
     lines: Mapping[str, str], python: Path, until: datetime, said: str
 ) -> tuple[dict[str, Substitute], tuple[str, ...]]:
-    """For each of `lines` (name -> line) that could not be had at `until`, the line as it is; and
-    the names for which that time is not to count then, with what they need.
+    """For each of `lines` (name -> line) that could not be had at `until`, the oldest version that
+    can; and the names for which that time is not to count then, with what they need.
 
     Raises as `for_pins`.
     """
     offers = offers_here(builds=True)
     found = {}
     for name in _lacking(lines, python, offers, Limits(until)):
-        there = offers.resolved([lines[name]], python, alone=True) is not None
-        why = f"nothing of it had been uploaded by {said}" if there else "no index has it"
-        found[name] = Substitute(lines[name] if there else "", why)
+        oldest = _oldest(lines[name], python, offers)
+        why = f"nothing of it had been uploaded by {said}" if oldest else "no index has it"
+        found[name] = Substitute(oldest, why)
     kept = [each.line for each in found.values() if each.line]
     needed = offers.resolved(kept, python) or () if kept else ()
     names = {offer.name: offer.name for offer in needed}
@@ -88,6 +88,15 @@ def _wider(name: str, version: str) -> list[str]:
         return [name]
     series = [".".join(map(str, release[:length])) for length in (2, 1) if len(release) > length]
     return [*(f"{name}=={one}.*" for one in series), name]
+
+
+def _oldest(line: str, python: Path, offers: Offers) -> str:
+    """The nearest to a time when there was none; a wheel of it before what has to be built."""
+    for each in (offers_here(), offers):
+        found = each.resolved([line], python, alone=True, limits=Limits(oldest=True))
+        if found:
+            return found[0].pin
+    return ""
 
 
 def _one(line: str, python: Path, offers: Offers) -> str:

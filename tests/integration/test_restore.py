@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,6 +20,7 @@ from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.verbs import (
     CreateRequest,
     LockRequest,
+    RecordRequest,
     RemoveRequest,
     RestoreRequest,
     SyncRequest,
@@ -29,6 +31,10 @@ from envmagic.environments.backends import commands
 pytestmark = pytest.mark.skipif(commands.find_uv() is None, reason="uv is not here")
 
 Wheel = Callable[..., Path]
+BLOCK = """# >>> envmagic 1 >>> python 3.11, pin exact, recording on
+{}
+    # n.ipynb
+# <<< envmagic <<<"""
 LONG_AGO = datetime(2020, 1, 1, tzinfo=timezone.utc).timestamp()
 
 
@@ -200,6 +206,14 @@ def test_sync_follows_the_lock_and_says_where_the_requirements_are_against_it(
     assert refused.value.problem.command == ("sync",)
     restored = operate(RestoreRequest())
     assert [(p.code, p.command) for p in restored.problems] == [("lock-behind", ("sync",))]
+    assert operate(RestoreRequest(dry_run=True)).problems == restored.problems
+    own = asked(operate, "thing>=2", "more", BLOCK.format("thing==1.0"))
+    twice = operate(RestoreRequest(dry_run=True))
+    assert [p.command for p in twice.problems] == [("record",)], "sync could follow neither"
+    notebook(operate.work)
+    operate(RecordRequest(paths=("n.ipynb",)), prefix)
+    assert "thing==1.0" not in own.read_text()
+    asked(operate, "thing>=2", "more")
     report = operate(SyncRequest(), prefix)
     assert held(prefix) == {"thing": "2.0", "other": "1.0", "more": "1.0"}
     assert {p.command for p in report.problems} == {("lock",)}
@@ -233,8 +247,10 @@ def test_as_of_a_date(operate: Operator, index: Wheel) -> None:
     prefix = prefix_of(report)
     assert held(prefix) == {"emoji": "1.0", "other": "1.0"} and told(report) == []
     early = operate(RestoreRequest(str(path), "early", as_of="2019-01-01"))
-    assert told(early) == [("emoji", "2019-01-01", "2.0")]
-    assert held(prefix_of(early))["emoji"] == "2.0"
+    assert told(early) == [("emoji", "none by 2019-01-01", "1.0")]
+    assert held(prefix_of(early))["emoji"] == "1.0", "the nearest to that day"
+    with pytest.raises(WordsError, match="2999-01-01 is still to come"):
+        operate(RestoreRequest(str(path), as_of="2999-01-01"))
     notebook(operate.work, "%%env churn\nemoji<2\n")
     asked(operate, "emoji")
     plan = operate(RestoreRequest(str(path), "churn", as_of="2025-12-01", dry_run=True))
@@ -257,6 +273,30 @@ def test_where_the_notebook_says_it_runs(operate: Operator, index: Wheel) -> Non
         assert Path(plan.data["environment"]["prefix"]).name == expected
     plan = operate(RestoreRequest(target="./here", dry_run=True))
     assert plan.data["environment"]["prefix"] == str(operate.work / "here")
+
+
+def test_another_python_than_is_there_is_had_beside_it(
+    operate: Operator, index: Wheel, pythons: dict[str, Path]
+) -> None:
+    """A dry run says so, too; a lock that only another tool reads is named."""
+    path = notebook(operate.work)
+    (operate.work / "conda-lock.yml").write_text("version: 1\n")
+    with pytest.raises(EnvmagicError, match="conda-lock install"):
+        operate(RestoreRequest(str(path)))
+    index("emoji")
+    notebook(operate.work, "import emoji")
+    plan = operate(RestoreRequest(str(path), dry_run=True))
+    assert [n for n in plan.data["notes"] if "conda-lock install" in n]
+    asked(operate, "thing==1.0")
+    operate.create(".venv", bare=True)
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    other = next(v for v in pythons if v != here)
+    for dry_run in (True, False):
+        with pytest.raises(EnvmagicError, match="has Python") as refused:
+            operate(RestoreRequest(python=other, dry_run=dry_run))
+    verb, name, *_ = refused.value.problem.command
+    assert verb == "restore"
+    assert operate(RestoreRequest(target=name, python=other, dry_run=True)).ok
 
 
 def test_nothing_that_says_what_it_had(operate: Operator, index: Wheel) -> None:

@@ -48,7 +48,8 @@ def _plan(data: RestoreData) -> tuple[Part, ...]:
         for each in data["planned"]
     )
     table = (Table(("Distribution", "Version", ""), rows),) if rows else ()
-    return (Line(head, tone=Tone.INFO), Facts(facts), *table)
+    notes = (Line(note, tone=Tone.INFO) for note in data.get("notes", []))
+    return (Line(head, tone=Tone.INFO), Facts(facts), *table, *notes)
 
 
 def _source(source: RestoredFrom) -> str:

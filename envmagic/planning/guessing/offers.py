@@ -53,6 +53,8 @@ class Limits:
     until: datetime | None = None
     exempt: frozenset[str] = frozenset()
     """Names for which no date counts."""
+    oldest: bool = False
+    """The oldest versions rather than the newest, where the installer can be asked for those."""
 
 
 NO_LIMITS = Limits()
@@ -118,6 +120,7 @@ class UvOffers:
             self._uv, "pip", "compile", "-", "--quiet", "--format", "pylock.toml", "-p", python
         )
         words += [*(() if self.builds else WHEELS_ONLY), *(["--no-deps"] if alone else [])]
+        words += ["--resolution", "lowest"] if limits.oldest else []
         if limits.until is not None:
             words += ["--exclude-newer", limits.until.isoformat()]
             for name in sorted(limits.exempt):
