@@ -13,6 +13,7 @@ from pathlib import Path
 from envmagic import requirements
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
+from envmagic.core.names import normalized
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.environments import history, satisfaction
 from envmagic.environments.backends.conda import metadata
@@ -60,15 +61,7 @@ class Inputs:
         found = [line.requirement for line in asked if line.requirement and not line.constraint]
         lacking = satisfaction.missing(found, there.distributions, there.environment.version)
         if lacking:
-            names = display.joined([each.name for each in lacking[:5]])
-            raise EnvmagicError(
-                "not-installed",
-                f"{file.name} asks for {names}, which the environment lacks or has in another"
-                " version.",
-                "To install it",
-                command=("sync",),
-                subject=lacking[0].name,
-            )
+            raise _not_installed(file, [normalized(each.name) for each in lacking], there)
         held = {k: v for k, v in history.lines_of(there).items() if k in there.distributions}
         flat = [line for line in asked if line.includes is None]
         lines = tuple(line.text for line in flat if not line.constraint)
@@ -154,6 +147,23 @@ def _recorded(held: requirements.RequirementsFile, notebook: str) -> Iterator[Re
         named = any(mention.notebook == notebook for mention in entry.mentions)
         if named and entry.kind is Kind.REQUIREMENT:
             yield from requirements.parse_lines(entry.text, REQUIREMENTS)
+
+
+def _not_installed(file: Path, names: Sequence[str], there: Inventory) -> EnvmagicError:
+    """That `names`, which `file` asks for, are not `there`: what was recorded in another version
+    than is installed now is to be recorded again, since to install it would take a change back."""
+    held = requirements.read(file)
+    recorded = {entry.name for entry in held.block.entries} if held.block is not None else set()
+    recorded -= {line.name or "" for line in held.user_lines()}
+    again = all(name in recorded and name in there.distributions for name in names)
+    return EnvmagicError(
+        "not-installed",
+        f"{file.name} asks for {display.joined(list(names[:5]))}, which the environment"
+        f" {'has' if again else 'lacks or has'} in another version.",
+        "To record the one that is installed" if again else "To install it",
+        command=("record",) if again else ("sync",),
+        subject=names[0],
+    )
 
 
 def _is_elsewhere(line: str) -> bool:
