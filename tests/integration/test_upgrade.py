@@ -74,7 +74,7 @@ def test_what_the_user_wrote_holds_and_the_rest_follows(
 ) -> None:
     for name in ("mine", "needed", "free"):
         make_wheel(name, "1.0")
-    make_wheel("needing", "1.0", requires=["needed<2"])
+    make_wheel("needing", "1.0", requires=["needed<2", "mine<1.9"])
     prefix = prefix_of(operate.create(".venv", "mine", "needing", "free"))
     for name in ("mine", "needed", "free"):
         make_wheel(name, "1.5")
@@ -87,7 +87,7 @@ def test_what_the_user_wrote_holds_and_the_rest_follows(
     here = ".".join(interpreters.running().version.split(".")[:2])
     of_free = ("2.0", "") if newer is None else ("4.0", f"it needs a newer Python than {here}")
     expected = {
-        "mine": ("1.0", "1.5", "2.0", "your line mine<2"),
+        "mine": ("1.0", "1.5", "2.0", "your line mine<2 and needing needs mine<1.9"),
         "needed": ("1.0", "1.5", "2.0", "needing needs needed<2"),
         "free": ("1.0", "2.0", *of_free),
     }
@@ -103,6 +103,15 @@ def test_what_the_user_wrote_holds_and_the_rest_follows(
     assert operate(HistoryRequest(), prefix).data["history"][-1]["what"] == "upgrade"
     again = operate(UpgradeRequest(), prefix)
     assert not again.changed and {"mine", "needed"} <= set(rows(again))
+    write(operate, "mine==1.0")
+    older = operate(UpgradeRequest(), prefix)
+    assert not older.changed, "nothing becomes older"
+    assert rows(older)["mine"] == (
+        "1.5",
+        "1.5",
+        "2.0",
+        "your line mine==1.0 and needing needs mine<1.9",
+    )
     operate(UndoRequest(), prefix)
     assert held(prefix) == before
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,18 +84,19 @@ class Limits:
 
     def allow(self, name: str, version: str) -> bool:
         """Whether nothing that was written is against that version."""
-        return self.against(name, version) is None
+        return not self.against(name, version)
 
-    def against(self, name: str, version: str) -> Limit | None:
-        """The first that is against that version."""
-        return next(
-            (
-                limit
-                for limit in self.of_name(name)
-                if not limit.requirement.specifier.contains(version, prereleases=True)
-            ),
-            None,
+    def against(self, name: str, version: str) -> tuple[Limit, ...]:
+        """Those that are against that version."""
+        return tuple(
+            limit
+            for limit in self.of_name(name)
+            if not limit.requirement.specifier.contains(version, prereleases=True)
         )
+
+    def without(self, names: Collection[str]) -> Limits:
+        """Those that are about none of the `names`."""
+        return Limits(tuple(limit for limit in self.lines if limit.name not in names))
 
     def constraints(self, names: Iterable[str]) -> tuple[str, ...]:
         """What holds of the distributions `names`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from packaging.version import Version
 
+from envmagic.core.display import joined
 from envmagic.core.model import Progress
 from envmagic.core.names import normalized
 from envmagic.core.schema import UpgradeRow
@@ -17,6 +18,8 @@ from envmagic.operations.upgrading.newest import newer_python, newest
 from envmagic.operations.upgrading.resolving import Asked, names_in, resolved
 
 __all__ = ["Outlook"]
+
+_MOST = 3  # reasons that are named
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,11 @@ class Outlook:
         return UpgradeRow(name=name, now=now, fits=fits, newest=newest, why=why)
 
     def _why(self, name: str, newest: str, after: Inventory) -> str:
-        limit = self.asked.limits.against(name, newest)
-        if limit is not None:
-            return str(limit)
-        for needs in self._needed(name, newest, after):
-            return needs
+        limits = map(str, self.asked.limits.against(name, newest))
+        held = list(dict.fromkeys([*limits, *self._needed(name, newest, after)]))
+        if held:  # all of them: one alone that is lifted would change nothing
+            more = [f"{len(held) - _MOST} more"] if len(held) > _MOST else []
+            return joined([*held[:_MOST], *more])
         if newest != self.latest.get(name):
             short = ".".join(self.asked.version.split(".")[:2])
             return f"it needs a newer Python than {short}"

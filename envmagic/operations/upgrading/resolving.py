@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from envmagic import requirements
@@ -52,6 +53,12 @@ class Asked:
         found = [name for name in names_in(self.there) if name not in self.sources]
         return sorted(found, key=lambda name: (name not in self.packages, name))
 
+    @cached_property
+    def outgrown(self) -> frozenset[str]:
+        """The names of what is there in a version that nothing which was written allows."""
+        versions = self.there.versions
+        return frozenset(n for n in self.names if not self.limits.allow(n, versions[n]))
+
     @property
     def is_here(self) -> bool:
         """Whether it is for the environment's own Python."""
@@ -81,12 +88,15 @@ def elsewhere(there: Inventory) -> dict[str, str]:
 def resolved(asked: Asked, progress: Progress) -> Mapping[str, str]:
     """Normalised name -> version of all that goes together, the newest of what is to be newer.
 
-    Nothing becomes older where that can be. Raises `EnvmagicError` where there is no such set, or
+    Nothing becomes older where that can be, not even where the user wrote an older version than is
+    there. Raises `EnvmagicError` where there is no such set, or
     an index cannot be reached.
     """
     run = _by_pip if commands.find_uv() is None else _by_uv
+    roots = _roots(asked, from_now=True)
     try:
-        return run(asked, _roots(asked, from_now=True), progress)
+        within = replace(asked, limits=asked.limits.without(asked.outgrown))
+        return run(within, roots, progress)
     except process.CommandFailed:
         try:
             return run(asked, _roots(asked, from_now=False), progress)
@@ -100,9 +110,10 @@ def _roots(asked: Asked, *, from_now: bool) -> list[str]:
     for name in asked.names:
         now = asked.there.versions[name]
         extras = asked.limits.extras.get(name)
-        bound = from_now and satisfaction.is_version(now) and asked.limits.allow(name, now)
+        bound = from_now and satisfaction.is_version(now)
+        least = "==" if name in asked.outgrown else ">="
         shown = f"[{','.join(sorted(extras))}]" if extras else ""
-        roots.append(f"{name}{shown}" + (f">={now}" if bound else ""))
+        roots.append(f"{name}{shown}" + (f"{least}{now}" if bound else ""))
     needed = set()
     for name in names_in(asked.there):
         info = asked.there.distributions[name][1]
