@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from envmagic.environments.registry import environment_of
-from envmagic.imports.follow import tree_of
+from envmagic.imports.trees import tree_of
 from envmagic.record import recorded_with
 from envmagic.record.environments import InstalledIndex, NotebookEnvironments, kernel_of
 from envmagic.record.held import name_of
