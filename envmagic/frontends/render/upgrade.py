@@ -32,9 +32,13 @@ def _headline(data: UpgradeData) -> str:
     name, python = data["environment"]["name"], data.get("python")
     changing = [row for row in data["packages"] if row["now"] != row["fits"]]
     if data["dry_run"]:
-        on = f" on Python {python}" if python else ""
         what = f"{count(len(changing), 'package')} would change" if changing else "all would stay"
-        return f"In {name}{on} {what}; nothing was changed."
+        if python:
+            return (
+                f"{name} would be made anew on Python {python} if every import works there; {what}."
+                " Nothing was changed."
+            )
+        return f"In {name} {what}; nothing was changed."
     if python:
         return f"Made {name} anew on Python {python}"
     if data["changes"]:
