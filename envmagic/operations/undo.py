@@ -16,7 +16,7 @@ from envmagic.environments import history as kept
 from envmagic.environments.backends.base import InstallPlan
 from envmagic.environments.history import Entry
 from envmagic.environments.inventory import Inventory
-from envmagic.operations import jupyters_own, lock_beside, running_modules
+from envmagic.operations import jupyters_own, lock_again, running_modules
 from envmagic.operations.handover import (
     Recorded,
     record_behind,
@@ -53,6 +53,7 @@ def undo(request: UndoRequest, place: Place, progress: Progress) -> Report[UndoD
             )
         target = kept.before(environment.prefix, undone[0].number)
         there = backends.look(environment)
+        current = lock_again.was_current(place, there)
         loaded = running_modules.loaded(there)
         step = _Back(there, target, progress)
         now, _ = changing.checked(there, step, progress)
@@ -66,7 +67,9 @@ def undo(request: UndoRequest, place: Place, progress: Progress) -> Report[UndoD
     )
     recorded = _recorded(place, now, step, undone)
     data["record"] = recorded.data
-    said = (*recorded.problems, *lock_beside.behind(place, now))
+    notes, behind = lock_again.again(place, now, progress, current=current)
+    data["notes"] += notes
+    said = (*recorded.problems, *behind)
     problems = (*step.problems(now), *stays, *said)
     return Report("undo", data, changed=bool(changes), problems=problems)
 

@@ -156,6 +156,11 @@ def test_the_cell_holds_too_and_record_and_lock_go_along(
     assert "pylock.toml was made anew: 2 distributions." in report.data["notes"]
     whats = [each["what"] for each in say(HistoryRequest(), prefix).data["history"]]
     assert whats == ["%%env .venv thing<2 other", "upgrade"]
+    for version in ("1.0", "1.5"):  # and back, by undoing that
+        undone = say(UndoRequest(), prefix)
+        assert held(prefix)["thing"] == version
+        assert "pylock.toml was made anew: 2 distributions." in undone.data["notes"]
+        assert say(LockRequest(check=True), prefix).exit_code == 0
     make_wheel("other", "3.0")
     assert rows(say(UpgradeRequest(dry_run=True), prefix))["other"][3] == "cell 3 has other<3"
     notebook.write_text(json.dumps({"cells": cells[:2], "metadata": {}, "nbformat": 4}))
