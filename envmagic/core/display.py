@@ -122,6 +122,12 @@ def joined(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
+def few(words: Sequence[str], most: int = 3) -> str:
+    """The first of `words` as `joined` lists them, and how many more there are."""
+    more = [f"{len(words) - most} more"] if len(words) > most else []
+    return joined([*words[:most], *more])
+
+
 def display(path: Path, relative_to: Path | None = None) -> str:
     """`path` as short as it can be read: relative below `relative_to`, else with `~`."""
     if relative_to is not None and path != relative_to and path.is_relative_to(relative_to):

@@ -6,14 +6,19 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envmagic.core.errors import Problem, Severity
 from envmagic.core.model import Environment, Frontend, How, Kernel, Place, Progress, Switch
+from envmagic.core.names import normalized
 from envmagic.core.record_files import REQUIREMENTS
 from envmagic.core.schema import RecordData, SwitchData
 from envmagic.environments import backends
 from envmagic.environments.inventory import Inventory
 from envmagic.system import prefix_layout
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 __all__ = [
     "Recorded",
@@ -100,15 +105,24 @@ def record_behind(place: Place, there: Inventory) -> tuple[Problem, ...]:
     """Whether the record beside `place`, which cannot go along as no notebook is named or a program
     runs it, asks for something else than what is `there`."""
     from envmagic import requirements
+    from envmagic.core import display
     from envmagic.environments import satisfaction
 
     lines = requirements.read(place.directory / REQUIREMENTS).all_lines()
     asked = [each.requirement for each in lines if each.requirement and not each.constraint]
-    if not satisfaction.missing(asked, there.distributions, there.environment.version):
+    lacking = satisfaction.missing(asked, there.distributions, there.environment.version)
+    if not lacking:
         return ()
-    said = f"{REQUIREMENTS} has other versions than are installed now."
+    what = display.few([_otherwise(each, there) for each in lacking])
+    said = f"{REQUIREMENTS} has other versions than are installed now: {what}."
     to = "To write those that are"
     return (Problem("record-behind", said, to, Severity.INFO, command=("record",)),)
+
+
+def _otherwise(asked: Requirement, there: Inventory) -> str:
+    """`six==1.16.0 → 1.17.0`."""
+    now = there.versions.get(normalized(asked.name))
+    return f"{asked} → {now}" if now is not None else f"{asked} is not there"
 
 
 def recorded_state(place: Place) -> RecordData | None:

@@ -28,10 +28,11 @@ from envmagic.environments.contents import MARK
 from envmagic.environments.other_tools import Found
 from envmagic.environments.runtimes import store
 from envmagic.jupyter import kernelspecs
-from envmagic.operations import first_look
-from envmagic.operations.handover import recorded_state
+from envmagic.operations import first_look, jupyters_own, lock_beside
+from envmagic.operations.handover import record_behind, recorded_state
 from envmagic.operations.upgrading import vulnerabilities
 from envmagic.planning import memory
+from envmagic.record import recorded_with
 from envmagic.system import prefix_layout
 
 __all__ = ["list_all", "status"]
@@ -149,7 +150,7 @@ def status(request: StatusRequest, place: Place, progress: Progress) -> Report[S
         problems = (
             Problem("environment-gone", said, "Make it again", Severity.WARNING, command=again),
         )
-    problems += _of_record(place)
+    problems += _of_record(place) or (_differing(place) if environment else ())
     found = _vulnerable(place.prefix) if environment and not environment["problem"] else []
     problems += _told(found)
     data = StatusData(
@@ -170,6 +171,25 @@ def status(request: StatusRequest, place: Place, progress: Progress) -> Report[S
         SleepingData(kernel=a.kernel, variables=a.variables, memory=a.memory) for a in asleep
     ]
     return Report("status", data, problems=problems)
+
+
+def _differing(place: Place) -> tuple[Problem, ...]:
+    """That the record, or else the lock, is not of what is installed, where it is of this
+    environment."""
+    notebook, prefix = place.notebook, place.prefix
+    if prefix is None:
+        return ()
+    known = recorded_with.is_of(notebook, prefix) if notebook is not None else None
+    with contextlib.suppress(EnvmagicError):
+        there = backends.look(registry.environment_at(prefix))
+        own = place.frontend is not Frontend.NOTEBOOK or not jupyters_own.is_jupyters_own(
+            prefix, (place.directory,), there.distributions
+        )
+        if known or (known is None and own):
+            recorded = recorded_state(place) is not None
+            behind = record_behind(place, there) if recorded else ()
+            return behind or lock_beside.behind(place, there)
+    return ()
 
 
 def _of_record(place: Place) -> tuple[Problem, ...]:

@@ -17,7 +17,13 @@ from support.operate import Operator, prefix_of
 from support.simple_index import serving
 
 from envmagic.core.errors import EnvmagicError, WordsError
-from envmagic.core.verbs import InstallRequest, LockRequest, PlanRequest, RecordRequest
+from envmagic.core.verbs import (
+    InstallRequest,
+    LockRequest,
+    PlanRequest,
+    RecordRequest,
+    StatusRequest,
+)
 from envmagic.environments import backends
 from envmagic.environments.backends import commands
 from envmagic.record.lock import Inputs
@@ -87,6 +93,8 @@ def test_check_shows_what_differs_and_names_what_helps(operate: Operator, index:
     report = operate(LockRequest(check=True), prefix)
     (problem,) = report.problems
     assert [(p.code, p.command) for p in told.problems] == [("lock-behind", ("lock",))]
+    assert told.problems[0].message == "pylock.toml is behind: thing 1.0 → 2.0 since."
+    assert told.problems == operate(StatusRequest(), prefix).problems
     assert report.exit_code == 1 and problem.command == ("lock",)
     (told,) = report.data["locks"]
     assert "tool.envmagic" not in told["diff"] and "sha256:" not in told["diff"]

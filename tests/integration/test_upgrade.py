@@ -168,6 +168,8 @@ def test_the_cell_holds_too_and_record_and_lock_go_along(
     commands = {p.code: p.command for p in said.problems}
     # sync would take the upgrade back
     assert commands == {"record-behind": ("record",), "lock-behind": ("record",)}
+    (problem,) = operate(StatusRequest(), prefix).problems
+    assert problem.command == ("record",) and "other==2.0 → 3.0" in problem.message
     operate(RecordRequest(), prefix)
     assert "other==3.0" in (operate.work / "requirements.txt").read_text()
     operate(LockRequest(), prefix)

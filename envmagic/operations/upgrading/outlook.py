@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from packaging.version import Version
 
-from envmagic.core.display import joined
+from envmagic.core.display import few
 from envmagic.core.model import Progress
 from envmagic.core.names import normalized
 from envmagic.core.schema import UpgradeRow
@@ -18,8 +18,6 @@ from envmagic.operations.upgrading.newest import newer_python, newest
 from envmagic.operations.upgrading.resolving import Asked, names_in, resolved
 
 __all__ = ["Outlook"]
-
-_MOST = 3  # reasons that are named
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,7 @@ class Outlook:
         limits = map(str, self.asked.limits.against(name, newest))
         held = list(dict.fromkeys([*limits, *self._needed(name, newest, after)]))
         if held:  # all of them: one alone that is lifted would change nothing
-            more = [f"{len(held) - _MOST} more"] if len(held) > _MOST else []
-            return joined([*held[:_MOST], *more])
+            return few(held)
         if newest != self.latest.get(name):
             short = ".".join(self.asked.version.split(".")[:2])
             return f"it needs a newer Python than {short}"

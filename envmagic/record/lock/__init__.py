@@ -74,6 +74,9 @@ def why_behind(inputs: Inputs, file: Path) -> str:
         held = text.place_of(text.read(file) or "")
         assert held is not None
         return "it is for Python {} on {}, and this is Python {} on {}".format(*held, *inputs.where)
+    if now is State.BEHIND:
+        differing = text.differing(text.read(file) or "", inputs)
+        return f"{display.few(differing)} since" if differing else _WHY[now]
     return _WHY.get(now, "")
 
 
@@ -98,5 +101,5 @@ def is_universal(file: Path) -> bool:
 _EMPTY = 'lock-version = "1.0"\ncreated-by = "envmagic"\npackages = []\n'
 _WHY = {
     State.EDITED: "it was edited by hand",
-    State.BEHIND: "what is installed or asked for has changed since",
+    State.BEHIND: "what is asked for or installed has changed since",
 }

@@ -25,6 +25,7 @@ __all__ = [
     "State",
     "body",
     "check",
+    "differing",
     "finished",
     "is_edited",
     "is_ours",
@@ -150,6 +151,21 @@ def place_of(text: str) -> tuple[str, str] | None:
 def names_in(text: str) -> tuple[str, ...]:
     """The distributions that the lock in `text` has."""
     return tuple(sorted({normalized(name) for name in _NAME.findall(text)}))
+
+
+def differing(text: str, inputs: Inputs) -> list[str]:
+    """What the lock in `text` has in one version, and is installed in another:
+    `six 1.16.0 → 1.17.0`."""
+    found: dict[str, set[str]] = {}
+    for each in toml_files.parsed(text).get("packages", []):
+        found.setdefault(normalized(each["name"]), set()).add(str(each.get("version", "")))
+    held = inputs.there.versions
+    one = {name: next(iter(versions)) for name, versions in found.items() if len(versions) == 1}
+    return [
+        f"{name} {was} → {held[name]}"
+        for name, was in sorted(one.items())
+        if was and name in held and not _same(was, held[name])
+    ]
 
 
 def check(text: str, inputs: Inputs) -> None:
