@@ -11,6 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
+from envmagic.environments.backends.arrivals import Arrivals
 from envmagic.frontends.progress import Display, Milestones
 
 
@@ -125,3 +126,22 @@ def test_a_terminal_has_one_line_that_is_written_over(monkeypatch: pytest.Monkey
     assert last.split("\r")[1:] == [
         f"  six: {n} of 8 MB, {s} s\x1b[K" for n, s in ((0, 1), (4, 2))
     ] + ["\x1b[K"]
+
+
+def test_pieces_of_an_installer_s_messages_are_not_how_a_step_goes_on() -> None:
+    stream, clock = io.StringIO(), Clock()
+    progress = Milestones(stream, clock)
+    progress.step("Looking")
+    arrivals = Arrivals(progress)
+    for line in (
+        "Using CPython 3.11.7 interpreter at: /usr/bin/python3.11",
+        "error: No solution found when resolving dependencies:",
+        "  × No solution found when resolving dependencies:",
+        "  ╰─▶ Because six was not found",
+        "hint: an index was searched",
+    ):
+        clock.now += 5
+        arrivals.heard(line)
+    assert stream.getvalue() == "Looking…\n"
+    arrivals.heard("Resolved 3 packages in 2ms")
+    assert "Resolved 3 packages in 2ms" in stream.getvalue()

@@ -23,6 +23,8 @@ _COUNTED = re.compile(r"Progress (\d+) of (\d+)$")
 _BUILT = re.compile(r"\s*(?:Built \S|Building wheels? for collected)")
 _BUILDS = re.compile(r"\s*Building (?:wheel for )?([^\s(=@]+)")
 _NEXT = re.compile(r"\s*(?:Collecting|Prepared|Installing collected|Installed)\b")
+# Of a message that is told whole when it is over, and what is no news; another try may follow.
+_FRAGMENT = re.compile(r"\s*(?:Using (?:CPython|Python|PyPy)\b|(?:error|warning|hint):|[×╰├│])")
 _FILE = re.compile(r"(.+?)-\d[^-]*(?:-.*)?\.(?:whl|tar\.gz|zip)$")  # wheels and source archives
 
 
@@ -45,6 +47,8 @@ class Arrivals:
             self._there[self._current] = int(counted[1]) / 1e6
             self._sizes[self._current] = int(counted[2]) / 1e6
             self._show(self._arriving())
+            return
+        if _FRAGMENT.match(line):
             return
         begun, done = _BEGUN.match(line), _DONE.match(line)
         if begun:

@@ -15,6 +15,7 @@ from envmagic.core.model import Progress
 from envmagic.core.names import normalized
 from envmagic.environments import history, satisfaction
 from envmagic.environments.backends import commands, installers, settings, tool_errors
+from envmagic.environments.backends.arrivals import Arrivals
 from envmagic.environments.inventory import Inventory
 from envmagic.environments.runtimes import own_copy
 from envmagic.operations.upgrading.limits import Limits
@@ -196,7 +197,7 @@ def _run(
             env=variables,
             cwd=asked.directory,
             input="".join(f"{line}\n" for line in lines),
-            on_line=progress.detail,
+            on_line=Arrivals(progress).heard,
             on_wait=lambda _: progress.waiting(),
         ).stdout
 

@@ -17,6 +17,7 @@ from envmagic.environments.backends import (
     settings,
     tool_errors,
 )
+from envmagic.environments.backends.arrivals import Arrivals
 from envmagic.record.lock.inputs import Inputs
 from envmagic.system import process
 
@@ -77,11 +78,12 @@ def compiled(inputs: Inputs, file: Path, progress: Progress) -> str:
 def _run(
     words: list[str | Path], variables: Mapping[str, str], file: Path, progress: Progress
 ) -> str:
+    arrivals = Arrivals(progress)
     return process.run(
         words,
         env=variables,
         cwd=file.parent,
-        on_line=lambda line: None if _EXPERIMENT in line else progress.detail(line),
+        on_line=lambda line: None if _EXPERIMENT in line else arrivals.heard(line),
         on_wait=lambda _: progress.waiting(),
     ).stdout
 
