@@ -75,7 +75,8 @@ def create(report: Report[CreateData], frontend: Frontend | None) -> tuple[Part,
         Facts(tuple(rows)),
         *(Line(note, tone=Tone.INFO) for note in data.get("notes", [])),
         *restart_lines(data.get("restart", [])),
-        *switch_lines(data.get("switch")),
+        # a terminal runs no notebook
+        *(switch_lines(data.get("switch")) if frontend is not Frontend.TERMINAL else ()),
     )
 
 
