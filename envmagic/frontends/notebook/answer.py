@@ -93,7 +93,7 @@ def _once(shell: InteractiveShell, report: Report[Any]) -> Report[Any]:
     """`report` without what this session has been told."""
     said = session.said(shell)
     new = [p for p in report.problems if p.code != "kernel-only" or p.message not in said]
-    said.update(p.message for p in new if p.code == "kernel-only")
+    said.update(p.message for p in new if p.code in ("kernel-only", "lock-behind"))
     return replace(report, problems=tuple(new))
 
 
