@@ -78,7 +78,9 @@ def keep(place: Place, *, was_on: bool = False) -> tuple[Problem, ...]:
         here = InstalledIndex.here()
         environments = NotebookEnvironments.live(place, here)
         asked = RecordOptions(state="on") if again else RecordOptions()
-        if block is None or own_environment.is_here(place.notebook, block, here, environments):
+        if block is None or own_environment.is_here(
+            place.notebook, block, here, environments, place.kernel
+        ):
             return tuple(_live(place, environments, asked).problems)
         outcome = _live(place, NotebookEnvironments.elsewhere(place), asked)
         return (_of_another(path, here), *outcome.problems)

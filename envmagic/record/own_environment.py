@@ -19,27 +19,36 @@ _ANYBODYS = frozenset({"python3", "python", "envmagic"})  # kernels that are on 
 
 
 def is_here(
-    notebook: Path, block: Block, here: InstalledIndex, environments: NotebookEnvironments
+    notebook: Path,
+    block: Block,
+    here: InstalledIndex,
+    environments: NotebookEnvironments,
+    kernel: str | None = None,
 ) -> bool:
-    """Whether versions in `here`, where the kernel of `notebook` runs, may go into its record.
+    """Whether versions in `here`, where the `kernel` of `notebook` runs, may go into its record.
 
-    What was remembered on this machine decides. Where nothing was, an environment of the notebook's
-    project is its own, and one whose kernel it was saved with, but for kernels that every machine
-    has; any other only where it has all versions that are recorded.
+    They may where somebody chose that kernel, or saved the notebook with it, but for kernels that
+    every machine has. Else what was remembered on this machine decides. Where nothing was, an
+    environment of the notebook's project is its own, and any other only where it has all versions
+    that are recorded.
     """
     if here.prefix is None:
         return True
     known = recorded_with.is_of(notebook, here.prefix)
+    if known or any(_is_of(each, notebook, here.prefix) for each in (kernel, kernel_of(notebook))):
+        return True
     if known is not None:
-        return known
+        return False
     if here.prefix.is_relative_to(tree_of(notebook.parent)):
         return True
-    if all(_agrees(entry, here, notebook) for entry in _mine(notebook, block, environments)):
-        return True
-    kernel = kernel_of(notebook)
+    return all(_agrees(entry, here, notebook) for entry in _mine(notebook, block, environments))
+
+
+def _is_of(kernel: str | None, notebook: Path, prefix: Path) -> bool:
+    """Whether `kernel` is one that means the environment at `prefix` and no other."""
     if kernel is None or kernel in _ANYBODYS:
         return False
-    return prefix_layout.same(environment_of(kernel, notebook.parent), here.prefix)
+    return prefix_layout.same(environment_of(kernel, notebook.parent), prefix)
 
 
 def _mine(notebook: Path, block: Block, environments: NotebookEnvironments) -> Iterator[Entry]:

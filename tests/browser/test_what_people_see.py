@@ -56,4 +56,9 @@ def test_tab_offers_verbs_and_nothing_of_pythons(open_notebook: Callable[..., Pa
     page.page.keyboard.press("Tab")
     page.page.wait_for_selector(".jp-Completer-item")
     offered = page.page.locator(".jp-Completer-item .jp-Completer-match").all_inner_texts()
-    assert [text.split("\n")[0] for text in offered] == ["record", "remove"]
+    assert [text.split("\n")[0] for text in offered] == [
+        "record",
+        "remove",
+        "rename",
+        "restore",
+    ]

@@ -29,6 +29,7 @@ from envmagic.core.verbs import (
     UninstallRequest,
 )
 from envmagic.environments import backends, history, inspection
+from envmagic.jupyter import kernelspecs
 
 Wheel = Callable[..., Path]
 
@@ -204,6 +205,9 @@ def test_a_history_follows_its_environment_and_what_lost_its_python_keeps_its_ow
     assert held(moved) == {"thing": "1.0", "other": "1.0"} and told(operate, moved) == known
     assert operate(DoctorRequest()).problems == ()
     shutil.rmtree(moved)
+    (kernel,) = operate(DoctorRequest()).problems
+    assert kernel.code == "environment-gone", "that is said, and not its history as well"
+    shutil.rmtree(kernelspecs.directory() / kernel.subject)
     (gone,) = [p for p in operate(DoctorRequest()).problems if p.code == "gone-history"]
     assert str(moved) in gone.message
     away = operate.work / "second"

@@ -202,6 +202,7 @@ def test_the_next_session_of_a_notebook_is_told_and_a_variable_of_the_users_stay
 ) -> None:
     for name in ("PYSPARK_SUBMIT_ARGS", "PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"):
         monkeypatch.setenv(name, "")
+    monkeypatch.setattr(sys, "prefix", str(project / ".venv"))  # it is the notebook's kernel
     values: dict[str, Any] = {}
     assert ship(project, values=values)["variable"] == "spark_conf"
     assert values["spark_conf"]["spark.archives"] in os.environ["PYSPARK_SUBMIT_ARGS"]
@@ -264,6 +265,7 @@ def test_where_the_archive_cannot_be_written_or_nobody_packs_it_says_so(
     project: Path, isolated: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (project / "file").write_text("")
+    monkeypatch.setattr(sys, "prefix", str(project / ".venv"))
     with pytest.raises(EnvmagicError) as raised:
         ship(project, to="file/fleet.tar.gz")
     assert raised.value.problem.code == "not-writable"

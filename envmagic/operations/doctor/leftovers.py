@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,11 +92,15 @@ def _moving(prefix: Path, to: Path) -> Finding:
 
 
 def _histories() -> Iterator[Finding]:
-    """What is kept of environments that are gone; a place that cannot be reached may come back."""
+    """What is kept of environments that are gone; a place that cannot be reached may come back, and
+    where a kernel is left that is what is told first."""
+    known = {os.path.realpath(k.prefix) for k in kernelspecs.every() if k.prefix is not None}
     gone = [
         prefix
         for prefix in history.prefixes()
-        if prefix.parent.is_dir() and not backends.is_environment(prefix)
+        if prefix.parent.is_dir()
+        and not backends.is_environment(prefix)
+        and os.path.realpath(prefix) not in known
     ]
     if not gone:
         return
