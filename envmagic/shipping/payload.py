@@ -11,18 +11,22 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from envmagic import requirements
 from envmagic.core import display
 from envmagic.core.errors import EnvmagicError, WordsError
 from envmagic.core.model import Environment
 from envmagic.core.names import normalized
 from envmagic.core.record_files import REQUIREMENTS
-from envmagic.distributions.origin import origin_of
+from envmagic.distributions.origin import origin_of, source_of
 from envmagic.environments import satisfaction
 from envmagic.environments.inventory import Inventory
 from envmagic.shipping.local_modules import LocalModule, local_modules
 
 __all__ = ["Payload", "Pin"]
+
+_ORIGIN = "direct_url.json"
 
 
 @dataclass(frozen=True)
@@ -135,21 +139,25 @@ def _needs(there: Inventory, directory: Path) -> dict[str, frozenset[str]]:
             command=("record",),
             subject=str(file),
         )
-    found = [
-        line.requirement
-        for line in requirements.read(file).all_lines()
-        if line.requirement and not line.constraint
-    ]
+    lines = [line for line in requirements.read(file).all_lines() if not line.constraint]
+    found = [line.requirement for line in lines if line.requirement]
     python = there.environment.version
-    lacking = satisfaction.missing(found, there.distributions, python)
+    lacking = [each.name for each in satisfaction.missing(found, there.distributions, python)]
+    for line in lines:
+        if line.location is not None and line.requirement is None:
+            name = line.name or _installed_from(directory / line.location, there) or line.guess
+            if name in there.distributions:
+                found.append(Requirement(str(name)))
+            else:
+                lacking.append(display.shortened(line.location))
     if lacking:
-        names = display.joined([each.name for each in lacking[:5]])
         raise EnvmagicError(
             "not-installed",
-            f"{file.name} asks for {names}, which the environment has not as it is asked for.",
+            f"{file.name} asks for {display.joined(lacking[:5])}, which the environment has not as"
+            " it is asked for.",
             "To install it",
             command=("sync",),
-            subject=lacking[0].name,
+            subject=lacking[0],
         )
     roots = {normalized(requirement.name) for requirement in found}
     return {
@@ -162,20 +170,21 @@ def _needs(there: Inventory, directory: Path) -> dict[str, frozenset[str]]:
     }
 
 
+def _installed_from(place: Path, there: Inventory) -> str:
+    """The distribution that was installed from the directory or file `place`; empty without one."""
+    for name, (_, info) in there.distributions.items():
+        source = source_of(str(info / _ORIGIN))
+        if source is not None and os.path.realpath(source) == os.path.realpath(place):
+            return name
+    return ""
+
+
 def _pin(name: str, version: str, info: Path) -> Pin:
-    url, directory = origin_of(str(info / "direct_url.json"))
-    if directory is not None:
-        return Pin(name, version, directory=Path(directory))
-    if url is not None and url.startswith("file:"):
-        return Pin(name, version, directory=_local(url))
+    source = source_of(str(info / _ORIGIN))
+    if source is not None:
+        return Pin(name, version, directory=source)
+    url, _ = origin_of(str(info / _ORIGIN))
     return Pin(name, version, url or "")
-
-
-def _local(url: str) -> Path:
-    from urllib.parse import urlsplit
-    from urllib.request import url2pathname
-
-    return Path(url2pathname(urlsplit(url).path))
 
 
 def _stamp(path: Path) -> float:

@@ -12,6 +12,7 @@ import pytest
 
 from envmagic.core.errors import EnvmagicError, Problem, Severity, WordsError
 from envmagic.core.model import BackendName, Environment
+from envmagic.environments.inventory import Inventory
 from envmagic.shipping import (
     dask_parts,
     elsewhere,
@@ -151,3 +152,32 @@ def test_a_list_of_files_names_none_elsewhere(tmp_path: Path) -> None:
     contents = {"Dockerfile": b"", "../.bashrc": b"", "/etc/motd": b"", "a/../../b": b""}
     (tmp_path / manifest.NAME).write_bytes(manifest.text(contents))
     assert list(manifest.of(tmp_path)) == ["Dockerfile"]
+
+
+def test_what_is_installed_from_a_directory_goes_as_a_wheel_of_it(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    held: dict[str, tuple[str, Path]] = {}
+    for name, url, needs in (
+        ("mine", (tmp_path / "mine").as_uri(), "six"),
+        ("six", "", ""),
+        ("other", "", ""),
+    ):
+        info = tmp_path / f"{name}.dist-info"
+        info.mkdir()
+        told = f"Requires-Dist: {needs}\n" if needs else ""
+        (info / "METADATA").write_text(f"Name: {name}\nVersion: 1\n{told}")
+        if url:
+            (info / "direct_url.json").write_text(json.dumps({"url": url, "dir_info": {}}))
+        held[name] = ("1", info)
+    environment = Environment(tmp_path, tmp_path / "python", "3.11.7", BackendName.UV, owned=True)
+    there = Inventory(environment, held, {})
+    (tmp_path / "requirements.txt").write_text("-e ./mine\n")
+    pins = Payload.of(there, tmp_path).pins
+    assert [(pin.name, pin.directory) for pin in pins] == [
+        ("mine", tmp_path / "mine"),
+        ("six", None),
+    ]
+    (tmp_path / "requirements.txt").write_text("./nothing\n")
+    with pytest.raises(EnvmagicError, match=r"asks for \./nothing, which") as raised:
+        Payload.of(there, tmp_path)
+    assert raised.value.problem.command == ("sync",)
