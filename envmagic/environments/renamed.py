@@ -16,6 +16,7 @@ __all__ = [
     "Renamed",
     "called",
     "clear_links",
+    "is_elsewhere",
     "link",
     "note",
     "now_at",
@@ -69,6 +70,11 @@ def now_at(prefix: Path) -> Path:
 def was_at(prefix: Path, place: Path) -> bool:
     """Whether the environment at `prefix` was at `place` before."""
     return any(known.old == str(place) and known.new == str(prefix) for known in _every())
+
+
+def is_elsewhere(place: Path) -> bool:
+    """Whether the environment that was at `place` is at another one now."""
+    return any(known.old == str(place) and os.path.isdir(known.new) for known in _every())
 
 
 def link(old: Path, new: Path) -> None:

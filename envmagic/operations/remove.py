@@ -14,6 +14,7 @@ from envmagic.environments import clearing, inspection, journal, ownership, regi
 from envmagic.environments.running import pids_in
 from envmagic.jupyter import kernelspecs
 from envmagic.planning import memory
+from envmagic.record import recorded_with
 
 __all__ = ["remove", "take_away"]
 
@@ -50,6 +51,7 @@ def remove(request: RemoveRequest, place: Place, progress: Progress) -> Report[R
             return Report("remove", data, problems=(*problems, again), failed=True)
         _carry_out(at.prefix, kernel, deletes=deletes)
     data["done"] = True
+    recorded_with.sweep()
     return Report("remove", data, changed=True, problems=problems)
 
 

@@ -15,7 +15,7 @@ from envmagic.core.errors import EnvmagicError
 from envmagic.environments import renamed
 from envmagic.system import directories, files, prefix_layout
 
-__all__ = ["is_of", "note"]
+__all__ = ["is_of", "note", "sweep"]
 
 _MANY = 500  # files; from there those of notebooks that are gone are taken away
 
@@ -41,14 +41,24 @@ def note(notebook: Path, prefix: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         content = {"schema": 1, "notebook": str(notebook), "prefix": str(prefix)}
         files.write_atomic(file, json.dumps(content, indent=1).encode() + b"\n")
-        _thin_out(file.parent)
+        if len(list(file.parent.glob("*.json"))) > _MANY:
+            sweep()
 
 
-def _thin_out(place: Path) -> None:
-    there = list(place.glob("*.json"))
-    for file in there if len(there) > _MANY else ():
-        if not os.path.exists(str(_read(file).get("notebook", ""))):
-            file.unlink(missing_ok=True)
+def sweep() -> None:
+    """Forget what is of no use any more: notebooks and environments that are gone. Where the place
+    of one cannot be reached, it may come back."""
+    for file in directories.records().glob("*.json"):
+        held = _read(file)
+        prefix = held.get("prefix", "")
+        moved = renamed.is_elsewhere(Path(prefix))
+        if _is_gone(held.get("notebook", "")) or (_is_gone(prefix) and not moved):
+            with contextlib.suppress(OSError):
+                file.unlink()
+
+
+def _is_gone(path: str) -> bool:
+    return not os.path.exists(path) and os.path.isdir(os.path.dirname(path))
 
 
 def _prefix(file: Path) -> Path | None:

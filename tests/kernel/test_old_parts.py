@@ -121,8 +121,7 @@ def test_what_is_too_new_for_every_kernel_is_named_and_nothing_changes(
     bare_venv(prefix, "prompt-toolkit==99.0")
     before = sorted(prefix.rglob("*"))
     said = terminal("attach", prefix, code=1)
-    *steps, why = said.err.strip().splitlines()
-    assert all(step.endswith("once…") for step in steps)
+    (why,) = said.told
     assert "needs prompt_toolkit" in why and "99.0" in why
     assert sorted(prefix.rglob("*")) == before
     assert not isolated.kernels.exists() or not any(isolated.kernels.iterdir())

@@ -17,6 +17,7 @@ from envmagic.operations.doctor.finding import Finding
 from envmagic.operations.doctor.kernels import of_kernel
 from envmagic.operations.doctor.leftovers import of_leftovers
 from envmagic.operations.doctor.runtimes import of_runtimes
+from envmagic.record import recorded_with
 from envmagic.system import prefix_layout, unforeseen
 
 __all__ = ["doctor"]
@@ -50,6 +51,8 @@ def doctor(request: DoctorRequest, place: Place, progress: Progress) -> Report[D
     findings += of_leftovers(progress)
     findings += of_startup_files()
     fixed, kept = _mend(findings, progress) if request.fix else ([], [])
+    if request.fix:
+        recorded_with.sweep()
     data = DoctorData(
         kernels=len(every),
         environments=len(prefixes),

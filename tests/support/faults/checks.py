@@ -173,6 +173,8 @@ def _unexpected(world: World, mine: Belongings, scenario: Scenario) -> Iterator[
                 continue
             if place.name == "history" and _is_of_an_environment(entry):
                 continue
+            if place.name == "records" and _is_of_what_is_there(entry):
+                continue
             if place.name == "renamed" and _names_an_environment(entry):
                 continue
             yield str(entry)
@@ -185,6 +187,12 @@ def _is_of_an_environment(history: Path) -> bool:
         return False
     prefix = Path(json.loads(held.read_text("utf-8"))["prefix"])
     return (prefix / "pyvenv.cfg").is_file()
+
+
+def _is_of_what_is_there(note: Path) -> bool:
+    """Whether it is noted of an environment and a notebook that are there."""
+    held = json.loads(note.read_text("utf-8"))
+    return (Path(held["prefix"]) / "pyvenv.cfg").is_file() and Path(held["notebook"]).is_file()
 
 
 def _names_an_environment(note: Path) -> bool:
