@@ -190,9 +190,12 @@ def _is_of_an_environment(history: Path) -> bool:
 
 
 def _is_of_what_is_there(note: Path) -> bool:
-    """Whether it is noted of an environment and a notebook that are there."""
+    """Whether it is noted of an environment and a notebook that are there, the former also where it
+    has another name now."""
     held = json.loads(note.read_text("utf-8"))
-    return (Path(held["prefix"]) / "pyvenv.cfg").is_file() and Path(held["notebook"]).is_file()
+    names = (json.loads(p.read_text("utf-8")) for p in note.parents[1].glob("renamed/*.json"))
+    prefix = next((n["new"] for n in names if n["old"] == held["prefix"]), held["prefix"])
+    return (Path(prefix) / "pyvenv.cfg").is_file() and Path(held["notebook"]).is_file()
 
 
 def _names_an_environment(note: Path) -> bool:
