@@ -19,9 +19,9 @@ from support.faults.world import World
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kills -9 and looks into /proc")
 
-# One for each verb: how the others of `create` differ is not in what its installer does.
 # Those that make a whole environment more than the one they are like are for the campaign alone.
 LONG = ("upgrade-python", "restore-over", "export-merged")
+# One for each verb: how the others of `create` differ is not in what its installer does.
 INSTALLERS = {each.words[0]: each for each in reversed(SCENARIOS) if each.moments}.values()
 
 
