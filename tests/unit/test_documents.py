@@ -47,6 +47,8 @@ def test_no_option_is_documented_that_is_not_there() -> None:
         told = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", section(name)))
         known = {flag for option in every_option(verb) for flag in option.flags}
         assert told <= known, name
+        rows = re.findall(r"^\| (`-[^|]+)", section(name), re.MULTILINE)
+        assert len(rows) == len(set(rows)), f"{name} tells an option twice"
 
 
 def codes() -> set[str]:
